@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/*
+ * abi.h - everything that the XDP program and the daemon both know.
+ *
+ * What: the key, the masks, the flow slots and their index, the action program, the port records, the counters and
+ * the drop reasons, with the map that holds each. Both sides include this file and nothing is mirrored by hand.
+ *
+ * Why its own hash table: a flow table in a BPF hash map costs 36 ns a lookup and a system call an update, and hands
+ * the value of one key to a reader of another when an element is recycled. Here the flows are slots of an mmap-able
+ * array, found through buckets of one cache line each, written by the daemon with plain stores (docs/decisions/0001).
+ *
+ * Invariants
+ * A1 A live flow slot (even `gen`) is immutable but for going dead.
+ * A2 A slot or a mask that went dead is rewritten only after an RCU grace period.
+ * A3 A bucket cell is one aligned 64-bit word; it is stored after the slot that it names is complete (release order).
+ * A4 Every flow matches in_ifindex exactly, so that a slot knows the port it belongs to.
+ * A5 Every counter array has a row for each possible CPU and one more, the last, that only the daemon writes.
+ *
+ * Safe error: a cell, a hint or a slot that is absent, which is a needless miss. Unsafe error: a live slot whose key,
+ * mask or steps are not those of one translation.
+ *
+ * Byte order: fields named _be are in network order, MAC and IP addresses are in wire order, all else is host order.
+ */
+#ifndef SW_ABI_H
+#define SW_ABI_H
+
+#include <linux/types.h>
+
+/* Raised when any layout or meaning below changes. A daemon throws away pinned maps of another version. */
+#define SW_ABI_VERSION 2
+
+#define SW_MAX_PORTS     1024  /* port ids 1 .. 1023; 0 is "no port" */
+#define SW_MAX_BRIDGES   64    /* bridge ids 1 .. 63; 0 is "no bridge" */
+#define SW_MAX_MASKS     64    /* mask ids 0 .. 63 */
+#define SW_MAX_STEPS     4     /* steps of one action program; what needs more goes up (SW_OP_UPCALL) */
+#define SW_MAX_SETS      512   /* flood sets, ids 0 .. 511 */
+#define SW_MAX_XSKS      4096  /* slots of the XSKMAP, handed out in runs of one a queue */
+#define SW_MAX_FDB       65536 /* FDB entries, all bridges together */
+#define SW_NAME_SIZE     16    /* a device's or bridge's name with its NUL, as IFNAMSIZ */
+#define SW_BUCKET_CELLS  7
+#define SW_DEFAULT_FLOWS 262144 /* flow slots; a power of two */
+#define SW_EMC_SIZE      131072 /* exact-match hints a CPU; a power of two */
+
+/*
+ * The key of a frame: flat, fixed width, zero where the frame has no such field. Words 0-2 are layer 2, the rest is
+ * filled only while some installed mask looks at it (sw_config.depth).
+ */
+struct sw_key_fields {
+	__u32 in_ifindex;   /* device that the frame came in by */
+	__be16 eth_type_be; /* of the payload: behind one 802.1Q tag; 0x88a8 is left as the type; 0 for an 802.3 length
+			     */
+	__be16 vlan_tci_be; /* outermost 802.1Q tag, its CFI bit set to say "there is one"; 0: untagged */
+
+	__u8 eth_dst[6];
+	__u16 zero1;
+
+	__u8 eth_src[6];
+	__u16 zero2;
+
+	__u8 ip_proto; /* IPv4 protocol, IPv6 next header after extension headers; ARP: low byte of the opcode */
+	__u8 ip_tos;   /* DSCP and ECN */
+	__u8 ip_ttl;
+	__u8 ip_frag;     /* SW_FRAG_* */
+	__be16 l4_src_be; /* TCP, UDP, SCTP; ICMP: the type */
+	__be16 l4_dst_be; /* TCP, UDP, SCTP; ICMP: the code */
+
+	__u8 ip_src[16]; /* IPv6; IPv4 and ARP's sender in the first four bytes */
+	__u8 ip_dst[16]; /* IPv6; IPv4 and ARP's target in the first four bytes */
+
+	__be16 tcp_flags_be; /* low 12 bits */
+	__u16 zero3;
+	__be32 ipv6_flabel_be; /* low 20 bits */
+};
+
+#define SW_KEY_WORDS 9
+#define SW_L2_WORDS  3
+
+struct sw_key {
+	union {
+		struct sw_key_fields f;
+		__u64 w[SW_KEY_WORDS];
+	};
+};
+
+#define SW_VLAN_PRESENT 0x1000 /* in vlan_tci, host order: the CFI bit, as OpenFlow's OFPVID_PRESENT */
+#define SW_VLAN_VID     0x0fff
+#define SW_FRAG_ANY     1 /* ip_frag: any part of a fragmented datagram */
+#define SW_FRAG_LATER   2 /* ip_frag: not the first part; no layer-4 header here */
+
+/* A mask in the mask table. Bits beyond n_words are zero. Reuse of an id obeys A2. */
+struct sw_mask {
+	struct sw_key bits;
+	__u32 n_words; /* words that hold any bit; 1 .. SW_KEY_WORDS */
+	__u32 n_flows; /* live flows; the daemon's business */
+};
+
+/*
+ * The one element of map `config`. The program reads it on every frame; the daemon writes single aligned words.
+ * `order` lists the mask ids to try, most hit first; the program tries the first `n_order` of it, and a reader that
+ * sees it change under its feet may miss (C1) but never misjudges, because it compares with the mask that it tried.
+ */
+struct sw_config {
+	__u32 abi_version;
+	__u32 n_rows;           /* counter rows: possible CPUs + 1 (A5) */
+	__u32 n_flows;          /* slots in `flows`; a power of two */
+	__u32 n_buckets;        /* of `buckets`; a power of two */
+	__u32 depth;            /* key words to extract and hash: SW_L2_WORDS or SW_KEY_WORDS */
+	__u32 n_order;          /* masks in use */
+	__u32 upcall_max;       /* longest frame, in bytes, that can go up to the daemon in one buffer */
+	__u32 upcall_max_frags; /* and in several; 0: none can */
+	__u32 netns_inum;       /* inode of the network namespace whose devices are our ports */
+	__u32 zero;
+	__u64 seed; /* of sw_hash: random, so that nobody outside can aim at a bucket */
+	__u8 order[SW_MAX_MASKS];
+	struct sw_mask masks[SW_MAX_MASKS];
+};
+
+/* A step of an action program. Terminal ops end it; a program without one is a bad program (SW_DROP_BAD_PROGRAM). */
+enum sw_op {
+	SW_OP_NONE,
+	SW_OP_OUTPUT,    /* terminal; arg: port id */
+	SW_OP_BROADCAST, /* terminal; arg: set id; the ingress port is left out by the kernel */
+	SW_OP_VLAN_PUSH, /* arg: TCI, host order; puts an 802.1Q tag in front */
+	SW_OP_VLAN_POP,  /* takes the outermost 802.1Q tag off */
+	SW_OP_VLAN_SET,  /* arg: VID; keeps the PCP of the tag that is there */
+	SW_OP_UPCALL,    /* terminal; arg: enum sw_upcall */
+	SW_OP_DROP,      /* terminal; arg: enum sw_drop */
+};
+
+struct sw_step {
+	__u8 op; /* enum sw_op */
+	__u8 zero;
+	__u16 arg;
+};
+
+/* sw_flow.flags */
+#define SW_FLOW_CSUM       1 /* frames of this port may carry unfinished checksums; see csum.h */
+#define SW_FLOW_ONE_BUFFER 2 /* the driver of the output takes frames in one buffer only: others go up */
+
+/*
+ * A slot of map `flows` (mmap-able): a pair of cache lines. All that a layer-2 flow needs to be found and carried out
+ * lies in the first. MEASURED with 100,000 flows: 256 bytes a slot (20 steps) cost 60 ns a frame more than 128, in TLB
+ * misses.
+ */
+struct sw_flow {
+	__u32 gen;  /* even: live (A1). odd: dead. Raised by one at birth and at death, never back to a used value */
+	__u16 mask; /* id of its mask */
+	__u8 n_steps;
+	__u8 flags;    /* SW_FLOW_* */
+	__u32 in_port; /* id of the port whose ifindex the key holds; for counters */
+	__u32 zero1;
+	struct sw_step steps[SW_MAX_STEPS];
+	struct sw_key key; /* masked */
+	__u64 cookie;      /* the daemon's own */
+	__u64 zero2[2];
+};
+
+/*
+ * Where a flow is, in the order in which the program looks:
+ * - home: the slot that the hash of its masked key names, or that slot's neighbour (sw_hash_home), if either was vacant
+ *   when the flow was put. Then to find it takes one cache line, which is what it also takes to carry it out. Only for
+ *   flows of layer 2 under the mask that is hit most.
+ * - anywhere, and a cell of a bucket names its slot. Every flow has a cell, those that are at home too.
+ */
+
+/*
+ * A bucket of map `buckets` (mmap-able): one cache line. A cell is tag << 32 | slot + 1, or 0 when empty. A flow
+ * lives in the primary bucket of its hash, or, when that is full, in the alternate one; then the primary's
+ * `n_overflow` counts it, and only then does a reader look at the alternate.
+ */
+struct sw_bucket {
+	__u64 cell[SW_BUCKET_CELLS];
+	__u64 n_overflow;
+};
+
+/*
+ * An exact-match hint, an element of map `emc` at row CPU: gen << 32 | slot. It is only a guess at which slot will
+ * match: the program believes it when the slot's gen is the same and its masked key equals the frame's.
+ */
+
+/* An element of map `flow_stats` (mmap-able), at row * n_flows + slot. */
+struct sw_flow_stats {
+	__u64 packets;
+	__u64 bytes; /* frame lengths at ingress, without FCS */
+};
+
+/* An element of map `port_stats` (mmap-able), at row * SW_MAX_PORTS + port id. One cache line. */
+struct sw_port_stats {
+	__u64 rx_frames; /* program rows: frames taken in; the daemon's row: unused */
+	__u64 rx_bytes;
+	__u64 tx_frames; /* frames handed to this port's driver; the daemon's row: those sent through its XSK */
+	__u64 tx_bytes;
+	__u64 emc_hits;  /* of frames taken in: found by an exact-match hint */
+	__u64 mega_hits; /* of frames taken in: found by a megaflow lookup */
+	__u64 upcalls;   /* program rows: frames sent up; the daemon's row: frames that it received */
+	__u64 csum_done; /* unfinished checksums completed */
+};
+
+/* Every reason for which a frame ends here. Name, the word users see, and a sentence for `switchctl drops`. */
+#define SW_DROPS(X)                                                                                                    \
+	X(NONE, "none", "not dropped")                                                                                 \
+	X(RUNT, "runt", "shorter than an Ethernet header")                                                             \
+	X(NO_PORT, "no_port", "came in by a device that is not a port")                                                \
+	X(MISS_LIMIT, "miss_limit", "a port sent new flows faster than its upcall limit")                              \
+	X(NO_DAEMON, "no_daemon", "not in the cache, and no daemon is listening")                                      \
+	X(RESERVED_MAC, "reserved_mac", "for a reserved address 01:80:C2:00:00:0x, which a bridge does not forward")   \
+	X(VLAN_DENIED, "vlan_denied", "its VLAN is not allowed on the port that it came in by")                        \
+	X(SAME_PORT, "same_port", "its destination lives behind the port that it came in by")                          \
+	X(NO_OUTPUT, "no_output", "no other port takes part in its VLAN")                                              \
+	X(PORT_DOWN, "port_down", "the port that it should leave by has no device or no link")                         \
+	X(OVER_MTU, "over_mtu", "longer than the MTU of a port that it should leave by")                               \
+	X(GSO, "gso_frame", "longer than the MTU of the port it came in by: the sender's segmentation offload is on")  \
+	X(NO_HEADROOM, "no_headroom", "no room in front of the frame for another tag")                                 \
+	X(UPCALL_TOO_BIG, "upcall_too_big", "must take the slow path and is longer than that can carry")               \
+	X(UPCALL_FULL, "upcall_full", "the slow path's ring was full")                                                 \
+	X(XMIT, "xmit_failed", "the driver of the port that it should leave by did not take it")                       \
+	X(REDIRECT, "redirect_failed", "the kernel refused the redirect")                                              \
+	X(TX_FULL, "tx_full", "the slow path had no room to send it")                                                  \
+	X(BAD_PROGRAM, "bad_program", "its flow's action program is not one that the fast path understands")           \
+	X(BAD_SOURCE, "bad_source", "its source address is a group address or all zeros")                              \
+	X(RULE, "rule", "a rule of the pipeline says so")
+
+enum sw_drop {
+#define X(name, word, text) SW_DROP_##name,
+	SW_DROPS(X)
+#undef X
+		SW_N_DROPS
+};
+
+#define SW_DROP_SLOTS 32 /* drop counters a port, so that adding a reason does not move the others */
+
+/* Map `drops` (mmap-able): __u64 at (row * SW_MAX_PORTS + port id of the culprit or 0) * SW_DROP_SLOTS + reason. */
+
+/*
+ * Map `ports`: a hash by ifindex. The hit path never reads it (A4); the miss path and the egress program do.
+ */
+#define SW_PORT_CSUM    1 /* complete unfinished checksums of frames that come in here */
+#define SW_PORT_GENERIC 2 /* the program runs in generic (skb) mode here */
+
+struct sw_port {
+	__u32 id;
+	__u32 flags;        /* SW_PORT_* */
+	__u32 xsk_base;     /* XSKMAP slot of queue 0 */
+	__u32 n_queues;     /* queues with an XSK; frames of queues beyond go to queue (index % n_queues) of the map */
+	__u32 max_frame;    /* bytes that it can be given: the MTU that limits this + Ethernet header + one tag */
+	__u32 max_rx_frame; /* bytes that one frame from here can have, by the MTU of whoever sends it */
+	__u16 untagged_vid; /* VLAN that leaves this port without a tag; 0: none */
+	__u16 zero1;
+	__u32 zero2;
+	__u64 miss_rate;  /* upcalls a second; 0: no limit */
+	__u64 miss_burst; /* upcalls at once */
+};
+
+/* Map `miss_buckets`: by port id, the upcall limiter's state; written by the program alone, approximately. */
+struct sw_miss_bucket {
+	__u64 tokens;  /* in nano-upcalls: 10^9 is one */
+	__u64 last_ns; /* CLOCK_MONOTONIC, coarse */
+};
+
+/* Map `last_outputs`: by CPU, its own cache line. The port that the CPU's last unicast frame left by; see act.h. */
+struct sw_last_output {
+	__u32 port; /* id */
+	__u32 zero[15];
+};
+
+/* Map `set_info`: by set id; what the program must know before it broadcasts. */
+struct sw_set_info {
+	__u32 min_frame; /* smallest max_frame among the members, bytes */
+	__u32 n_members;
+};
+
+enum sw_upcall {
+	SW_UPCALL_NONE,
+	SW_UPCALL_MISS,     /* no entry in the cache */
+	SW_UPCALL_ACTION,   /* its entry says so: an output that only the daemon can do */
+	SW_UPCALL_FRAGS,    /* it lies in several buffers, which the kernel cannot clone, or the driver not take */
+	SW_UPCALL_OVER_MTU, /* one of a broadcast's members cannot take it */
+};
+
+#define SW_META_MAGIC 0x73776d31 /* "swm1" */
+
+/*
+ * Stands just before a frame that went up, where the driver has room for metadata. Else the 16 bytes there are what
+ * the daemon left: it clears the magic before it lends a buffer, so a frame without metadata reads as a plain miss.
+ */
+struct sw_meta {
+	__u32 magic;
+	__u32 reason;  /* enum sw_upcall */
+	__u32 in_port; /* port id */
+	__u32 slot;    /* of SW_UPCALL_ACTION: the flow slot; else 0 */
+};
+
+/*
+ * Map `registry` (mmap-able, one element): what a restarted daemon needs to give everything its old name. The program
+ * never reads it. A record is valid when its name is not empty; the name's first byte is written last.
+ */
+struct sw_registry_bridge {
+	char name[SW_NAME_SIZE];
+};
+
+#define SW_REG_CREATED 1 /* the daemon made this device and removes it with the port */
+
+struct sw_registry_port {
+	char name[SW_NAME_SIZE];
+	__u32 bridge; /* id */
+	__u32 ifindex;
+	__u32 flags; /* SW_REG_* */
+	__u32 zero;
+};
+
+struct sw_registry_set {
+	__u32 n_members; /* 0: free */
+	__u32 zero;
+	__u64 member[SW_MAX_PORTS / 64]; /* bit map by port id */
+};
+
+struct sw_registry {
+	__u32 abi_version;
+	__u32 zero;
+	struct sw_registry_bridge bridge[SW_MAX_BRIDGES];
+	struct sw_registry_port port[SW_MAX_PORTS];
+	struct sw_registry_set set[SW_MAX_SETS];
+};
+
+/* An element of map `fdb` (mmap-able): the daemon's FDB lives here, so that it survives the daemon. */
+#define SW_FDB_VALID  1
+#define SW_FDB_STATIC 2
+
+struct sw_fdb_entry {
+	__u8 mac[6];
+	__u16 vid;        /* 0 .. 4094; 0: the untagged VLAN of a bridge without VLANs */
+	__u16 bridge;     /* id */
+	__u16 port;       /* id */
+	__u32 flags;      /* SW_FDB_*; VALID is stored last, and cleared first */
+	__u64 used_ns;    /* CLOCK_BOOTTIME of the last frame seen from it */
+	__u64 learned_ns; /* CLOCK_BOOTTIME of when it was learned here */
+};
+
+_Static_assert(sizeof(struct sw_key) == SW_KEY_WORDS * 8, "the key has padding");
+_Static_assert(sizeof(struct sw_step) == 4, "a step is half a word");
+_Static_assert(sizeof(struct sw_flow) == 128, "a flow slot is a pair of cache lines");
+_Static_assert(__builtin_offsetof(struct sw_flow, key.w[SW_L2_WORDS]) <= 64, "layer 2 and the steps: one cache line");
+_Static_assert(sizeof(struct sw_bucket) == 64, "a bucket is a cache line");
+_Static_assert(sizeof(struct sw_port_stats) == 64, "port counters are a cache line");
+_Static_assert(sizeof(struct sw_meta) == 16, "metadata is a multiple of four, at most 32");
+_Static_assert(sizeof(struct sw_fdb_entry) == 32, "two FDB entries a cache line");
+_Static_assert(SW_N_DROPS <= SW_DROP_SLOTS, "more drop reasons than counters");
+
+#endif
