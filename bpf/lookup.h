@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/*
+ * lookup.h - from a frame's key to the flow that matches it.
+ *
+ * What: sw_lookup() tries the exact-match hint of the CPU, then each mask in use, and returns a live slot whose masked
+ * key equals the frame's under the slot's mask. The same code runs in the XDP program over maps and in the daemon over
+ * plain arrays, where the in-memory datapath and the oracle tests use it.
+ *
+ * The includer says where the memory is, by defining, before or after it includes this file,
+ *	static inline const struct sw_bucket *sw_mem_bucket(const void *mem, __u32 index);
+ *	static inline const struct sw_flow *sw_mem_flow(const void *mem, __u32 slot);
+ *	static inline __u64 *sw_mem_hint(const void *mem, __u32 cpu, __u32 index);
+ * each of which may return a null pointer, which is a miss, and
+ *	static inline __u32 sw_mem_lookup_mask(mem, config, key, depth, mask_id);
+ * which is sw_lookup_mask_slot(), behind a function call where the verifier wants one. `mem` is handed through.
+ *
+ * Why hints at all: from the second mask on a hint saves a hash and a cache line a mask. What is found at home
+ * (sw_lookup_short) needs none.
+ *
+ * Invariants
+ * L1 What is returned was live (even gen) when it was looked at, and its key, which then cannot change (A1, A2), equals
+ *    the frame's under its mask. The caller may act on it until it leaves the RCU section, or the daemon's turn.
+ * L2 A hint is acted on only if gen and key agree; a wrong one costs a lookup, no more.
+ *
+ * Safe error: a null return. Unsafe error: none of a racing writer's intermediate states may pass for a match, which is
+ * why every racing word is loaded once (sw_read) and compared after it.
+ */
+#ifndef SW_LOOKUP_H
+#define SW_LOOKUP_H
+
+#include "abi.h"
+#include "hash.h"
+
+#define sw_read(x)         (*(const volatile __typeof__(x) *)&(x))
+#define sw_write(x, value) (*(volatile __typeof__(x) *)&(x) = (value))
+
+static inline const struct sw_bucket *sw_mem_bucket(const void *mem, __u32 index);
+static inline const struct sw_flow *sw_mem_flow(const void *mem, __u32 slot);
+static inline __u64 *sw_mem_hint(const void *mem, __u32 cpu, __u32 index);
+static inline __u32 sw_mem_lookup_mask(
+	const void *mem, const struct sw_config *config, const struct sw_key *key, __u32 depth, __u32 mask_id);
+
+struct sw_hit {
+	const struct sw_flow *flow;
+	__u32 slot;
+	__u32 by_hint; /* 1: an exact-match hint led to it; left alone by a megaflow lookup */
+};
+
+#define SW_LOOKUP_INLINE static inline __attribute__((always_inline))
+
+SW_LOOKUP_INLINE int sw_key_matches(
+	const struct sw_key *key, const struct sw_mask *mask, const struct sw_key *masked, __u32 n_words)
+{
+	__u64 differing = 0;
+	__u32 i;
+
+#pragma GCC unroll 9
+	for (i = 0; i < SW_L2_WORDS; i++)
+		differing |= (key->w[i] & mask->bits.w[i]) ^ masked->w[i];
+	if (n_words <= SW_L2_WORDS)
+		return !differing;
+#pragma GCC unroll 9
+	for (i = SW_L2_WORDS; i < SW_KEY_WORDS; i++)
+		differing |= (key->w[i] & mask->bits.w[i]) ^ masked->w[i];
+	return !differing;
+}
+
+/* Whether the slot that a bucket's cell names is live, of this mask, and matches. */
+SW_LOOKUP_INLINE const struct sw_flow *sw_lookup_slot(
+	const void *mem, const struct sw_key *key, const struct sw_mask *mask, __u32 mask_id, __u32 n_words, __u32 slot)
+{
+	const struct sw_flow *flow = sw_mem_flow(mem, slot);
+
+	if (!flow || sw_read(flow->gen) & 1 || flow->mask != mask_id)
+		return 0;
+	return sw_key_matches(key, mask, &flow->key, n_words) ? flow : 0;
+}
+
+SW_LOOKUP_INLINE int sw_lookup_mask(const void *mem, const struct sw_config *config, const struct sw_key *key,
+	__u32 depth, __u32 mask_id, struct sw_hit *ret)
+{
+	const struct sw_mask *mask = &config->masks[mask_id % SW_MAX_MASKS];
+	__u32 n_words = sw_read(mask->n_words);
+	__u64 hash = sw_hash_masked(config->seed, key, &mask->bits, n_words);
+	__u32 tag = sw_hash_tag(hash), index = sw_hash_primary(hash, config->n_buckets);
+	const struct sw_bucket *bucket;
+	const struct sw_flow *flow;
+	__u32 turn, i;
+	__u64 cell;
+
+	if (n_words > depth)
+		return 0;
+	for (turn = 0; turn < 2; turn++) {
+		bucket = sw_mem_bucket(mem, index);
+		if (!bucket)
+			return 0;
+		for (i = 0; i < SW_BUCKET_CELLS; i++) {
+			cell = sw_read(bucket->cell[i]);
+			if (cell >> 32 != tag || !(__u32)cell)
+				continue;
+			flow = sw_lookup_slot(mem, key, mask, mask_id, n_words, (__u32)cell - 1);
+			if (flow) {
+				ret->flow = flow;
+				ret->slot = (__u32)cell - 1;
+				return 1;
+			}
+		}
+		if (!sw_read(bucket->n_overflow))
+			return 0;
+		index = sw_hash_alternate(index, tag, config->n_buckets);
+	}
+	return 0;
+}
+
+/* The same for those who need a scalar: slot + 1, or 0. */
+SW_LOOKUP_INLINE __u32 sw_lookup_mask_slot(
+	const void *mem, const struct sw_config *config, const struct sw_key *key, __u32 depth, __u32 mask_id)
+{
+	struct sw_hit hit = {0};
+
+	return sw_lookup_mask(mem, config, key, depth, mask_id, &hit) ? hit.slot + 1 : 0;
+}
+
+SW_LOOKUP_INLINE int sw_lookup_hint(const void *mem, const struct sw_config *config, const struct sw_key *key,
+	__u32 depth, __u64 hint, struct sw_hit *ret)
+{
+	const struct sw_flow *flow = sw_mem_flow(mem, (__u32)hint);
+	const struct sw_mask *mask;
+	__u32 gen, n_words;
+
+	if (!flow)
+		return 0;
+	gen = sw_read(flow->gen);
+	if (gen != hint >> 32 || gen & 1)
+		return 0;
+	mask = &config->masks[flow->mask % SW_MAX_MASKS];
+	n_words = sw_read(mask->n_words);
+	if (n_words - 1 >= depth || !sw_key_matches(key, mask, &flow->key, n_words)) /* a mask of no words is none */
+		return 0;
+	ret->flow = flow;
+	ret->slot = (__u32)hint;
+	ret->by_hint = 1;
+	return 1;
+}
+
+/* Where the hint for a key stands in its CPU's row: any spread will do, nobody is hurt by a collision. */
+SW_LOOKUP_INLINE __u32 sw_hint_index(const struct sw_key *key, __u64 seed, __u32 depth)
+{
+	__u64 h = seed ^ key->w[0] * 0x9e3779b97f4a7c15ULL ^ key->w[1] * 0xc2b2ae3d27d4eb4fULL ^
+		  key->w[2] * 0x165667b19e3779f9ULL;
+
+	if (depth > SW_L2_WORDS)
+		h ^= key->w[3] * 0xd6e8feb86659fd93ULL ^ key->w[4] * 0xa0761d6478bd642fULL ^
+		     key->w[5] * 0xe7037ed1a0b428dbULL ^ key->w[6] * 0x8ebc6af09c88c6e3ULL ^
+		     key->w[7] * 0x589965cc75374cc3ULL ^ key->w[8] * 0x1d8e4e27c47d124fULL;
+	return (h ^ h >> 32) * SW_HASH_MULTIPLIER >> 32 & (SW_EMC_SIZE - 1);
+}
+
+/*
+ * The whole lookup of a key that was extracted `depth` words deep. 1 and *ret filled if a flow matches; 0 else, and
+ * *ret undefined. A mask deeper than the key is passed over: the daemon has only just deepened the extraction.
+ */
+SW_LOOKUP_INLINE int sw_lookup(const void *mem, const struct sw_config *config, const struct sw_key *key, __u32 depth,
+	__u32 cpu, struct sw_hit *ret)
+{
+	__u32 n_order = sw_read(config->n_order), slot_1 = 0, i;
+	__u64 *hint = sw_mem_hint(mem, cpu, sw_hint_index(key, config->seed, depth));
+
+	if (hint && sw_lookup_hint(mem, config, key, depth, sw_read(*hint), ret))
+		return 1;
+	for (i = 0; i < SW_MAX_MASKS && i < n_order && !slot_1; i++)
+		slot_1 = sw_mem_lookup_mask(mem, config, key, depth, sw_read(config->order[i]) % SW_MAX_MASKS);
+	if (!slot_1)
+		return 0;
+	ret->by_hint = 0;
+	ret->slot = slot_1 - 1;
+	ret->flow = sw_mem_flow(mem, ret->slot);
+	if (!ret->flow)
+		return 0;
+	if (hint)
+		sw_write(*hint, (__u64)ret->flow->gen << 32 | ret->slot);
+	return 1;
+}
+
+/* Whether the flow at this slot is one of the mask and has these masked words. */
+SW_LOOKUP_INLINE const struct sw_flow *sw_lookup_home(
+	const void *mem, __u32 slot, __u32 mask_id, __u64 word0, __u64 word1, __u64 word2)
+{
+	const struct sw_flow *flow = sw_mem_flow(mem, slot);
+
+	if (!flow || sw_read(flow->gen) & 1 || flow->mask != mask_id)
+		return 0;
+	return (word0 ^ flow->key.w[0]) | (word1 ^ flow->key.w[1]) | (word2 ^ flow->key.w[2]) ? 0 : flow;
+}
+
+/*
+ * The short way for a key of layer 2, which is nearly every frame of a switch: at home under the mask that is hit most,
+ * or by the hint. 0 says nothing but "ask sw_lookup()". Words stay in registers, which is what makes it short.
+ */
+SW_LOOKUP_INLINE int sw_lookup_short(
+	const void *mem, const struct sw_config *config, const struct sw_key *key, __u32 cpu, struct sw_hit *ret)
+{
+	__u32 mask_id = sw_read(config->order[0]) % SW_MAX_MASKS;
+	const struct sw_mask *mask = &config->masks[mask_id];
+	__u64 word0 = key->w[0] & mask->bits.w[0], word1 = key->w[1] & mask->bits.w[1];
+	__u64 word2 = key->w[2] & mask->bits.w[2], hash, *hint;
+
+	if (sw_read(mask->n_words) - 1 < SW_L2_WORDS) { /* a mask of no words is none */
+		hash = sw_hash_step(sw_hash_step(sw_hash_step(config->seed, word0), word1), word2);
+		ret->by_hint = 0;
+		ret->slot = sw_hash_home(hash, config->n_flows);
+		ret->flow = sw_lookup_home(mem, ret->slot, mask_id, word0, word1, word2);
+		if (ret->flow)
+			return 1;
+		ret->slot ^= 1;
+		ret->flow = sw_lookup_home(mem, ret->slot, mask_id, word0, word1, word2);
+		if (ret->flow)
+			return 1;
+	}
+	hint = sw_mem_hint(mem, cpu, sw_hint_index(key, config->seed, SW_L2_WORDS));
+	return hint && sw_lookup_hint(mem, config, key, SW_L2_WORDS, sw_read(*hint), ret);
+}
+
+#endif

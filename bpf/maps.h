@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/*
+ * maps.h - the program's maps, and the counters in them.
+ *
+ * Sizes written here as 1 are set by the loader before it loads (bpf_map__set_max_entries), because they depend on the
+ * number of CPUs and on the configuration:
+ *	flows		n_flows			flow_stats	n_rows * n_flows
+ *	buckets		n_buckets		emc		possible CPUs * SW_EMC_SIZE
+ *	port_stats	n_rows * SW_MAX_PORTS	drops		n_rows * SW_MAX_PORTS * SW_DROP_SLOTS
+ *	last_outputs	possible CPUs
+ * Every element is reached through bpf_map_lookup_elem, which the kernel inlines for arrays and which checks the index,
+ * so no size is trusted. A counter that is out of reach is not counted and the frame goes on.
+ *
+ * Counters are plain additions: a row belongs to one CPU, and the program runs there with bottom halves disabled.
+ */
+#ifndef SW_MAPS_H
+#define SW_MAPS_H
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#include "abi.h"
+#include "extract.h"
+#include "lookup.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sw_config);
+} config SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sw_flow);
+} flows SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sw_bucket);
+} buckets SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sw_flow_stats);
+} flow_stats SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} emc SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sw_port_stats);
+} port_stats SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} drops SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SW_MAX_PORTS);
+	__type(key, __u32); /* ifindex */
+	__type(value, struct sw_port);
+} ports SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, SW_MAX_PORTS);
+	__type(key, __u32); /* port id */
+	__type(value, struct sw_miss_bucket);
+} miss_buckets SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32); /* CPU */
+	__type(value, struct sw_last_output);
+} last_outputs SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, SW_MAX_SETS);
+	__type(key, __u32); /* set id */
+	__type(value, struct sw_set_info);
+} set_info SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sw_registry);
+} registry SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, SW_MAX_FDB);
+	__type(key, __u32);
+	__type(value, struct sw_fdb_entry);
+} fdb SEC(".maps");
+
+/* One frame to one port. Values are struct bpf_devmap_val without a program: unicast is counted here, not there. */
+struct {
+	__uint(type, BPF_MAP_TYPE_DEVMAP);
+	__uint(max_entries, SW_MAX_PORTS);
+	__type(key, __u32); /* port id */
+	__type(value, struct bpf_devmap_val);
+} tx_ports SEC(".maps");
+
+/*
+ * The members of a set. Values carry sw_egress. The kernel walks every hash bucket on each broadcast, so the daemon
+ * makes each set's map as small as its membership.
+ */
+struct sw_set {
+	__uint(type, BPF_MAP_TYPE_DEVMAP_HASH);
+	__uint(max_entries, 16);
+	__type(key, __u32); /* port id */
+	__type(value, struct bpf_devmap_val);
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, SW_MAX_SETS);
+	__type(key, __u32); /* set id */
+	__array(values, struct sw_set);
+} sets SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_XSKMAP);
+	__uint(max_entries, SW_MAX_XSKS);
+	__type(key, __u32);
+	__type(value, __u32);
+} xsks SEC(".maps");
+
+#define SW_SCRATCH_CHUNK 512 /* what bpf_csum_diff takes at once */
+
+/* Where a CPU puts what does not fit on the stack. */
+struct sw_scratch {
+	__u8 bytes[SW_SCRATCH_CHUNK + 8];
+	struct sw_key key;
+	struct sw_headers headers;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sw_scratch);
+} scratch SEC(".maps");
+
+SW_INLINE const struct sw_bucket *sw_mem_bucket(const void *mem, __u32 index)
+{
+	return bpf_map_lookup_elem(&buckets, &index);
+}
+
+SW_INLINE const struct sw_flow *sw_mem_flow(const void *mem, __u32 slot)
+{
+	return bpf_map_lookup_elem(&flows, &slot);
+}
+
+SW_INLINE __u64 *sw_mem_hint(const void *mem, __u32 cpu, __u32 index)
+{
+	index += cpu * SW_EMC_SIZE;
+	return bpf_map_lookup_elem(&emc, &index);
+}
+
+SW_INLINE const struct sw_config *config_get(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&config, &zero);
+}
+
+/* A global function is verified once, not for each mask of the loop that calls it. */
+__attribute__((noinline)) int lookup_mask(const struct sw_key *key, __u32 depth, __u32 mask_id)
+{
+	const struct sw_config *cfg = config_get();
+
+	if (!key || !cfg)
+		return 0;
+	return sw_lookup_mask_slot(0, cfg, key, depth, mask_id);
+}
+
+SW_INLINE __u32 sw_mem_lookup_mask(
+	const void *mem, const struct sw_config *cfg, const struct sw_key *key, __u32 depth, __u32 mask_id)
+{
+	return lookup_mask(key, depth, mask_id);
+}
+
+SW_INLINE struct sw_scratch *scratch_get(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&scratch, &zero);
+}
+
+/*
+ * The same number, 1 .. limit (a power of two) already, in a form in which any verifier sees that it is: Linux 6.1 does
+ * not carry what a comparison says of a register to a 32-bit copy of it, nor take 0 away where a number is not 0.
+ */
+SW_INLINE __u32 bounded_size(__u32 size, __u32 limit)
+{
+	__asm__("" : "+r"(size));
+	return ((size - 1) & (limit - 1)) + 1;
+}
+
+SW_INLINE struct sw_port *port_get(__u32 ifindex)
+{
+	return bpf_map_lookup_elem(&ports, &ifindex);
+}
+
+SW_INLINE struct sw_port_stats *port_stats_get(__u32 cpu, __u32 port_id)
+{
+	__u32 index = cpu * SW_MAX_PORTS + port_id;
+
+	return bpf_map_lookup_elem(&port_stats, &index);
+}
+
+/* Counts a drop with its culprit: a port id, or 0. */
+SW_INLINE void drop_count(__u32 cpu, __u32 port_id, __u32 reason, __u64 n_frames)
+{
+	__u32 index = (cpu * SW_MAX_PORTS + port_id % SW_MAX_PORTS) * SW_DROP_SLOTS + reason % SW_DROP_SLOTS;
+	__u64 *count = bpf_map_lookup_elem(&drops, &index);
+
+	if (count)
+		*count += n_frames;
+}
+
+#endif
