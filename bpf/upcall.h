@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/*
+ * upcall.h - a frame's way up to the daemon, and what becomes of it where there is none.
+ *
+ * A frame goes up as it came in, but for its checksum, which is finished. Misses pass a token bucket of their port, so
+ * that one port's storm of new flows does not starve the others; frames that an installed flow sends up do not, because
+ * for a port that can only be reached through its XSK they are the traffic.
+ */
+#ifndef SW_UPCALL_H
+#define SW_UPCALL_H
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#include "csum.h"
+#include "frame.h"
+#include "maps.h"
+
+#define NS_PER_S        1000000000ULL
+#define UPCALL_RATE_MAX 10000000ULL /* keeps the products below within 64 bits */
+
+/*
+ * Takes an upcall out of the port's bucket; 0 if it is empty. CPUs race for it and may both take the last one, or lose
+ * a refill: a limit that is off by a few is as good.
+ */
+SW_INLINE int upcall_allowed(const struct sw_port *port)
+{
+	__u64 now = bpf_ktime_get_coarse_ns(), rate = port->miss_rate, burst = port->miss_burst;
+	struct sw_miss_bucket *bucket;
+	__u32 id = port->id;
+	__u64 tokens, elapsed;
+
+	if (!rate)
+		return 1;
+	bucket = bpf_map_lookup_elem(&miss_buckets, &id);
+	if (!bucket)
+		return 0;
+	if (rate > UPCALL_RATE_MAX)
+		rate = UPCALL_RATE_MAX;
+	if (burst > UPCALL_RATE_MAX)
+		burst = UPCALL_RATE_MAX;
+	elapsed = now - sw_read(bucket->last_ns);
+	if (elapsed > NS_PER_S)
+		elapsed = NS_PER_S;
+	tokens = sw_read(bucket->tokens) + elapsed * rate;
+	if (tokens > burst * NS_PER_S)
+		tokens = burst * NS_PER_S;
+	sw_write(bucket->last_ns, now);
+	if (tokens < NS_PER_S) {
+		sw_write(bucket->tokens, tokens);
+		return 0;
+	}
+	sw_write(bucket->tokens, tokens - NS_PER_S);
+	return 1;
+}
+
+/* Not every driver has room for metadata; the daemon does without. */
+SW_INLINE void upcall_describe(struct xdp_md *ctx, const struct frame *frame, enum sw_upcall reason)
+{
+	struct sw_meta *meta;
+
+	if (bpf_xdp_adjust_meta(ctx, -(int)sizeof(*meta)))
+		return;
+	meta = (void *)(long)ctx->data_meta;
+	if ((void *)(meta + 1) > frame_data(ctx))
+		return;
+	meta->magic = SW_META_MAGIC;
+	meta->reason = reason;
+	meta->in_port = frame->in_port;
+	meta->slot = reason == SW_UPCALL_ACTION ? frame->slot : 0;
+}
+
+SW_INLINE int upcall_redirect(
+	struct xdp_md *ctx, const struct frame *frame, const struct sw_port *port, enum sw_upcall reason)
+{
+	struct sw_port_stats *stats = port_stats_get(frame->cpu, port->id);
+	__u32 n_queues = port->n_queues, queue;
+
+	if (!n_queues)
+		return frame_drop(frame, port->id, SW_DROP_NO_DAEMON);
+	queue = ctx->rx_queue_index < n_queues ? ctx->rx_queue_index : ctx->rx_queue_index % n_queues;
+	upcall_describe(ctx, frame, reason);
+	if (bpf_redirect_map(&xsks, port->xsk_base + queue, XDP_DROP) != XDP_REDIRECT)
+		return frame_drop(frame, port->id, SW_DROP_NO_DAEMON);
+	if (stats)
+		stats->upcalls++;
+	return XDP_REDIRECT;
+}
+
+static __attribute__((noinline)) int upcall(
+	struct xdp_md *ctx, struct frame *frame, const struct sw_port *port, enum sw_upcall reason)
+{
+	const struct sw_config *cfg = config_get();
+	struct sw_port_stats *stats;
+
+	if (!cfg || !port)
+		return XDP_DROP;
+	if (frame->size > (frame_is_split(ctx, frame) ? cfg->upcall_max_frags : cfg->upcall_max))
+		return frame_drop(frame, port->id, SW_DROP_UPCALL_TOO_BIG);
+	if (reason == SW_UPCALL_MISS && !upcall_allowed(port))
+		return frame_drop(frame, port->id, SW_DROP_MISS_LIMIT);
+	if (port->flags & SW_PORT_CSUM && csum_check(ctx, frame->size)) {
+		stats = port_stats_get(frame->cpu, port->id);
+		if (stats)
+			stats->csum_done++;
+	}
+	return upcall_redirect(ctx, frame, port, reason);
+}
+
+/* The same for a frame that matched a flow, whose port record has not been looked at yet. */
+static __attribute__((noinline)) int upcall_hit(struct xdp_md *ctx, struct frame *frame, enum sw_upcall reason)
+{
+	struct sw_port *port = port_get(ctx->ingress_ifindex);
+
+	return port ? upcall(ctx, frame, port, reason) : frame_drop(frame, 0, SW_DROP_NO_PORT);
+}
+
+#endif
