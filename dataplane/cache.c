@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "dataplane/cache.h"
+
+#include "bpf/hash.h"
+#include "dataplane/cache_parts.h"
+#include "dataplane/datapath.h"
+#include "dataplane/program.h"
+#include "dataplane/sets.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define IFINDEX_BITS UINT32_MAX
+
+/* ---- life ---- */
+
+static int allocate(struct cache *cache)
+{
+	cache->entries = calloc(cache->n_slots, sizeof(*cache->entries));
+	cache->vacant = calloc(cache->n_slots, sizeof(*cache->vacant));
+	cache->limbo = calloc(cache->n_slots, sizeof(*cache->limbo));
+	cache->dirty = calloc(cache->n_slots, sizeof(*cache->dirty));
+	cache->live = calloc((cache->n_slots + 63) / 64, sizeof(*cache->live));
+	if (!cache->entries || !cache->live || !cache->vacant || !cache->limbo || !cache->dirty)
+		return -ENOMEM;
+	return deps_init(&cache->deps, cache->n_slots, cache->config->seed);
+}
+
+static void vacate(struct cache *cache, uint32_t slot)
+{
+	cache->entries[slot].state = ENTRY_VACANT;
+	cache->entries[slot].vacant_at = cache->n_vacant;
+	cache->vacant[cache->n_vacant++] = slot;
+}
+
+/* No slot is live, and the first to be used is slot 0. An even gen is the mark of a live one, so 0 will not do. */
+static void begin_empty(struct cache *cache)
+{
+	for (uint32_t slot = 0; slot < cache->n_slots; slot++) {
+		cache->flows[slot].gen |= 1;
+		vacate(cache, cache->n_slots - 1 - slot);
+	}
+}
+
+struct cache *cache_create(
+	struct datapath *dp, const struct pipeline *pl, struct sets *sets, const struct cache_events *events)
+{
+	struct cache *cache = calloc(1, sizeof(*cache));
+
+	if (!cache)
+		return NULL;
+	cache->dp = dp;
+	cache->config = dp->memory.config;
+	cache->flows = dp->memory.flows;
+	cache->stats = dp->memory.flow_stats;
+	cache->pl = pl;
+	cache->sets = sets;
+	cache->events = *events;
+	cache->n_slots = cache->config->n_flows;
+	cache->version = pipeline_version(pl);
+	cache->index = (struct flow_index){dp->memory.buckets, cache->flows, cache->config->n_buckets};
+	masks_init(&cache->masks, cache->config, dp->adopted);
+	if (allocate(cache))
+		goto failed;
+	if (!dp->adopted)
+		begin_empty(cache);
+	else if (cache_adopt(cache))
+		goto failed;
+	return cache;
+
+failed:
+	cache_destroy(cache);
+	return NULL;
+}
+
+void cache_destroy(struct cache *cache)
+{
+	deps_free(&cache->deps);
+	free(cache->entries);
+	free(cache->live);
+	free(cache->vacant);
+	free(cache->limbo);
+	free(cache->dirty);
+	free(cache);
+}
+
+/* ---- slots ---- */
+
+uint32_t cache_live_from(const struct cache *cache, uint32_t slot)
+{
+	uint32_t n_words = (cache->n_slots + 63) / 64, i = slot / 64;
+	uint64_t word;
+
+	if (slot >= cache->n_slots)
+		return cache->n_slots;
+	for (word = cache->live[i] & ~0ULL << slot % 64; !word; word = cache->live[i]) {
+		if (++i == n_words)
+			return cache->n_slots;
+	}
+	return i * 64 + __builtin_ctzll(word);
+}
+
+void cache_live_add(struct cache *cache, uint32_t slot)
+{
+	cache->live[slot / 64] |= 1ULL << slot % 64;
+	cache->n_live++;
+}
+
+static void live_remove(struct cache *cache, uint32_t slot)
+{
+	cache->live[slot / 64] &= ~(1ULL << slot % 64);
+	cache->n_live--;
+}
+
+static uint32_t take_vacant(struct cache *cache, uint32_t slot)
+{
+	uint32_t at = cache->entries[slot].vacant_at, last = cache->vacant[--cache->n_vacant];
+
+	cache->vacant[at] = last;
+	cache->entries[last].vacant_at = at;
+	return slot;
+}
+
+/* A slot for a flow of this hash: its home if that is vacant, else any. There must be one. */
+static uint32_t choose_slot(struct cache *cache, uint64_t hash)
+{
+	uint32_t home = sw_hash_home(hash, cache->n_slots), neighbour = home ^ 1;
+
+	if (cache->entries[home].state == ENTRY_VACANT)
+		return take_vacant(cache, home);
+	if (neighbour < cache->n_slots && cache->entries[neighbour].state == ENTRY_VACANT)
+		return take_vacant(cache, neighbour);
+	return take_vacant(cache, cache->vacant[cache->n_vacant - 1]);
+}
+
+/* ---- entries ---- */
+
+uint64_t cache_hash(const struct cache *cache, uint32_t slot)
+{
+	const struct sw_mask *mask = &cache->config->masks[cache->flows[slot].mask];
+
+	return sw_hash_masked(cache->config->seed, &cache->flows[slot].key, &mask->bits, mask->n_words);
+}
+
+/* What a slot is to hold. */
+struct flow_body {
+	uint16_t mask, in_port;
+	const struct sw_key *key; /* masked */
+	const struct program *program;
+	uint64_t put_ns;
+};
+
+/* Writes a vacant slot and makes it live; no cell names it yet. */
+static void publish(struct cache *cache, uint32_t slot, const struct flow_body *body)
+{
+	struct sw_flow *flow = &cache->flows[slot];
+
+	flow->mask = body->mask;
+	flow->n_steps = body->program->n_steps;
+	flow->flags = body->program->flags;
+	flow->in_port = body->in_port;
+	flow->key = *body->key;
+	memcpy(flow->steps, body->program->steps, body->program->n_steps * sizeof(flow->steps[0]));
+	flow->cookie = body->put_ns;
+	__atomic_store_n(&flow->gen, flow->gen + 1, __ATOMIC_RELEASE);
+}
+
+/* The daemon's side of a slot that was just published. */
+static void enter(struct cache *cache, uint32_t slot, const struct program *program, const struct xlate *answer)
+{
+	struct entry *entry = &cache->entries[slot];
+
+	*entry = (struct entry){
+		.state = ENTRY_LIVE,
+		.set = program->set,
+		.source = answer->learn.key,
+		.port = answer->learn.port,
+	};
+	deps_link(&cache->deps, slot, answer->deps, answer->n_deps);
+	masks_hold(&cache->masks, cache->flows[slot].mask);
+	cache_live_add(cache, slot);
+}
+
+void cache_limbo_add(struct cache *cache, uint32_t slot)
+{
+	cache->entries[slot].state = ENTRY_LIMBO;
+	cache->limbo[(cache->limbo_head + cache->n_limbo++) & (cache->n_slots - 1)] = slot;
+}
+
+/* A live slot that no cell names any more dies. */
+static void bury(struct cache *cache, uint32_t slot, uint32_t heir)
+{
+	struct entry *entry = &cache->entries[slot];
+	struct sw_flow *flow = &cache->flows[slot];
+
+	__atomic_store_n(&flow->gen, flow->gen + 1, __ATOMIC_RELEASE);
+	deps_unlink(&cache->deps, slot);
+	masks_drop(&cache->masks, flow->mask);
+	entry->dirty = false;
+	entry->heir = heir;
+	live_remove(cache, slot);
+	cache_limbo_add(cache, slot);
+}
+
+void cache_remove(struct cache *cache, uint32_t slot)
+{
+	index_remove(&cache->index, cache_hash(cache, slot), slot);
+	bury(cache, slot, INDEX_NONE);
+}
+
+/* Gives the entry another program; takes over what `program` holds. */
+static void replace(struct cache *cache, uint32_t slot, const struct program *program)
+{
+	const struct sw_flow *flow = &cache->flows[slot];
+	struct flow_body body = {flow->mask, cache->answer.in_port, &flow->key, program, flow->cookie};
+	uint64_t hash = cache_hash(cache, slot);
+	uint32_t fresh;
+
+	if (!cache->n_vacant) {
+		cache->slots_wanted = true;
+		program_release(cache->sets, program);
+		cache_remove(cache, slot);
+		return;
+	}
+	fresh = choose_slot(cache, hash);
+	publish(cache, fresh, &body);
+	enter(cache, fresh, program, &cache->answer);
+	cache_carry(cache, slot, fresh);
+	index_replace(&cache->index, hash, slot, fresh);
+	bury(cache, slot, fresh);
+	cache->totals.replaced++;
+}
+
+static int refuse(struct cache *cache, int error)
+{
+	cache->totals.refused++;
+	return error;
+}
+
+static int put_masked(
+	struct cache *cache, const struct sw_key *key, uint16_t mask, const struct xlate *xlate, uint64_t now_ns)
+{
+	const struct sw_mask *bits = &cache->config->masks[mask];
+	uint64_t hash = sw_hash_masked(cache->config->seed, key, &bits->bits, bits->n_words);
+	struct program program;
+	uint32_t slot;
+
+	if (index_find(&cache->index, hash, mask, key) != INDEX_NONE)
+		return -EEXIST;
+	if (!cache->n_vacant) {
+		cache->slots_wanted = true;
+		return refuse(cache, -ENOSPC);
+	}
+	if (!index_has_room(&cache->index, hash) && !cache_evict_rival(cache, hash, now_ns))
+		return refuse(cache, -ENOSPC);
+	slot = choose_slot(cache, hash);
+	program_compile(cache->sets, cache->pl, key, xlate, &program);
+	publish(cache, slot, &(struct flow_body){mask, xlate->in_port, key, &program, now_ns});
+	enter(cache, slot, &program, xlate);
+	cache->entries[slot].used_ns = now_ns;
+	index_insert(&cache->index, hash, slot);
+	cache->totals.put++;
+	return 0;
+}
+
+int cache_put(struct cache *cache, const struct sw_key *key, const struct xlate *xlate, uint64_t now_ns)
+{
+	struct sw_key masked = flow_masked(key, &xlate->mask);
+	uint16_t mask;
+	int error;
+
+	if (!xlate->cacheable || !xlate->in_port || xlate->mask.f.in_ifindex != IFINDEX_BITS)
+		return -EINVAL;
+	error = masks_get(&cache->masks, &xlate->mask, &mask);
+	error = error ? refuse(cache, error) : put_masked(cache, &masked, mask, xlate, now_ns);
+	cache_grace_begin(cache);
+	return error;
+}
+
+void cache_flush(struct cache *cache)
+{
+	cache_for_each_live(cache, slot) cache_remove(cache, slot);
+	cache_grace_begin(cache);
+}
+
+/* ---- grace periods ---- */
+
+void cache_grace_begin(struct cache *cache)
+{
+	if (cache->grace_running || (!cache->n_limbo && !masks_want_grace(&cache->masks) && !cache->holds_adopted_sets))
+		return;
+	cache->grace_running = true;
+	cache->n_closing = cache->n_limbo;
+	masks_grace_began(&cache->masks);
+	cache->dp->ops->grace(cache->dp);
+}
+
+static void reclaim(struct cache *cache)
+{
+	uint32_t slot = cache->limbo[cache->limbo_head];
+	struct entry *entry = &cache->entries[slot];
+
+	cache->limbo_head = (cache->limbo_head + 1) & (cache->n_slots - 1);
+	cache->n_limbo--;
+	cache_harvest_last(cache, slot);
+	if (entry->set != SW_MAX_SETS)
+		sets_drop(cache->sets, entry->set);
+	vacate(cache, slot);
+}
+
+static void drop_adopted_sets(struct cache *cache)
+{
+	if (!cache->holds_adopted_sets)
+		return;
+	cache->holds_adopted_sets = false;
+	for (uint32_t set = 0; set < SW_MAX_SETS; set++) {
+		if (cache->adopted_sets[set])
+			sets_drop(cache->sets, set);
+	}
+}
+
+void cache_grace_ended(struct cache *cache)
+{
+	if (!cache->grace_running)
+		return;
+	cache->grace_running = false;
+	for (; cache->n_closing; cache->n_closing--)
+		reclaim(cache);
+	masks_grace_ended(&cache->masks);
+	drop_adopted_sets(cache); /* held since before the first one began */
+	cache_grace_begin(cache);
+}
+
+/* ---- settling ---- */
+
+static void mark(void *ctx, uint32_t slot)
+{
+	struct cache *cache = ctx;
+
+	if (cache->entries[slot].dirty || cache->ask_all)
+		return;
+	if (cache->n_dirty == cache->n_slots) {
+		cache->ask_all = true;
+		return;
+	}
+	cache->entries[slot].dirty = true;
+	cache->dirty[cache->n_dirty++] = slot;
+}
+
+void cache_fdb_changed(struct cache *cache, uint64_t dep)
+{
+	deps_each(&cache->deps, dep, mark, cache);
+}
+
+static void withdraw(struct cache *cache, uint32_t slot)
+{
+	cache->totals.withdrawn++;
+	cache_remove(cache, slot);
+}
+
+/* The answer stands, but what it rests on and what it teaches may be others. */
+static void keep(struct cache *cache, uint32_t slot)
+{
+	struct entry *entry = &cache->entries[slot];
+	const struct xlate *answer = &cache->answer;
+
+	entry->source = answer->learn.key;
+	entry->port = answer->learn.port;
+	deps_relink(&cache->deps, slot, answer->deps, answer->n_deps);
+}
+
+/* Whether an entry of the same key and mask gives the new answer. What has come to want learning is to come up. */
+static bool may_stay(const struct cache *cache, const struct sw_flow *flow)
+{
+	const struct xlate *answer = &cache->answer;
+
+	return answer->cacheable && !answer->learn.wanted && answer->in_port == flow->in_port &&
+	       flow_equal(&answer->mask, &cache->config->masks[flow->mask].bits);
+}
+
+/* What was counted so far was counted under the old answer, and says nothing of where the source is now. */
+static void ask(struct cache *cache, uint32_t slot)
+{
+	const struct sw_flow *flow = &cache->flows[slot];
+	struct entry *entry = &cache->entries[slot];
+	const struct xlate *answer = &cache->answer;
+	struct program program;
+
+	entry->dirty = false;
+	entry->active |= cache_harvest(cache, slot) > 0;
+	cache->totals.asked++;
+	translate(cache->pl, &flow->key, NULL, &cache->answer);
+	if (!may_stay(cache, flow)) {
+		withdraw(cache, slot);
+		return;
+	}
+	program_compile(cache->sets, cache->pl, &flow->key, answer, &program);
+	if (!program_is_of(&program, flow)) {
+		replace(cache, slot, &program);
+		return;
+	}
+	program_release(cache->sets, &program);
+	keep(cache, slot);
+}
+
+static void settle_all(struct cache *cache)
+{
+	cache->ask_all = false;
+	cache->n_dirty = 0;
+	cache->version = pipeline_version(cache->pl);
+	cache_for_each_live(cache, slot) /* replacements among them, once more */
+		ask(cache, slot);
+}
+
+static void settle_dirty(struct cache *cache)
+{
+	while (cache->n_dirty) {
+		uint32_t slot = cache->dirty[--cache->n_dirty];
+
+		if (cache->entries[slot].state == ENTRY_LIVE && cache->entries[slot].dirty)
+			ask(cache, slot);
+	}
+}
+
+void cache_settle(struct cache *cache)
+{
+	if (cache->ask_all || cache->version != pipeline_version(cache->pl))
+		settle_all(cache);
+	else
+		settle_dirty(cache);
+	cache_grace_begin(cache);
+}
+
+/* ---- views ---- */
+
+uint32_t cache_count(const struct cache *cache)
+{
+	return cache->n_live;
+}
+
+uint32_t cache_mask_count(const struct cache *cache)
+{
+	return masks_count(&cache->masks);
+}
+
+const struct cache_totals *cache_totals(const struct cache *cache)
+{
+	return &cache->totals;
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * cache.h - what is in the maps: the megaflows, from the daemon's side.
+ *
+ * What: puts answers of translate() into flow slots and buckets, takes them out when the answer changes or nobody asks
+ * any more, and keeps their counters. It is the only writer of flows, buckets, masks and depth.
+ *
+ * Life of an entry: free -> written -> published (gen even, then the cell) -> cell removed, gen odd -> limbo -> grace
+ * period -> counters harvested a last time (S1) -> free. A changed answer is a new slot under the same key: published
+ * before the old one is removed, so that no frame misses in between, and the old counters are carried over: in the
+ * daemon's own row of flow_stats, so that a flow's count is always the sum of its slot's rows.
+ *
+ * Which slot: its home or the one beside it (sw_hash_home), where the program finds it at once, if either is vacant;
+ * else any. From the moment that its gen is even a flow at home is hit, before a cell names it; M2 and the counters,
+ * which begin at zero in every vacant slot, allow for that.
+ *
+ * Why a masked key is asked: by T2 of pipeline.h an answer holds for every key that agrees in the bits consulted, so
+ * the masked key, whose other bits are zero, may speak for all that the entry matches. If the answer comes back under
+ * another mask the entry goes, for it may now be too wide; so it does if the answer has come to want learning, so that
+ * the next frame comes up and is learned from.
+ *
+ * Invariants: C1, C2, S1 of the design; A1-A4 of bpf/abi.h; and
+ * M1 cache_settle() leaves every live entry equal to translate() of its key: asked again for each one whose dependency
+ *    changed (fdb_dep), or for all where pipeline_version() moved.
+ * M2 An entry is put only if its answer was asked after the last settle began.
+ * M3 A slot, a mask or a set that a program run may still look at is not rewritten (A2): all three are held by the
+ *    slot until its grace period has ended.
+ * Safe error: an entry less. Unsafe error: an entry too wide or too old.
+ *
+ * Limits: SW_MAX_MASKS masks, n_flows slots. When one was refused for lack of either, the next sweep makes room: the
+ * mask hit least of late, or an eighth of the slots, those idle longest and then those hit least since the last sweep.
+ * Until then the frames take the slow path. When the two buckets of a hash are full, the one idle longest of the flows
+ * there makes way at once, if it has been idle for a while.
+ *
+ * Time: CLOCK_BOOTTIME, the caller's. Sweeping is the caller's too, and only while cache_count() is not 0.
+ *
+ * Adoption: the maps of an adopted datapath are read while the program runs on them, and nothing read is trusted: what
+ * a crash left half done is undone. The entries that stand are asked again by the first cache_settle(), which the
+ * caller keeps back until every port is there; slots, masks and sets that the last daemon gave up in its last moment
+ * wait for a grace period too.
+ *
+ * Cost: about 150 bytes of memory a slot beside the maps, all had at creation.
+ */
+#ifndef DATAPLANE_CACHE_H
+#define DATAPLANE_CACHE_H
+
+#include "bpf/abi.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct cache;
+struct datapath;
+struct fdb_key;
+struct pipeline;
+struct sets;
+struct xlate;
+
+#define CACHE_IDLE_MS 10000 /* an entry that no frame hit for so long goes */
+
+struct cache_events {
+	void *ctx;
+	/*
+	 * Frames went by an entry since it was last looked at, which says where their source is (xlate.learn): that is
+	 * to be refreshed, or, had the FDB been full, learned. May call cache_fdb_changed(), and nothing else here.
+	 */
+	void (*used)(void *ctx, const struct fdb_key *source, uint16_t port, uint64_t now_ns);
+};
+
+/*
+ * Borrows everything. When the datapath was adopted, its live slots are taken over; see above for when they are asked.
+ * NULL: ENOMEM.
+ */
+struct cache *cache_create(
+	struct datapath *dp, const struct pipeline *pl, struct sets *sets, const struct cache_events *events);
+/* Live entries stay in the maps. */
+void cache_destroy(struct cache *cache);
+
+/*
+ * Installs an answer, which must be cacheable (-EINVAL). -EEXIST: an entry of this masked key is there; -ENOSPC: full;
+ * -EAGAIN: the program does not parse deep enough for this mask yet. Nothing is lost then but speed.
+ */
+int cache_put(struct cache *cache, const struct sw_key *key, const struct xlate *xlate, uint64_t now_ns);
+
+/* The FDB changed its mind about an address: its dependants are asked again at the next settle. */
+void cache_fdb_changed(struct cache *cache, uint64_t dep);
+
+/* Brings the maps up to date with every change made so far (M1). Cheap when nothing changed. */
+void cache_settle(struct cache *cache);
+
+/*
+ * Harvests counters, reports used entries, expires idle ones, reorders masks by hits, makes room. A round is due once a
+ * second or so; a large table is swept in slices of a few milliseconds: false: the round is not done, call again soon.
+ */
+bool cache_sweep(struct cache *cache, uint64_t now_ns);
+
+/* The end of a grace period: the limbo of before it is harvested and freed. */
+void cache_grace_ended(struct cache *cache);
+
+/* Removes every entry. */
+void cache_flush(struct cache *cache);
+uint32_t cache_count(const struct cache *cache);
+uint32_t cache_mask_count(const struct cache *cache);
+
+/* What the cache did since it was created. */
+struct cache_totals {
+	uint64_t packets, bytes; /* counted by flows, dead ones too, as far as harvested (S1) */
+	uint64_t put;            /* entries installed */
+	uint64_t refused;        /* for lack of a slot, a mask, a cell or depth */
+	uint64_t asked;          /* again by cache_settle() */
+	uint64_t replaced;       /* of them: got other steps */
+	uint64_t withdrawn;      /* of them: removed */
+	uint64_t expired;        /* idle */
+	uint64_t evicted;        /* to make room */
+};
+const struct cache_totals *cache_totals(const struct cache *cache);
+
+/* One megaflow, for people. Borrowed for the duration of the call. */
+struct cache_view {
+	uint32_t slot;
+	const struct sw_key *key, *mask;
+	const struct sw_step *steps;
+	uint8_t n_steps;
+	uint64_t packets, bytes; /* since it was put, over all its slots and daemons */
+	uint64_t age_ns;
+	uint64_t idle_ns; /* to the precision of a sweep */
+};
+void cache_each(
+	struct cache *cache, uint64_t now_ns, void (*each)(void *ctx, const struct cache_view *view), void *ctx);
+
+#endif

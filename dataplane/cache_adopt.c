@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Taking over the maps that a daemon left which may have died at any instruction, while the program runs on them.
+ *
+ * First every live slot is judged by itself, then the buckets are walked and lose each cell that does not name a sound
+ * flow in its right place, then the flows that no cell names are buried. What a death in the middle leaves is one of:
+ * a live slot that no cell names (just published, or its cell just cleared or given to its successor), an n_overflow
+ * too high by one, an order that lists a mask twice or one without flows, a deep mask's depth just raised. None of it
+ * can have been a wrong answer, and repairing it takes nothing from a sound flow.
+ */
+#include "dataplane/cache_parts.h"
+
+#include "bpf/hash.h"
+#include "dataplane/datapath.h"
+#include "dataplane/flow.h"
+#include "dataplane/log.h"
+#include "dataplane/sets.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct adoption {
+	struct cache *cache;
+	bool *indexed; /* by slot: a cell names it */
+	uint32_t n_flows[SW_MAX_MASKS];
+	uint32_t n_dropped;
+};
+
+/* ---- a slot by itself ---- */
+
+static bool is_sane_mask(const struct sw_config *config, uint16_t id)
+{
+	const struct sw_mask *mask = &config->masks[id];
+
+	if (mask->n_words != mask_n_words(&mask->bits) || mask->bits.f.in_ifindex != UINT32_MAX)
+		return false;
+	if (mask->n_words > SW_L2_WORDS && config->depth < SW_KEY_WORDS)
+		return false;
+	for (uint16_t i = 0; i < id; i++) { /* the first of equals is the one that counts */
+		if (config->masks[i].n_words == mask->n_words && flow_equal(&config->masks[i].bits, &mask->bits))
+			return false;
+	}
+	return true;
+}
+
+static bool is_sane_last_step(const struct cache *cache, const struct sw_step *step)
+{
+	switch (step->op) {
+	case SW_OP_OUTPUT:
+		return step->arg && step->arg < SW_MAX_PORTS;
+	case SW_OP_BROADCAST:
+		return step->arg < SW_MAX_SETS && cache->dp->memory.registry->set[step->arg].n_members;
+	case SW_OP_UPCALL:
+	case SW_OP_DROP:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool are_sane_steps(const struct cache *cache, const struct sw_flow *flow)
+{
+	if (!flow->n_steps || flow->n_steps > SW_MAX_STEPS)
+		return false;
+	for (uint8_t i = 0; i < flow->n_steps - 1; i++) {
+		uint8_t op = flow->steps[i].op;
+
+		if (op != SW_OP_VLAN_PUSH && op != SW_OP_VLAN_POP && op != SW_OP_VLAN_SET)
+			return false;
+	}
+	return is_sane_last_step(cache, &flow->steps[flow->n_steps - 1]);
+}
+
+static bool is_sane(const struct adoption *a, const bool sane_masks[SW_MAX_MASKS], const struct sw_flow *flow)
+{
+	struct sw_key masked;
+
+	if (flow->mask >= SW_MAX_MASKS || !sane_masks[flow->mask] || !flow->in_port || flow->in_port >= SW_MAX_PORTS)
+		return false;
+	masked = flow_masked(&flow->key, &a->cache->config->masks[flow->mask].bits);
+	return flow_equal(&masked, &flow->key) && are_sane_steps(a->cache, flow);
+}
+
+static void kill_flow(struct adoption *a, uint32_t slot)
+{
+	struct sw_flow *flow = &a->cache->flows[slot];
+
+	__atomic_store_n(&flow->gen, flow->gen + 1, __ATOMIC_RELEASE);
+	a->n_dropped++;
+}
+
+static bool is_live(const struct adoption *a, uint32_t slot)
+{
+	return !(a->cache->flows[slot].gen & 1);
+}
+
+/*
+ * A slot that is dead already, or that no cell will name, dies for good only after its cell is gone; but a slot that is
+ * not sane must not wait: a needless miss is better than what it says.
+ */
+static void judge_slots(struct adoption *a)
+{
+	bool sane_masks[SW_MAX_MASKS];
+
+	for (uint16_t id = 0; id < SW_MAX_MASKS; id++)
+		sane_masks[id] = is_sane_mask(a->cache->config, id);
+	for (uint32_t slot = 0; slot < a->cache->n_slots; slot++) {
+		if (is_live(a, slot) && !is_sane(a, sane_masks, &a->cache->flows[slot]))
+			kill_flow(a, slot);
+	}
+}
+
+/* ---- the buckets ---- */
+
+/* The primary bucket of the flow that a cell of bucket `here` names, or INDEX_NONE if the cell is not in order. */
+static uint32_t judge_cell(const struct adoption *a, uint32_t here, __u64 cell)
+{
+	const struct cache *cache = a->cache;
+	uint32_t slot = (uint32_t)cell - 1, tag = cell >> 32, primary;
+	uint64_t hash;
+
+	if (slot >= cache->n_slots || !is_live(a, slot) || a->indexed[slot])
+		return INDEX_NONE;
+	hash = cache_hash(cache, slot);
+	primary = sw_hash_primary(hash, cache->index.n_buckets);
+	if (sw_hash_tag(hash) != tag ||
+		(here != primary && here != sw_hash_alternate(primary, tag, cache->index.n_buckets)))
+		return INDEX_NONE;
+	return primary;
+}
+
+static void walk_bucket(struct adoption *a, uint32_t here, uint32_t *n_overflow)
+{
+	struct sw_bucket *bucket = &a->cache->index.buckets[here];
+
+	for (int i = 0; i < SW_BUCKET_CELLS; i++) {
+		uint32_t primary;
+
+		if (!bucket->cell[i])
+			continue;
+		primary = judge_cell(a, here, bucket->cell[i]);
+		if (primary == INDEX_NONE) {
+			__atomic_store_n(&bucket->cell[i], 0, __ATOMIC_RELEASE);
+			continue;
+		}
+		a->indexed[(uint32_t)bucket->cell[i] - 1] = true;
+		if (primary != here)
+			n_overflow[primary]++;
+	}
+}
+
+static int walk_buckets(struct adoption *a)
+{
+	uint32_t n_buckets = a->cache->index.n_buckets;
+	uint32_t *n_overflow = calloc(n_buckets, sizeof(*n_overflow));
+
+	if (!n_overflow)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < n_buckets; i++)
+		walk_bucket(a, i, n_overflow);
+	for (uint32_t i = 0; i < n_buckets; i++) {
+		if (a->cache->index.buckets[i].n_overflow != n_overflow[i])
+			__atomic_store_n(&a->cache->index.buckets[i].n_overflow, n_overflow[i], __ATOMIC_RELEASE);
+	}
+	free(n_overflow);
+	return 0;
+}
+
+/* Two flows of one masked key: one of them goes, whichever. */
+static void judge_twins(struct adoption *a)
+{
+	for (uint32_t slot = 0; slot < a->cache->n_slots; slot++) {
+		const struct sw_flow *flow = &a->cache->flows[slot];
+		uint64_t hash;
+
+		if (!is_live(a, slot))
+			continue;
+		hash = cache_hash(a->cache, slot);
+		if (a->indexed[slot] && index_find(&a->cache->index, hash, flow->mask, &flow->key) == slot)
+			continue;
+		if (a->indexed[slot])
+			index_remove(&a->cache->index, hash, slot);
+		kill_flow(a, slot);
+	}
+}
+
+/* ---- entries ---- */
+
+static uint16_t set_of(const struct sw_flow *flow)
+{
+	const struct sw_step *last = &flow->steps[flow->n_steps - 1];
+
+	return last->op == SW_OP_BROADCAST ? last->arg : SW_MAX_SETS;
+}
+
+static void hold_all_sets(struct cache *cache)
+{
+	for (uint32_t set = 0; set < SW_MAX_SETS; set++)
+		cache->adopted_sets[set] = sets_hold(cache->sets, set) == 0;
+	cache->holds_adopted_sets = true;
+}
+
+/* Counts on from what the slot has: only what comes after belongs to our totals. */
+static void enter(struct adoption *a, uint32_t slot)
+{
+	struct cache *cache = a->cache;
+	const struct sw_flow *flow = &cache->flows[slot];
+	struct entry *entry = &cache->entries[slot];
+
+	*entry = (struct entry){.state = ENTRY_LIVE, .set = set_of(flow)};
+	if (entry->set != SW_MAX_SETS)
+		sets_hold(cache->sets, entry->set);
+	cache_harvest(cache, slot);
+	a->n_flows[flow->mask]++;
+	cache_live_add(cache, slot);
+}
+
+/* What is not live is nobody's, but a run that began under the last daemon may look at it until a grace period ends. */
+static void enter_all(struct adoption *a)
+{
+	struct cache *cache = a->cache;
+
+	for (uint32_t slot = cache->n_slots; slot--;) {
+		cache->entries[slot].set = SW_MAX_SETS;
+		cache->entries[slot].heir = INDEX_NONE;
+		if (!is_live(a, slot))
+			cache_limbo_add(cache, slot);
+	}
+	for (uint32_t slot = 0; slot < cache->n_slots; slot++) {
+		if (is_live(a, slot))
+			enter(a, slot);
+		else
+			cache_harvest(cache, slot);
+	}
+	memset(&cache->totals, 0, sizeof(cache->totals));
+	memset(cache->masks.hits, 0, sizeof(cache->masks.hits));
+}
+
+int cache_adopt(struct cache *cache)
+{
+	struct adoption a = {.cache = cache};
+	int error;
+
+	a.indexed = calloc(cache->n_slots, sizeof(*a.indexed));
+	if (!a.indexed)
+		return -ENOMEM;
+	judge_slots(&a);
+	error = walk_buckets(&a);
+	if (!error) {
+		judge_twins(&a);
+		hold_all_sets(cache);
+		enter_all(&a);
+		masks_adopt(&cache->masks, a.n_flows);
+		cache->ask_all = true;
+		if (a.n_dropped)
+			log_info("dropped %u cached flows that a daemon before left unfinished", a.n_dropped);
+	}
+	free(a.indexed);
+	return error;
+}

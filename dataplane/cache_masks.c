@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "dataplane/cache_masks.h"
+
+#include "dataplane/flow.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define SHALLOW_SWEEPS 10 /* so long must nobody have looked deep before the depth is lowered */
+
+static bool has(uint64_t ids, uint32_t id)
+{
+	return ids >> id & 1;
+}
+
+uint32_t mask_n_words(const struct sw_key *bits)
+{
+	uint32_t n = SW_KEY_WORDS;
+
+	while (n && !bits->w[n - 1])
+		n--;
+	return n;
+}
+
+void masks_init(struct masks *masks, struct sw_config *config, bool adopted)
+{
+	memset(masks, 0, sizeof(*masks));
+	masks->config = config;
+	if (adopted)
+		return;
+	config->n_order = 0;
+	config->depth = SW_L2_WORDS;
+	memset(config->masks, 0, sizeof(config->masks));
+}
+
+/* Every mask of `ids` exactly once, those that the order has already in the place that they have. */
+static void rebuild_order(struct sw_config *config, uint64_t ids)
+{
+	uint32_t n_had = config->n_order < SW_MAX_MASKS ? config->n_order : SW_MAX_MASKS, n = 0;
+	uint64_t left = ids;
+	uint8_t order[SW_MAX_MASKS];
+
+	for (uint32_t i = 0; i < n_had; i++) {
+		uint8_t id = config->order[i];
+
+		if (id >= SW_MAX_MASKS || !has(left, id))
+			continue;
+		order[n++] = id;
+		left &= ~(1ULL << id);
+	}
+	for (uint32_t id = 0; id < SW_MAX_MASKS; id++) {
+		if (has(left, id))
+			order[n++] = id;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		__atomic_store_n(&config->order[i], order[i], __ATOMIC_RELAXED);
+	__atomic_store_n(&config->n_order, n, __ATOMIC_RELEASE);
+}
+
+void masks_adopt(struct masks *masks, const uint32_t n_flows[SW_MAX_MASKS])
+{
+	struct sw_config *config = masks->config;
+
+	for (uint32_t id = 0; id < SW_MAX_MASKS; id++) {
+		config->masks[id].n_flows = n_flows[id];
+		if (n_flows[id])
+			masks->live |= 1ULL << id;
+	}
+	masks->limbo = ~masks->live;
+	/* The last daemon may have died between raising it and the end of the grace period. */
+	masks->depth = DEPTH_RAISED;
+	rebuild_order(config, masks->live);
+}
+
+static bool is_deep(uint32_t n_words)
+{
+	return n_words > SW_L2_WORDS;
+}
+
+/* Whether a flow that looks at so many words may be published. Else the depth is on its way. */
+static bool is_parsed(struct masks *masks, uint32_t n_words)
+{
+	if (!is_deep(n_words))
+		return true;
+	if (!is_deep(masks->config->depth)) {
+		__atomic_store_n(&masks->config->depth, SW_KEY_WORDS, __ATOMIC_RELEASE);
+		masks->depth = DEPTH_RAISED;
+	}
+	masks->n_shallow_sweeps = 0;
+	return masks->depth == DEPTH_SETTLED;
+}
+
+/* n_words is compared too: what a crash left half written in limbo is no match. */
+static uint32_t find(const struct masks *masks, const struct sw_key *bits, uint32_t n_words)
+{
+	uint64_t left = masks->live | masks->limbo | masks->closing;
+
+	for (; left; left &= left - 1) {
+		uint32_t id = __builtin_ctzll(left);
+
+		const struct sw_mask *mask = &masks->config->masks[id];
+
+		if (mask->n_words == n_words && flow_equal(&mask->bits, bits))
+			return id;
+	}
+	return SW_MAX_MASKS;
+}
+
+static uint32_t write_free(struct masks *masks, const struct sw_key *bits, uint32_t n_words)
+{
+	uint64_t used = masks->live | masks->limbo | masks->closing;
+	struct sw_mask *mask;
+	uint32_t id;
+
+	if (!~used)
+		return SW_MAX_MASKS;
+	id = __builtin_ctzll(~used);
+	mask = &masks->config->masks[id];
+	*mask = (struct sw_mask){.bits = *bits, .n_words = n_words};
+	masks->hits[id] = 0;
+	return id;
+}
+
+int masks_get(struct masks *masks, const struct sw_key *bits, uint16_t *ret)
+{
+	uint32_t n_words = mask_n_words(bits);
+	uint32_t id;
+
+	if (!is_parsed(masks, n_words))
+		return -EAGAIN;
+	id = find(masks, bits, n_words);
+	if (id == SW_MAX_MASKS)
+		id = write_free(masks, bits, n_words);
+	if (id == SW_MAX_MASKS) {
+		masks->wanted = true;
+		return -ENOSPC;
+	}
+	*ret = id;
+	return 0;
+}
+
+void masks_hold(struct masks *masks, uint16_t id)
+{
+	struct sw_config *config = masks->config;
+	uint32_t n = config->n_order;
+
+	if (config->masks[id].n_flows++)
+		return;
+	masks->limbo &= ~(1ULL << id);
+	masks->closing &= ~(1ULL << id);
+	masks->live |= 1ULL << id;
+	__atomic_store_n(&config->order[n], id, __ATOMIC_RELAXED);
+	__atomic_store_n(&config->n_order, n + 1, __ATOMIC_RELEASE);
+}
+
+void masks_drop(struct masks *masks, uint16_t id)
+{
+	struct sw_config *config = masks->config;
+	uint32_t last = config->n_order - 1, i = 0;
+
+	if (--config->masks[id].n_flows)
+		return;
+	masks->live &= ~(1ULL << id);
+	masks->limbo |= 1ULL << id;
+	while (config->order[i] != id)
+		i++;
+	__atomic_store_n(&config->order[i], config->order[last], __ATOMIC_RELAXED);
+	__atomic_store_n(&config->n_order, last, __ATOMIC_RELEASE);
+}
+
+bool masks_want_grace(const struct masks *masks)
+{
+	return masks->limbo || masks->depth == DEPTH_RAISED;
+}
+
+void masks_grace_began(struct masks *masks)
+{
+	masks->closing |= masks->limbo;
+	masks->limbo = 0;
+	if (masks->depth == DEPTH_RAISED)
+		masks->depth = DEPTH_RISING;
+}
+
+void masks_grace_ended(struct masks *masks)
+{
+	for (; masks->closing; masks->closing &= masks->closing - 1)
+		masks->config->masks[__builtin_ctzll(masks->closing)] = (struct sw_mask){0};
+	if (masks->depth == DEPTH_RISING)
+		masks->depth = DEPTH_SETTLED;
+}
+
+/* `b` was hit so much more than `a`, which stands before it, that they should change places. */
+static bool is_overtaken(const struct masks *masks, uint8_t a, uint8_t b)
+{
+	return masks->hits[b] > masks->hits[a] + masks->hits[a] / 4;
+}
+
+static void sort(struct masks *masks)
+{
+	__u8 *order = masks->config->order;
+
+	for (uint32_t i = 1; i < masks->config->n_order; i++) {
+		for (uint32_t j = i; j && is_overtaken(masks, order[j - 1], order[j]); j--) {
+			uint8_t before = order[j - 1];
+
+			__atomic_store_n(&order[j - 1], order[j], __ATOMIC_RELAXED);
+			__atomic_store_n(&order[j], before, __ATOMIC_RELAXED);
+		}
+	}
+}
+
+static bool any_deep(const struct masks *masks)
+{
+	for (uint64_t left = masks->live | masks->limbo | masks->closing; left; left &= left - 1) {
+		if (is_deep(masks->config->masks[__builtin_ctzll(left)].n_words))
+			return true;
+	}
+	return false;
+}
+
+static void lower_depth(struct masks *masks)
+{
+	if (!is_deep(masks->config->depth) || any_deep(masks)) {
+		masks->n_shallow_sweeps = 0;
+		return;
+	}
+	if (++masks->n_shallow_sweeps < SHALLOW_SWEEPS)
+		return;
+	__atomic_store_n(&masks->config->depth, SW_L2_WORDS, __ATOMIC_RELEASE);
+	masks->depth = DEPTH_SETTLED;
+}
+
+void masks_sweep(struct masks *masks)
+{
+	sort(masks);
+	lower_depth(masks);
+	for (uint32_t id = 0; id < SW_MAX_MASKS; id++)
+		masks->hits[id] /= 2;
+	masks->wanted = false;
+}
+
+uint16_t masks_coldest(const struct masks *masks)
+{
+	uint16_t coldest = SW_MAX_MASKS;
+
+	for (uint64_t left = masks->live; left; left &= left - 1) {
+		uint16_t id = __builtin_ctzll(left);
+
+		if (coldest == SW_MAX_MASKS || masks->hits[id] < masks->hits[coldest])
+			coldest = id;
+	}
+	return coldest;
+}
+
+uint32_t masks_count(const struct masks *masks)
+{
+	return __builtin_popcountll(masks->live);
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * cache_parts.h - the cache's own, shared by cache.c (entries), cache_sweep.c (counters and age) and cache_adopt.c
+ * (what a daemon before this one left). See cache.h.
+ *
+ * An entry has the index of its slot. Slots are in exactly one of {vacant, live, limbo}.
+ */
+#ifndef DATAPLANE_CACHE_PARTS_H
+#define DATAPLANE_CACHE_PARTS_H
+
+#include "dataplane/cache.h"
+#include "dataplane/cache_deps.h"
+#include "dataplane/cache_index.h"
+#include "dataplane/cache_masks.h"
+#include "dataplane/fdb.h"
+#include "dataplane/pipeline.h"
+
+enum entry_state {
+	ENTRY_VACANT, /* its counters are zero and nobody looks at it */
+	ENTRY_LIVE,
+	ENTRY_LIMBO, /* dead, and a program run may still look at it and count on it */
+};
+
+struct entry {
+	uint64_t seen_packets, seen_bytes; /* sums over the rows when last harvested */
+	uint64_t used_ns;                  /* of the sweep that last found it used; 0: no sweep has seen it yet */
+	union {
+		uint32_t heir;      /* limbo: the entry that took its place, or INDEX_NONE */
+		uint32_t vacant_at; /* vacant: where in `vacant` its slot stands */
+	};
+	uint32_t recent; /* packets between the last two sweeps */
+	uint16_t set;    /* that it holds, or SW_MAX_SETS */
+	uint8_t state;
+	bool dirty;    /* to be asked at the next settle */
+	bool active;   /* used since the last sweep, as a settle found */
+	uint16_t port; /* frames refresh `source` behind it; 0: they do not */
+	struct fdb_key source;
+};
+
+struct cache {
+	struct datapath *dp;
+	struct sw_config *config;
+	struct sw_flow *flows;
+	struct sw_flow_stats *stats;
+	const struct pipeline *pl;
+	struct sets *sets;
+	struct cache_events events;
+
+	struct masks masks;
+	struct flow_index index;
+	struct deps deps;
+	struct entry *entries;
+	uint32_t n_slots;
+	uint64_t *live; /* bit map by slot */
+	uint32_t n_live;
+
+	uint32_t *vacant; /* in no order */
+	uint32_t n_vacant;
+	uint32_t *limbo; /* a ring, in order of death */
+	uint32_t limbo_head, n_limbo;
+	uint32_t n_closing; /* of limbo: died before the running grace period began */
+	bool grace_running;
+	bool holds_adopted_sets; /* until the first grace period has ended: those that an unseen run may broadcast to */
+	bool adopted_sets[SW_MAX_SETS];
+
+	uint32_t *dirty; /* a stack; may name slots that are no longer dirty */
+	uint32_t n_dirty;
+	bool ask_all;
+	uint64_t version; /* of the pipeline, that every live entry but the dirty was asked at */
+
+	uint32_t swept;    /* by the round that is under way: slots below */
+	bool slots_wanted; /* one was refused since the last sweep */
+	struct cache_totals totals;
+	struct xlate answer; /* reused: it is large */
+};
+
+/* The first live slot from this one on; n_slots: none. */
+uint32_t cache_live_from(const struct cache *cache, uint32_t slot);
+#define cache_for_each_live(cache, slot)                                                                               \
+	for (uint32_t slot = cache_live_from(cache, 0); slot < (cache)->n_slots;                                       \
+		slot = cache_live_from(cache, slot + 1))
+/* An entry begins to be live, in every way but its state. */
+void cache_live_add(struct cache *cache, uint32_t slot);
+
+uint64_t cache_hash(const struct cache *cache, uint32_t slot);
+/* Takes a live entry out of the maps; its slot is in limbo then. Call cache_grace_begin() when done. */
+void cache_remove(struct cache *cache, uint32_t slot);
+/* Starts a grace period if something waits for one and none is running. */
+void cache_grace_begin(struct cache *cache);
+/* A slot that is dead in the maps begins its wait. */
+void cache_limbo_add(struct cache *cache, uint32_t slot);
+
+/* cache_sweep.c: takes in what was counted on the slot since the last time; the packets. */
+uint64_t cache_harvest(struct cache *cache, uint32_t slot);
+/* The last harvest of a slot in limbo, which is over: the entry's heir, if there is one, gets it. Zeroes its rows. */
+void cache_harvest_last(struct cache *cache, uint32_t slot);
+/* Starts `fresh` with the count of `old`. */
+void cache_carry(struct cache *cache, uint32_t old, uint32_t fresh);
+
+/* Removes the entry idle longest of those that stand where this hash could; false: none has been idle for long. */
+bool cache_evict_rival(struct cache *cache, uint64_t hash, uint64_t now_ns);
+
+/* cache_adopt.c. -ENOMEM. */
+int cache_adopt(struct cache *cache);
+
+#endif

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "dataplane/cache.h"
+
+#include "dataplane/cache_parts.h"
+#include "dataplane/datapath.h"
+
+#define NS_A_MS     1000000ULL
+#define SWEEP_SLICE 32768 /* live entries: 2.5 ms if each was used and its source is refreshed */
+
+/* ---- counters ---- */
+
+static struct sw_flow_stats *row_of(const struct cache *cache, uint32_t row, uint32_t slot)
+{
+	return &cache->stats[(size_t)row * cache->n_slots + slot];
+}
+
+static uint64_t sum_packets(const struct cache *cache, uint32_t slot)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t row = 0; row < cache->config->n_rows; row++)
+		sum += __atomic_load_n(&row_of(cache, row, slot)->packets, __ATOMIC_RELAXED);
+	return sum;
+}
+
+static uint64_t sum_bytes(const struct cache *cache, uint32_t slot)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t row = 0; row < cache->config->n_rows; row++)
+		sum += __atomic_load_n(&row_of(cache, row, slot)->bytes, __ATOMIC_RELAXED);
+	return sum;
+}
+
+static void take_bytes(struct cache *cache, uint32_t slot)
+{
+	uint64_t bytes = sum_bytes(cache, slot);
+
+	cache->totals.bytes += bytes - cache->entries[slot].seen_bytes;
+	cache->entries[slot].seen_bytes = bytes;
+}
+
+/* The program counts packets first, so the bytes of its last frame may come with the next harvest. */
+uint64_t cache_harvest(struct cache *cache, uint32_t slot)
+{
+	struct entry *entry = &cache->entries[slot];
+	uint64_t packets = sum_packets(cache, slot), n = packets - entry->seen_packets;
+
+	if (!n)
+		return 0;
+	entry->seen_packets = packets;
+	cache->totals.packets += n;
+	cache->masks.hits[cache->flows[slot].mask % SW_MAX_MASKS] += n; /* an adopted dead slot may say anything */
+	take_bytes(cache, slot);
+	return n;
+}
+
+static struct sw_flow_stats *own_row(const struct cache *cache, uint32_t slot)
+{
+	return row_of(cache, cache->config->n_rows - 1, slot);
+}
+
+static void own_row_add(struct cache *cache, uint32_t slot, uint64_t packets, uint64_t bytes)
+{
+	struct sw_flow_stats *own = own_row(cache, slot);
+
+	__atomic_store_n(&own->packets, own->packets + packets, __ATOMIC_RELAXED);
+	__atomic_store_n(&own->bytes, own->bytes + bytes, __ATOMIC_RELAXED);
+	cache->entries[slot].seen_packets += packets;
+	cache->entries[slot].seen_bytes += bytes;
+}
+
+void cache_carry(struct cache *cache, uint32_t old, uint32_t fresh)
+{
+	const struct entry *from = &cache->entries[old];
+
+	own_row_add(cache, fresh, from->seen_packets, from->seen_bytes);
+	cache->entries[fresh].used_ns = from->used_ns;
+	cache->entries[fresh].recent = from->recent;
+	cache->entries[fresh].active = from->active;
+}
+
+/*
+ * The live entry that stands for this dead one now, or INDEX_NONE. An heir dies after its ancestor and limbo is left in
+ * order of death, so that no slot of the line has been used again yet.
+ */
+static uint32_t heir_of(const struct cache *cache, uint32_t slot)
+{
+	uint32_t heir = cache->entries[slot].heir;
+
+	while (heir != INDEX_NONE && cache->entries[heir].state != ENTRY_LIVE)
+		heir = cache->entries[heir].heir;
+	return heir;
+}
+
+void cache_harvest_last(struct cache *cache, uint32_t slot)
+{
+	struct entry *entry = &cache->entries[slot];
+	uint64_t seen_packets = entry->seen_packets, seen_bytes = entry->seen_bytes;
+	uint32_t heir = heir_of(cache, slot);
+
+	cache_harvest(cache, slot);
+	take_bytes(cache, slot);
+	if (heir != INDEX_NONE)
+		own_row_add(cache, heir, entry->seen_packets - seen_packets, entry->seen_bytes - seen_bytes);
+	for (uint32_t row = 0; row < cache->config->n_rows; row++)
+		*row_of(cache, row, slot) = (struct sw_flow_stats){0};
+}
+
+/* ---- making room ---- */
+
+#define N_RANKS       128
+#define RIVAL_IDLE_NS (2000 * NS_A_MS)
+#define RANK_ACTIVE   64 /* ranks from here on: hit since the last sweep, by the logarithm of how often */
+#define RANK_IDLE_NS  (CACHE_IDLE_MS * NS_A_MS / (RANK_ACTIVE - 1))
+
+/* The lower, the sooner it is given up: first by how long it is idle, then by how little it was hit. */
+static uint32_t rank_of(const struct entry *entry, uint64_t now_ns)
+{
+	uint64_t idle = now_ns > entry->used_ns ? (now_ns - entry->used_ns) / RANK_IDLE_NS : 0;
+
+	if (entry->recent)
+		return RANK_ACTIVE + 31 - __builtin_clz(entry->recent);
+	return idle < RANK_ACTIVE ? RANK_ACTIVE - 1 - idle : 0;
+}
+
+static void evict(struct cache *cache, uint32_t slot)
+{
+	cache->totals.evicted++;
+	cache_remove(cache, slot);
+}
+
+static void evict_least_used(struct cache *cache, uint32_t n, uint64_t now_ns)
+{
+	uint32_t ranks[N_RANKS] = {0}, threshold = 0, below = 0, left;
+
+	cache_for_each_live(cache, slot) ranks[rank_of(&cache->entries[slot], now_ns)]++;
+	while (threshold < N_RANKS - 1 && below + ranks[threshold] < n)
+		below += ranks[threshold++];
+	left = n - below;
+	cache_for_each_live(cache, slot)
+	{
+		uint32_t rank = rank_of(&cache->entries[slot], now_ns);
+
+		if (rank > threshold || (rank == threshold && !left))
+			continue;
+		left -= rank == threshold;
+		evict(cache, slot);
+	}
+}
+
+bool cache_evict_rival(struct cache *cache, uint64_t hash, uint64_t now_ns)
+{
+	uint32_t rivals[2 * SW_BUCKET_CELLS], n = index_rivals(&cache->index, hash, rivals), oldest = INDEX_NONE;
+
+	for (uint32_t i = 0; i < n; i++) {
+		const struct entry *entry = &cache->entries[rivals[i]];
+
+		if (entry->active || now_ns < entry->used_ns + RIVAL_IDLE_NS ||
+			sum_packets(cache, rivals[i]) != entry->seen_packets)
+			continue;
+		if (oldest == INDEX_NONE || entry->used_ns < cache->entries[oldest].used_ns)
+			oldest = rivals[i];
+	}
+	if (oldest == INDEX_NONE)
+		return false;
+	evict(cache, oldest);
+	return true;
+}
+
+static void evict_mask(struct cache *cache, uint16_t mask)
+{
+	cache_for_each_live(cache, slot)
+	{
+		if (cache->flows[slot].mask == mask)
+			evict(cache, slot);
+	}
+}
+
+static void make_room(struct cache *cache, uint64_t now_ns)
+{
+	uint32_t n = cache->n_slots / 8 + 1, n_coming = cache->n_vacant + cache->n_limbo;
+
+	if (cache->masks.wanted && masks_count(&cache->masks) == SW_MAX_MASKS)
+		evict_mask(cache, masks_coldest(&cache->masks));
+	if (cache->slots_wanted && n_coming < n)
+		evict_least_used(cache, n - n_coming, now_ns);
+	cache->slots_wanted = false;
+}
+
+/* ---- sweeping ---- */
+
+static void sweep_one(struct cache *cache, uint32_t slot, uint64_t now_ns)
+{
+	struct entry *entry = &cache->entries[slot];
+	uint64_t n = cache_harvest(cache, slot);
+
+	entry->recent = n < UINT32_MAX ? n : UINT32_MAX;
+	if (n || entry->active || !entry->used_ns)
+		entry->used_ns = now_ns;
+	entry->active = false;
+	/* An entry that is about to be asked may teach what is no longer so. */
+	if (n && entry->port && !entry->dirty && !cache->ask_all)
+		cache->events.used(cache->events.ctx, &entry->source, entry->port, now_ns);
+	if (now_ns > entry->used_ns && now_ns - entry->used_ns > CACHE_IDLE_MS * NS_A_MS) {
+		cache->totals.expired++;
+		cache_remove(cache, slot);
+	}
+}
+
+bool cache_sweep(struct cache *cache, uint64_t now_ns)
+{
+	uint32_t slot = cache_live_from(cache, cache->swept), n = 0;
+
+	for (; slot < cache->n_slots && n < SWEEP_SLICE; n++) {
+		sweep_one(cache, slot, now_ns);
+		slot = cache_live_from(cache, slot + 1);
+	}
+	cache->swept = slot < cache->n_slots ? slot : 0;
+	if (!cache->swept) {
+		make_room(cache, now_ns);
+		masks_sweep(&cache->masks);
+	}
+	cache_grace_begin(cache);
+	return cache->swept == 0;
+}
+
+/* ---- views ---- */
+
+static void view_of(const struct cache *cache, uint32_t slot, uint64_t now_ns, struct cache_view *ret)
+{
+	const struct sw_flow *flow = &cache->flows[slot];
+	const struct entry *entry = &cache->entries[slot];
+	uint64_t used_ns = entry->used_ns ? entry->used_ns : flow->cookie;
+
+	*ret = (struct cache_view){
+		.slot = slot,
+		.key = &flow->key,
+		.mask = &cache->config->masks[flow->mask].bits,
+		.steps = flow->steps,
+		.n_steps = flow->n_steps,
+		.packets = sum_packets(cache, slot),
+		.bytes = sum_bytes(cache, slot),
+		.age_ns = now_ns > flow->cookie ? now_ns - flow->cookie : 0,
+		.idle_ns = now_ns > used_ns ? now_ns - used_ns : 0,
+	};
+	if (ret->packets != entry->seen_packets || entry->active)
+		ret->idle_ns = 0;
+}
+
+void cache_each(struct cache *cache, uint64_t now_ns, void (*each)(void *ctx, const struct cache_view *view), void *ctx)
+{
+	struct cache_view view;
+
+	cache_for_each_live(cache, slot)
+	{
+		view_of(cache, slot, now_ns, &view);
+		each(ctx, &view);
+	}
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * datapath.h - the seam between the switch's brain and whatever carries its frames.
+ *
+ * What: a few operations, with two bodies. The kernel backend (dp_kernel.c) loads, pins and attaches the XDP program,
+ * lends its mmap-ed maps as plain memory and moves the slow path's frames through AF_XDP (xsk.c). The in-memory backend
+ * (dp_memory.c) runs the same lookup code over malloc-ed memory, so that everything above is tested without privilege.
+ *
+ * Frames of the slow path are lent: rx() hands out a frame, and the caller gives each back exactly once, by tx(),
+ * tx_copy() leaves it with the caller, or release(). Nothing is sent before flush(): one system call a port and batch.
+ *
+ * Concurrency: one thread. grace() starts an RCU grace period that ends elsewhere; its end comes in by the reactor.
+ */
+#ifndef DATAPLANE_DATAPATH_H
+#define DATAPLANE_DATAPATH_H
+
+#include "bpf/abi.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct complaint;
+struct datapath;
+struct reactor;
+
+/* The maps that both sides write by plain loads and stores. Sizes are in config. Valid while the datapath lives. */
+struct dp_memory {
+	struct sw_config *config;
+	struct sw_flow *flows;
+	struct sw_bucket *buckets;
+	struct sw_flow_stats *flow_stats;
+	struct sw_port_stats *port_stats;
+	__u64 *drops;
+	struct sw_registry *registry;
+	struct sw_fdb_entry *fdb;
+};
+
+enum dp_mode { DP_MODE_NATIVE, DP_MODE_GENERIC, DP_MODE_OFFLOAD };
+
+/* What a port is to the datapath. */
+struct dp_port {
+	uint16_t id;
+	uint32_t ifindex;
+	uint32_t n_queues; /* receive queues of the device */
+	bool csum;
+	uint32_t max_frame;    /* bytes: the longest that can be sent out there */
+	uint32_t max_rx_frame; /* bytes: what is longer on its way in is not one frame but several (GSO) */
+	uint16_t untagged_vid; /* 0: none */
+	uint64_t miss_rate, miss_burst;
+};
+
+/* A frame of the slow path. */
+struct dp_frame {
+	uint8_t *data;     /* headroom in front, see `headroom` */
+	uint32_t size;     /* bytes */
+	uint32_t headroom; /* bytes in front of data that may be used */
+	uint16_t in_port;  /* id of the port whose socket it came by */
+	uint8_t reason;    /* enum sw_upcall; SW_UPCALL_MISS where the driver has no room for metadata */
+	uint32_t slot;     /* of SW_UPCALL_ACTION */
+	uint64_t handle;   /* the backend's */
+};
+
+/* The verdict of the program on one frame, by BPF_PROG_TEST_RUN; for `trace`. */
+struct dp_probe {
+	const char *verdict; /* "redirect", "drop", "pass", "tx", "aborted" */
+	uint32_t size;       /* bytes of the frame after the program */
+	uint8_t frame[2048];
+	bool cached; /* a flow slot answered; `slot` says which */
+	uint32_t slot;
+	enum sw_drop drop; /* when it was a drop */
+};
+
+struct dp_events {
+	void *ctx;
+	/* Frames may be waiting: call rx() until it returns 0. */
+	void (*frames_waiting)(void *ctx);
+	/* Every program run that began before the last grace() has ended. */
+	void (*grace_ended)(void *ctx);
+};
+
+struct datapath_ops {
+	/* forget: unpin and detach everything; else forwarding goes on by what is pinned. */
+	void (*destroy)(struct datapath *dp, bool forget);
+
+	/* Makes the device known (ports map, tx map, sockets) or updates what is known. -errno with a complaint. */
+	int (*port_put)(struct datapath *dp, const struct dp_port *port, struct complaint *c);
+	/* Detaches and forgets; the device may be gone already. Idempotent. */
+	void (*port_remove)(struct datapath *dp, uint16_t id);
+	/* Whether our program sits on the device already, left there by an earlier daemon or an earlier call. */
+	bool (*owns)(struct datapath *dp, uint32_t ifindex);
+	/*
+	 * Attaches the program to the port's device, or adopts and updates the pinned attachment. Native is tried first
+	 * unless `want` says otherwise; *ret_mode is what it became, and `why` says why in words when it is not native.
+	 */
+	int (*attach)(struct datapath *dp, uint16_t id, const enum dp_mode *want, enum dp_mode *ret_mode, char *why,
+		size_t why_size, struct complaint *c);
+
+	/* Writes set `set` as its members (port ids, with a device each). The set may be live: readers see old or new.
+	 */
+	int (*set_put)(struct datapath *dp, uint32_t set, const uint16_t *members, uint32_t n);
+	void (*set_remove)(struct datapath *dp, uint32_t set);
+
+	void (*grace)(struct datapath *dp);
+
+	/* Up to n frames; 0: none left. */
+	uint32_t (*rx)(struct datapath *dp, struct dp_frame *frames, uint32_t n);
+	/* Sends and takes the frame, also when it fails (-ENOBUFS, -ENETDOWN, -EMSGSIZE, -ENODEV). */
+	int (*tx)(struct datapath *dp, uint16_t port, struct dp_frame *frame);
+	/* Sends a copy of `size` bytes. */
+	int (*tx_copy)(struct datapath *dp, uint16_t port, const void *data, uint32_t size);
+	void (*release)(struct datapath *dp, struct dp_frame *frame);
+	void (*flush)(struct datapath *dp);
+
+	/* -ENOTSUP where there is no program to ask. */
+	int (*probe)(struct datapath *dp, uint32_t ifindex, const void *frame, uint32_t size, struct dp_probe *ret);
+
+	/* Facts for `switchctl show`: program, map sizes in bytes, links. */
+	void (*describe)(struct datapath *dp, void (*fact)(void *ctx, const char *name, const char *value), void *ctx);
+};
+
+/* The first member of each backend. */
+struct datapath {
+	const struct datapath_ops *ops;
+	struct dp_memory memory;
+	bool adopted;   /* found pinned state of this ABI version and took it over */
+	bool inherited; /* found pinned state of this namespace, of whatever version: programs may sit on devices */
+};
+
+struct dp_kernel_options {
+	const char *bpffs_dir; /* where to pin; made if missing, a bpffs mounted at /sys/fs/bpf if there is none */
+	uint32_t n_flows;      /* slots, a power of two; a pinned table keeps the size that it has */
+	uint32_t n_frames;     /* of the UMEM, 4096 bytes each */
+};
+
+/* dp_kernel.c */
+int dp_kernel_create(const struct dp_kernel_options *options, const struct reactor *reactor,
+	const struct dp_events *events, struct datapath **ret, struct complaint *c);
+
+/* dp_memory.c: for tests. n_flows a power of two. NULL: out of memory. */
+struct datapath *dp_memory_create(uint32_t n_flows, const struct dp_events *events);
+
+#endif

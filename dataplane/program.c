@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "dataplane/program.h"
+
+#include "dataplane/pipeline.h"
+#include "dataplane/sets.h"
+
+#include <arpa/inet.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What is known of the tag of every frame that the answer holds for. */
+struct tag {
+	bool known;     /* whether there is one */
+	bool vid_known; /* and which VLAN it says */
+	bool present;
+	uint16_t vid;
+};
+
+static struct tag tag_of(const struct sw_key *key, const struct sw_key *mask)
+{
+	uint16_t tci = ntohs(key->f.vlan_tci_be), looked_at = ntohs(mask->f.vlan_tci_be);
+	struct tag tag = {
+		.known = looked_at & SW_VLAN_PRESENT,
+		.present = tci & SW_VLAN_PRESENT,
+		.vid = tci & SW_VLAN_VID,
+	};
+
+	/* Where there is no tag the VID bits are zero, looked at or not. */
+	tag.vid_known = tag.known && (!tag.present || (looked_at & SW_VLAN_VID) == SW_VLAN_VID);
+	return tag;
+}
+
+static void add(struct program *program, enum sw_op op, uint32_t arg)
+{
+	program->steps[program->n_steps++] = (struct sw_step){.op = op, .arg = arg};
+}
+
+static void go_up(struct program *program)
+{
+	program->n_steps = 0;
+	add(program, SW_OP_UPCALL, SW_UPCALL_ACTION);
+}
+
+/* Every output's driver takes what the fast path redirects to it. */
+static bool is_fast(const struct pipeline *pl, const struct xlate *xlate)
+{
+	for (uint32_t i = 0; i < xlate->n_outputs; i++) {
+		const struct port *port = pipeline_port(pl, xlate->outputs[i].port);
+
+		if (!port || !port->fast)
+			return false;
+	}
+	return true;
+}
+
+/* Makes the frame one of VLAN `vid` with a tag. */
+static void put_tag(struct program *program, const struct tag *tag, uint16_t vid)
+{
+	if (!tag->present)
+		add(program, SW_OP_VLAN_PUSH, vid);
+	else if (tag->vid != vid)
+		add(program, SW_OP_VLAN_SET, vid);
+}
+
+static void compile_one(
+	const struct pipeline *pl, const struct tag *tag, const struct xlate *xlate, struct program *ret)
+{
+	const struct xlate_output *output = &xlate->outputs[0];
+
+	if (output->tag != XLATE_AS_IS && !(output->tag == XLATE_TAGGED ? tag->vid_known : tag->known)) {
+		go_up(ret);
+		return;
+	}
+	if (output->tag == XLATE_UNTAGGED && tag->present)
+		add(ret, SW_OP_VLAN_POP, 0);
+	else if (output->tag == XLATE_TAGGED)
+		put_tag(ret, tag, xlate->vid);
+	add(ret, SW_OP_OUTPUT, output->port);
+	if (!pipeline_port(pl, output->port)->sg)
+		ret->flags |= SW_FLOW_ONE_BUFFER;
+}
+
+/* The form in which a frame is handed to the broadcast. */
+struct carrier {
+	bool tagged;
+	uint16_t vid;
+};
+
+static bool wants_tag(const struct tag *tag, const struct xlate_output *output)
+{
+	return output->tag == XLATE_TAGGED || (output->tag == XLATE_AS_IS && tag->present);
+}
+
+static struct carrier choose_carrier(const struct tag *tag, const struct xlate *xlate)
+{
+	struct carrier carrier = {.tagged = tag->present, .vid = xlate->vid};
+
+	for (uint32_t i = 0; i < xlate->n_outputs; i++) {
+		if (xlate->outputs[i].tag == XLATE_TAGGED)
+			carrier.tagged = true;
+		else if (xlate->outputs[i].tag == XLATE_AS_IS && tag->present)
+			carrier.vid = tag->vid;
+	}
+	return carrier;
+}
+
+/* Whether the egress program makes of the carrier what this output is to be. */
+static bool egress_does(const struct pipeline *pl, const struct tag *tag, const struct carrier *carrier,
+	const struct xlate *xlate, const struct xlate_output *output)
+{
+	uint16_t untagged = vlan_untagged(&pipeline_port(pl, output->port)->vlan);
+	bool pops = carrier->tagged && untagged && untagged == carrier->vid;
+
+	if (!tag->vid_known && (output->tag != XLATE_AS_IS || untagged))
+		return false;
+	if (!wants_tag(tag, output))
+		return !carrier->tagged || pops;
+	return carrier->vid == (output->tag == XLATE_TAGGED ? xlate->vid : tag->vid) && !pops;
+}
+
+static bool all_egress_do(
+	const struct pipeline *pl, const struct tag *tag, const struct carrier *carrier, const struct xlate *xlate)
+{
+	for (uint32_t i = 0; i < xlate->n_outputs; i++) {
+		if (!egress_does(pl, tag, carrier, xlate, &xlate->outputs[i]))
+			return false;
+	}
+	return true;
+}
+
+static void compile_many(struct sets *sets, const struct pipeline *pl, const struct tag *tag, const struct xlate *xlate,
+	struct program *ret)
+{
+	struct carrier carrier = choose_carrier(tag, xlate);
+	struct port_set members = {0};
+
+	if (!all_egress_do(pl, tag, &carrier, xlate)) {
+		go_up(ret);
+		return;
+	}
+	for (uint32_t i = 0; i < xlate->n_outputs; i++)
+		port_set_add(&members, xlate->outputs[i].port);
+	if (xlate->flood)
+		port_set_add(&members, xlate->in_port);
+	ret->set = sets_get(sets, &members);
+	if (ret->set == SW_MAX_SETS) {
+		go_up(ret);
+		return;
+	}
+	if (carrier.tagged)
+		put_tag(ret, tag, carrier.vid);
+	add(ret, SW_OP_BROADCAST, ret->set);
+}
+
+void program_compile(struct sets *sets, const struct pipeline *pl, const struct sw_key *key, const struct xlate *xlate,
+	struct program *ret)
+{
+	const struct port *in_port = pipeline_port(pl, xlate->in_port);
+	struct tag tag = tag_of(key, &xlate->mask);
+
+	ret->n_steps = 0;
+	ret->flags = in_port && in_port->csum ? SW_FLOW_CSUM : 0;
+	ret->set = SW_MAX_SETS;
+	if (!xlate->cacheable || !is_fast(pl, xlate))
+		go_up(ret);
+	else if (!xlate->n_outputs)
+		add(ret, SW_OP_DROP, xlate->drop);
+	else if (xlate->n_outputs == 1)
+		compile_one(pl, &tag, xlate, ret);
+	else
+		compile_many(sets, pl, &tag, xlate, ret);
+}
+
+void program_release(struct sets *sets, const struct program *program)
+{
+	if (program->set != SW_MAX_SETS)
+		sets_drop(sets, program->set);
+}
+
+bool program_is_of(const struct program *program, const struct sw_flow *flow)
+{
+	return program->n_steps == flow->n_steps && program->flags == flow->flags &&
+	       memcmp(program->steps, flow->steps, program->n_steps * sizeof(flow->steps[0])) == 0;
+}
+
+/* ---- text ---- */
+
+struct text {
+	char *at;
+	size_t size;
+	size_t length; /* that it would have with room enough */
+};
+
+static void put(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void put(struct text *text, const char *format, ...)
+{
+	size_t left = text->length < text->size ? text->size - text->length : 0;
+	va_list args;
+	int n;
+
+	va_start(args, format);
+	n = vsnprintf(left ? text->at + text->length : NULL, left, format, args);
+	va_end(args);
+	if (n > 0)
+		text->length += n;
+}
+
+static void put_port(struct text *text, const struct pipeline *pl, uint16_t id)
+{
+	const struct port *port = pipeline_port(pl, id);
+
+	if (port)
+		put(text, "%s", port->name);
+	else
+		put(text, "%u", id);
+}
+
+static void put_set(struct text *text, const struct pipeline *pl, const struct sets *sets, uint32_t set)
+{
+	const char *separator = "";
+
+	for (uint16_t id = 1; id < SW_MAX_PORTS; id++) {
+		if (!sets_contain(sets, set, id))
+			continue;
+		put(text, "%s", separator);
+		put_port(text, pl, id);
+		separator = "+";
+	}
+}
+
+static const char *drop_word(uint32_t reason)
+{
+	static const char *const words[] = {
+#define X(name, word, sentence) word,
+		SW_DROPS(X)
+#undef X
+	};
+
+	return reason < SW_N_DROPS ? words[reason] : "?";
+}
+
+static const char *upcall_word(uint32_t reason)
+{
+	static const char *const words[] = {"none", "miss", "action", "frags", "over_mtu"};
+
+	return reason < sizeof(words) / sizeof(words[0]) ? words[reason] : "?";
+}
+
+static void put_step(struct text *text, const struct pipeline *pl, const struct sets *sets, const struct sw_step *step)
+{
+	switch (step->op) {
+	case SW_OP_OUTPUT:
+		put(text, "output:");
+		put_port(text, pl, step->arg);
+		break;
+	case SW_OP_BROADCAST:
+		put(text, "broadcast:");
+		put_set(text, pl, sets, step->arg);
+		break;
+	case SW_OP_VLAN_PUSH:
+		put(text, "push_vlan:%u", step->arg & SW_VLAN_VID);
+		break;
+	case SW_OP_VLAN_POP:
+		put(text, "pop_vlan");
+		break;
+	case SW_OP_VLAN_SET:
+		put(text, "set_vlan:%u", step->arg);
+		break;
+	case SW_OP_UPCALL:
+		put(text, "upcall:%s", upcall_word(step->arg));
+		break;
+	case SW_OP_DROP:
+		put(text, "drop:%s", drop_word(step->arg));
+		break;
+	default:
+		put(text, "op%u:%u", step->op, step->arg);
+	}
+}
+
+size_t program_format(const struct pipeline *pl, const struct sets *sets, const struct sw_step *steps, uint8_t n_steps,
+	char *text, size_t size)
+{
+	struct text out = {.at = text, .size = size};
+
+	if (size)
+		text[0] = '\0';
+	for (uint8_t i = 0; i < n_steps; i++) {
+		put(&out, "%s", i ? "," : "");
+		put_step(&out, pl, sets, &steps[i]);
+	}
+	return out.length;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * program.h - an answer of translate(), compiled into the steps that the fast path runs.
+ *
+ * One output: rewrite the tag, redirect. Several that all go untagged as the frame came: broadcast. Else the frame is
+ * made tagged, if it is not, and broadcast, and the egress program takes the tag off where the port's untagged VLAN is
+ * the frame's. A tagged frame that is broadcast never has its tag taken off at ingress, because behind it may stand
+ * another, and the egress program would take that for the switch's own.
+ *
+ * A broadcast leaves out the port that the frame came in by, so the set of a flood holds that port too, and one set
+ * serves all the ports of a VLAN (sets.h).
+ *
+ * What the fast path cannot do goes up to the daemon (SW_UPCALL_ACTION): an answer that is not cacheable, an output
+ * whose driver takes no redirected frame, forms that the egress program could not tell apart, no set left. Where it is
+ * only frames in several buffers that a driver does not take (a tap's), a flag tells the program to send those up.
+ *
+ * Invariant: what is compiled is the same for every key that the answer's mask matches (C2). Where the steps would
+ * rest on a bit of the tag that the mask does not look at, the frames go up.
+ */
+#ifndef DATAPLANE_PROGRAM_H
+#define DATAPLANE_PROGRAM_H
+
+#include "bpf/abi.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct pipeline;
+struct sets;
+struct xlate;
+
+struct program {
+	uint8_t n_steps;
+	uint8_t flags; /* SW_FLOW_* */
+	struct sw_step steps[SW_MAX_STEPS];
+	uint32_t set; /* the set it holds, or SW_MAX_SETS */
+};
+
+/*
+ * Compiles, and holds the set that it needs: hand it to program_release() or to a cache entry. Never fails: it degrades
+ * to an upcall. Of `key` only the tag is looked at, and that may be masked.
+ */
+void program_compile(struct sets *sets, const struct pipeline *pl, const struct sw_key *key, const struct xlate *xlate,
+	struct program *ret);
+/* Only for a program that no flow was given (B1 of sets.h). */
+void program_release(struct sets *sets, const struct program *program);
+
+/* The flow runs these very steps with these flags. */
+bool program_is_of(const struct program *program, const struct sw_flow *flow);
+
+/*
+ * "push_vlan:10,output:p2", "broadcast:p1+p2+p3", "drop:same_port", "upcall:action", with port names; sizes as in
+ * flow_format().
+ */
+size_t program_format(const struct pipeline *pl, const struct sets *sets, const struct sw_step *steps, uint8_t n_steps,
+	char *text, size_t size);
+
+#endif

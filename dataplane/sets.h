@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * sets.h - sets of ports that a broadcast goes to, each known by a small number.
+ *
+ * What: equal sets share an id, and ids are counted. A set lives in two places that a daemon's death leaves alone: its
+ * members in the registry, its devices in the datapath, which is written first, so that the registry never names a set
+ * that is not there.
+ *
+ * Why sets outlive their users: writing a new one costs the kernel backend several system calls and an RCU grace
+ * period, and the flood of a VLAN comes and goes with every ARP request. So a set that nobody uses stays, and is
+ * followed when its ports change, until another one needs its id: then the one longest idle makes way.
+ *
+ * Invariants
+ * B1 A set's id is given away only when nobody holds it. Whoever let a program run on it drops it after the grace
+ *    period that ends that program's last run (A2 of bpf/abi.h), so no grace period is waited for here.
+ * B2 Two ids never have the same members.
+ * Safe error: no set (the frames take the slow path). Unsafe error: a set with a port too many.
+ *
+ * Ownership: borrows the datapath. No allocation after sets_create(). One thread.
+ */
+#ifndef DATAPLANE_SETS_H
+#define DATAPLANE_SETS_H
+
+#include "bpf/abi.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct datapath;
+struct sets;
+
+/* A bit map by port id. */
+struct port_set {
+	__u64 bits[SW_MAX_PORTS / 64];
+};
+
+static inline void port_set_add(struct port_set *set, uint16_t port)
+{
+	set->bits[port / 64] |= 1ULL << port % 64;
+}
+
+static inline bool port_set_has(const struct port_set *set, uint16_t port)
+{
+	return set->bits[port / 64] >> port % 64 & 1;
+}
+
+/* Takes over the sets in the registry, none of them held; records that contradict themselves go. NULL: ENOMEM. */
+struct sets *sets_create(struct datapath *dp);
+/* The sets stay where they are, for the next daemon. Accepts NULL. */
+void sets_destroy(struct sets *sets);
+
+/* Finds or makes the set of these members (at least one), and holds it. Its id, or SW_MAX_SETS: none could be had. */
+uint32_t sets_get(struct sets *sets, const struct port_set *members);
+/* One more user of a set. -ENOENT: no such set. */
+int sets_hold(struct sets *sets, uint32_t set);
+/* One user less; see B1 for when. */
+void sets_drop(struct sets *sets, uint32_t set);
+
+/*
+ * A port's device changed, or what the datapath knows of it: writes every set that it is in again. The datapath leaves
+ * out members that have no device.
+ */
+void sets_port_changed(struct sets *sets, uint16_t port);
+
+/* false also when there is no such set. */
+bool sets_contain(const struct sets *sets, uint32_t set, uint16_t port);
+uint32_t sets_users(const struct sets *sets, uint32_t set);
+
+#endif
