@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "dataplane/dp_kernel.h"
+
+#include "dataplane/complaint.h"
+#include "dataplane/grace.h"
+#include "dataplane/log.h"
+#include "dataplane/reactor.h"
+#include "dataplane/xsk.h"
+#include "switch.skel.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define DEFAULT_FRAMES 16384
+
+/* ---- memory ---- */
+
+static bool map_memory(struct dpk *k)
+{
+	struct dp_memory *m = &k->dp.memory;
+
+	m->config = dpk_map_memory(k->skel->maps.config);
+	m->flows = dpk_map_memory(k->skel->maps.flows);
+	m->buckets = dpk_map_memory(k->skel->maps.buckets);
+	m->flow_stats = dpk_map_memory(k->skel->maps.flow_stats);
+	m->port_stats = dpk_map_memory(k->skel->maps.port_stats);
+	m->drops = dpk_map_memory(k->skel->maps.drops);
+	m->registry = dpk_map_memory(k->skel->maps.registry);
+	m->fdb = dpk_map_memory(k->skel->maps.fdb);
+	return m->config && m->flows && m->buckets && m->flow_stats && m->port_stats && m->drops && m->registry &&
+	       m->fdb;
+}
+
+static void unmap_memory(struct dpk *k)
+{
+	struct dp_memory *m = &k->dp.memory;
+
+	dpk_unmap(k->skel->maps.config, m->config);
+	dpk_unmap(k->skel->maps.flows, m->flows);
+	dpk_unmap(k->skel->maps.buckets, m->buckets);
+	dpk_unmap(k->skel->maps.flow_stats, m->flow_stats);
+	dpk_unmap(k->skel->maps.port_stats, m->port_stats);
+	dpk_unmap(k->skel->maps.drops, m->drops);
+	dpk_unmap(k->skel->maps.registry, m->registry);
+	dpk_unmap(k->skel->maps.fdb, m->fdb);
+}
+
+/* The registry's version last: without it nobody adopts what is only half there. */
+static int init_config(struct dpk *k)
+{
+	struct sw_config *config = k->dp.memory.config;
+
+	if (getrandom(&config->seed, sizeof(config->seed), 0) != sizeof(config->seed))
+		return -errno;
+	config->abi_version = SW_ABI_VERSION;
+	config->n_rows = libbpf_num_possible_cpus() + 1;
+	config->n_flows = bpf_map__max_entries(k->skel->maps.flows);
+	config->n_buckets = bpf_map__max_entries(k->skel->maps.buckets);
+	config->depth = SW_L2_WORDS;
+	k->dp.memory.flows[0].gen = 1; /* dead: a hint that was never written names slot 0 at generation 0 */
+	config->netns_inum = dpk_netns_inum();
+	__atomic_store_n(&k->dp.memory.registry->abi_version, SW_ABI_VERSION, __ATOMIC_RELEASE);
+	return 0;
+}
+
+/* ---- operations ---- */
+
+static void grace(struct datapath *dp)
+{
+	struct dpk *k = dpk_of(dp);
+
+	k->grace_wanted = true;
+	grace_begin(k->grace);
+}
+
+/* On the grace thread. The map is our own: only the waiting counts. */
+static void wait_for_grace(void *ctx)
+{
+	struct dpk *k = ctx;
+	uint32_t zero = 0, fd = k->grace_inner_fd;
+
+	dpk_sets_stock(k);
+	if (bpf_map_update_elem(k->grace_map_fd, &zero, &fd, BPF_ANY))
+		log_error("waiting for a grace period failed: %s", strerror(errno));
+}
+
+static void grace_over(void *ctx)
+{
+	struct dpk *k = ctx;
+
+	if (!k->grace_wanted)
+		return;
+	k->grace_wanted = false;
+	k->events.grace_ended(k->events.ctx);
+}
+
+static uint32_t rx(struct datapath *dp, struct dp_frame *frames, uint32_t n)
+{
+	return xsks_rx(dpk_of(dp)->xsks, frames, n);
+}
+
+static int tx(struct datapath *dp, uint16_t port, struct dp_frame *frame)
+{
+	return xsks_tx(dpk_of(dp)->xsks, port, frame);
+}
+
+static int tx_copy(struct datapath *dp, uint16_t port, const void *data, uint32_t size)
+{
+	return xsks_tx_copy(dpk_of(dp)->xsks, port, data, size);
+}
+
+static void release(struct datapath *dp, struct dp_frame *frame)
+{
+	xsks_release(dpk_of(dp)->xsks, frame);
+}
+
+static void flush(struct datapath *dp)
+{
+	xsks_flush(dpk_of(dp)->xsks);
+}
+
+/* ---- facts ---- */
+
+struct teller {
+	void (*fact)(void *ctx, const char *name, const char *value);
+	void *ctx;
+};
+
+static void tell(const struct teller *t, const char *name, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void tell(const struct teller *t, const char *name, const char *format, ...)
+{
+	char value[256];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(value, sizeof(value), format, args);
+	va_end(args);
+	t->fact(t->ctx, name, value);
+}
+
+static void tell_program(const struct teller *t, const char *name, int fd)
+{
+	struct bpf_prog_info info = {0};
+	uint32_t size = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(fd, &info, &size))
+		return;
+	tell(t, name,
+		"id %u name %s tag %02x%02x%02x%02x%02x%02x%02x%02x, %u instructions verified, %u bytes of machine "
+		"code",
+		info.id, info.name, info.tag[0], info.tag[1], info.tag[2], info.tag[3], info.tag[4], info.tag[5],
+		info.tag[6], info.tag[7], info.verified_insns, info.jited_prog_len);
+}
+
+static void tell_map(const struct teller *t, const struct bpf_map *map)
+{
+	struct bpf_map_info info = {0};
+	uint32_t size = sizeof(info);
+	char name[64];
+
+	if (bpf_obj_get_info_by_fd(bpf_map__fd(map), &info, &size))
+		return;
+	snprintf(name, sizeof(name), "map %s", bpf_map__name(map));
+	tell(t, name, "id %u, %u entries, %zu bytes", info.id, info.max_entries,
+		((size_t)info.key_size * (info.type == BPF_MAP_TYPE_HASH) + info.value_size) * info.max_entries);
+}
+
+static void tell_link(const struct teller *t, const struct dpk *k, const struct dpk_port *p)
+{
+	struct bpf_link_info info = {0};
+	uint32_t size = sizeof(info);
+	char name[64], device[IF_NAMESIZE] = "?";
+
+	if (bpf_obj_get_info_by_fd(p->link_fd, &info, &size))
+		return;
+	if_indextoname(p->link_ifindex, device);
+	snprintf(name, sizeof(name), "link %s", device);
+	tell(t, name, "id %u, ifindex %u, %s mode, %u of %u queues with a socket", info.id, info.xdp.ifindex,
+		dpk_mode_name(p->mode), xsks_bound(k->xsks, p->port.id), p->port.n_queues);
+}
+
+static void describe(struct datapath *dp, void (*fact)(void *ctx, const char *name, const char *value), void *ctx)
+{
+	const struct teller t = {.fact = fact, .ctx = ctx};
+	const struct dpk *k = dpk_of(dp);
+	const struct bpf_map *map;
+
+	tell(&t, "bpffs", "%s", k->dir);
+	tell(&t, "abi", "version %u, %s", SW_ABI_VERSION, dp->adopted ? "adopted" : "new");
+	tell_program(&t, "program ingress", k->ingress_fd);
+	tell_program(&t, "program egress", k->egress_fd);
+	bpf_object__for_each_map(map, k->skel->obj)
+	{
+		if (!bpf_map__is_internal(map))
+			tell_map(&t, map);
+	}
+	xsks_each_fact(k->xsks, fact, ctx);
+	for (int id = 1; id < SW_MAX_PORTS; id++) {
+		if (k->ports[id].link_fd >= 0)
+			tell_link(&t, k, &k->ports[id]);
+	}
+}
+
+/* ---- life ---- */
+
+static void close_fd(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+/* Closes what is ours; what is pinned stays, and goes on forwarding (R1). */
+static void destroy_parts(struct dpk *k)
+{
+	grace_destroy(k->grace);
+	xsks_destroy(k->xsks);
+	dpk_probe_close(k);
+	if (k->orphan_timer)
+		k->reactor->timer_free(k->reactor->ctx, k->orphan_timer);
+	for (int id = 0; id < SW_MAX_PORTS; id++)
+		close_fd(k->ports[id].link_fd);
+	for (int i = 0; i < 3; i++)
+		close_fd(k->lost_fds[i]);
+	close_fd(k->grace_map_fd);
+	close_fd(k->grace_inner_fd);
+	close_fd(k->ingress_fd);
+	close_fd(k->egress_fd);
+	if (k->skel) {
+		dpk_sets_close(k);
+		unmap_memory(k);
+		switch_bpf__destroy(k->skel);
+	}
+	free(k);
+}
+
+static void destroy(struct datapath *dp, bool forget)
+{
+	struct dpk *k = dpk_of(dp);
+
+	if (forget) {
+		for (uint16_t id = 1; id < SW_MAX_PORTS; id++)
+			dpk_port_remove(dp, id);
+		dpk_orphans_detach(k);
+		dpk_pins_forget(k);
+	}
+	destroy_parts(k);
+}
+
+static const struct datapath_ops ops = {
+	.destroy = destroy,
+	.port_put = dpk_port_put,
+	.port_remove = dpk_port_remove,
+	.owns = dpk_owns,
+	.attach = dpk_attach,
+	.set_put = dpk_set_put,
+	.set_remove = dpk_set_remove,
+	.grace = grace,
+	.rx = rx,
+	.tx = tx,
+	.tx_copy = tx_copy,
+	.release = release,
+	.flush = flush,
+	.probe = dpk_probe,
+	.describe = describe,
+};
+
+static int load(struct dpk *k, uint32_t n_flows, struct complaint *c)
+{
+	int error;
+
+	k->skel = switch_bpf__open();
+	if (!k->skel)
+		return complain(c, -errno, "the BPF object cannot be opened: %s", strerror(errno));
+	error = dpk_pins_adopt(k, n_flows, c);
+	if (error < 0)
+		return error;
+	k->dp.adopted = error;
+	dpk_hush();
+	error = switch_bpf__load(k->skel);
+	if (error)
+		return complain(
+			c, error, "the kernel does not accept the BPF program: %s (%s)", strerror(-error), dpk_heard());
+	if (!map_memory(k))
+		return complain(c, -errno, "the maps cannot be mapped: %s", strerror(errno));
+	return 0;
+}
+
+static int take_programs(struct dpk *k, struct complaint *c)
+{
+	struct bpf_prog_info info = {0};
+	uint32_t size = sizeof(info);
+
+	k->ingress_fd = dpk_pins_program(k, k->skel->progs.sw_ingress, "prog-ingress", c);
+	if (k->ingress_fd < 0)
+		return k->ingress_fd;
+	k->egress_fd = dpk_pins_program(k, k->skel->progs.sw_egress, "prog-egress", c);
+	if (k->egress_fd < 0)
+		return k->egress_fd;
+	if (bpf_obj_get_info_by_fd(k->ingress_fd, &info, &size))
+		return complain(c, -errno, "the program cannot be read back: %s", strerror(errno));
+	k->ingress_id = info.id;
+	size = sizeof(info);
+	memset(&info, 0, sizeof(info));
+	if (bpf_obj_get_info_by_fd(k->egress_fd, &info, &size))
+		return complain(c, -errno, "the program cannot be read back: %s", strerror(errno));
+	k->egress_id = info.id;
+	return 0;
+}
+
+static int start_grace(struct dpk *k, struct complaint *c)
+{
+	const struct grace_calls calls = {.ctx = k, .wait = wait_for_grace, .ended = grace_over};
+	LIBBPF_OPTS(bpf_map_create_opts, options);
+	int error;
+
+	k->grace_inner_fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "sw_grace_inner", 4, 4, 1, NULL);
+	options.inner_map_fd = k->grace_inner_fd;
+	if (k->grace_inner_fd >= 0)
+		k->grace_map_fd = bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "sw_grace", 4, 4, 1, &options);
+	if (k->grace_inner_fd < 0 || k->grace_map_fd < 0)
+		return complain(c, -errno, "no map for grace periods: %s", strerror(errno));
+	error = grace_create(k->reactor, &calls, &k->grace);
+	return error ? complain(c, error, "no thread for grace periods: %s", strerror(-error)) : 0;
+}
+
+static int start_sockets(struct dpk *k, uint32_t n_frames, struct complaint *c)
+{
+	const struct xsks_options options = {
+		.n_frames = n_frames ? n_frames : DEFAULT_FRAMES,
+		.xskmap_fd = bpf_map__fd(k->skel->maps.xsks),
+		.reactor = k->reactor,
+		.events = &k->events,
+		.memory = &k->dp.memory,
+	};
+	int error = xsks_create(&options, &k->xsks, c);
+
+	if (error)
+		return error;
+	k->dp.memory.config->upcall_max = xsks_max_frame(k->xsks);
+	k->dp.memory.config->upcall_max_frags = xsks_take_frags(k->xsks) ? xsks_max_frame(k->xsks) : 0;
+	return 0;
+}
+
+static int build(struct dpk *k, const struct dp_kernel_options *options, struct complaint *c)
+{
+	int error = load(k, options->n_flows ? options->n_flows : SW_DEFAULT_FLOWS, c);
+
+	if (!error)
+		error = dpk_sets_init(k) ? complain(c, -ENOMEM, "map set_info cannot be mapped") : 0;
+	if (!error)
+		error = start_sockets(k, options->n_frames, c);
+	if (!error && !k->dp.adopted)
+		error = init_config(k) ? complain(c, -EIO, "no random number for the hash") : dpk_pins_put_maps(k, c);
+	if (!error)
+		error = take_programs(k, c);
+	if (!error)
+		error = dpk_attach_lost(k, c);
+	if (!error)
+		error = start_grace(k, c);
+	if (error)
+		return error;
+	if (k->dp.adopted) {
+		dpk_ports_adopt(k);
+		dpk_sets_adopt(k);
+	}
+	dpk_orphans_watch(k);
+	grace_begin(k->grace); /* stocks up on sets */
+	return 0;
+}
+
+static struct dpk *blank(void)
+{
+	struct dpk *k = calloc(1, sizeof(*k));
+
+	if (!k)
+		return NULL;
+	k->dp.ops = &ops;
+	k->grace_map_fd = k->grace_inner_fd = k->ingress_fd = k->egress_fd = -1;
+	for (int id = 0; id < SW_MAX_PORTS; id++)
+		k->ports[id].link_fd = -1;
+	for (int i = 0; i < 3; i++)
+		k->lost_fds[i] = -1;
+	return k;
+}
+
+/* A port takes a descriptor for its link and one for each queue: with the usual 1024 a switch would have 500 ports. */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		log_warn("the limit of open descriptors cannot be raised: %s", strerror(errno));
+}
+
+int dp_kernel_create(const struct dp_kernel_options *options, const struct reactor *reactor,
+	const struct dp_events *events, struct datapath **ret, struct complaint *c)
+{
+	struct dpk *k;
+	int error;
+
+	dpk_listen();
+	raise_descriptor_limit();
+	error = dpk_pins_prepare(options->bpffs_dir, c);
+	if (error)
+		return error;
+	k = blank();
+	if (!k)
+		return complain(c, -ENOMEM, "out of memory");
+	snprintf(k->dir, sizeof(k->dir), "%s", options->bpffs_dir);
+	k->reactor = reactor;
+	k->events = *events;
+	error = build(k, options, c);
+	if (error) {
+		destroy_parts(k);
+		return error;
+	}
+	log_info("datapath: %s %s", k->dp.adopted ? "took over what is pinned in" : "new, pinned in", k->dir);
+	*ret = &k->dp;
+	return 0;
+}

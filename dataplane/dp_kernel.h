@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * dp_kernel.h - what the files of the kernel backend know of each other. Nobody else includes it.
+ *
+ *	dp_kernel.c		life, the operations, the facts for people
+ *	dp_kernel_pins.c	the bpffs directory: making it, adopting what is pinned in it, forgetting it
+ *	dp_kernel_attach.c	the links by which the program sits on devices
+ *	dp_kernel_ports.c	the maps that name the ports
+ *	dp_kernel_sets.c	the flood sets
+ *	dp_kernel_probe.c	the program's verdict on one frame
+ *	dp_kernel_libbpf.c	what libbpf has to say
+ *
+ * Invariants
+ * R1 A daemon that dies or is stopped leaves links, programs and maps pinned; one that starts replaces what it must by
+ *    one atomic step each, and detaches nothing that is asked for again.
+ * R2 Links are pinned under the ifindex of their device, so that they are found again even where the port ids were
+ *    thrown away with maps of another ABI version.
+ */
+#ifndef DATAPLANE_DP_KERNEL_H
+#define DATAPLANE_DP_KERNEL_H
+
+#include "dataplane/datapath.h"
+
+#include <pthread.h>
+
+struct bpf_map;
+struct bpf_program;
+struct complaint;
+struct grace;
+struct switch_bpf;
+struct xsks;
+
+#define DPK_DIR_SIZE   256
+#define DPK_PATH_SIZE  320
+#define DPK_CAUSE_SIZE 256
+
+/* A port as its maps have it. ifindex 0: none. */
+struct dpk_port {
+	struct dp_port port;
+	uint32_t xsk_base;
+	bool open;   /* its sockets are ours, of this life */
+	int link_fd; /* -1: none */
+	uint32_t link_ifindex;
+	enum dp_mode mode;
+};
+
+/* A flood set: its map, an element of map `sets`. */
+struct dpk_set {
+	int fd; /* -1: none yet */
+	uint32_t capacity;
+	int state; /* dp_kernel_sets.c */
+};
+
+struct dpk {
+	struct datapath dp;
+	struct switch_bpf *skel;
+	char dir[DPK_DIR_SIZE];
+	const struct reactor *reactor;
+	struct dp_events events;
+	struct xsks *xsks;
+	struct grace *grace;
+	int grace_map_fd, grace_inner_fd;
+	struct reactor_timer *orphan_timer; /* armed while there are links that nobody asked for yet */
+	int ingress_fd, egress_fd;          /* the programs in use: pinned ones, or those just loaded */
+	uint32_t ingress_id, egress_id;
+	int lost_fds[3]; /* links of the tracepoint programs */
+	struct dpk_port ports[SW_MAX_PORTS];
+	struct switch_bpf *twin; /* for probes */
+	struct reactor_timer *twin_timer;
+	struct sw_set_info *set_info;
+
+	/* Shared with the grace thread. */
+	pthread_mutex_t set_lock;
+	pthread_cond_t set_settled;
+	struct dpk_set sets[SW_MAX_SETS];
+	uint32_t n_sets_used;  /* ids from here on were never used */
+	uint32_t set_capacity; /* of spare sets */
+	bool grace_wanted;     /* by the owner, not for the stock alone */
+};
+
+/* ---- dp_kernel_libbpf.c ---- */
+
+/* Sends libbpf's words to our log, as debug lines, and keeps the last ones. */
+void dpk_listen(void);
+/* Forgets what was kept, so that dpk_heard() tells of what comes now. */
+void dpk_hush(void);
+/* The last complaint that libbpf made; "" for none. */
+const char *dpk_heard(void);
+/* What the driver said (extack) through libbpf; "" for nothing. */
+const char *dpk_heard_from_kernel(void);
+
+/* ---- dp_kernel_pins.c ---- */
+
+/* Makes the directory, and mounts a bpffs if there is none. */
+int dpk_pins_prepare(const char *dir, struct complaint *c);
+/*
+ * Between open and load: hands the pinned maps to the skeleton, if they are of this ABI and namespace; else unpins
+ * them. Sets sizes. 1: adopted, 0: there is nothing to adopt, -errno with a complaint.
+ */
+int dpk_pins_adopt(struct dpk *k, uint32_t n_flows, struct complaint *c);
+/* After load, when nothing was adopted. */
+int dpk_pins_put_maps(struct dpk *k, struct complaint *c);
+/* The pinned program if it is the same as this one, by tag; else pins this one in its place. The descriptor, or -errno.
+ */
+int dpk_pins_program(struct dpk *k, struct bpf_program *program, const char *name, struct complaint *c);
+/* Unpins everything and removes the directory. */
+void dpk_pins_forget(struct dpk *k);
+int dpk_pins_path(const struct dpk *k, const char *name, char path[DPK_PATH_SIZE]);
+/* Calls `each` with the number in each pin's name that is `prefix` and a number. */
+void dpk_pins_each(struct dpk *k, const char *prefix, void (*each)(struct dpk *k, uint32_t number));
+/* Memory of an mmap-able map; NULL: errno. */
+void *dpk_map_memory(const struct bpf_map *map);
+void dpk_unmap(const struct bpf_map *map, void *memory);
+size_t dpk_map_bytes(const struct bpf_map *map);
+uint32_t dpk_netns_inum(void);
+
+/* ---- dp_kernel_attach.c ---- */
+
+bool dpk_owns(struct datapath *dp, uint32_t ifindex);
+int dpk_attach(struct datapath *dp, uint16_t id, const enum dp_mode *want, enum dp_mode *ret_mode, char *why,
+	size_t why_size, struct complaint *c);
+/* Detaches the program from the port's device. */
+void dpk_detach(struct dpk *k, struct dpk_port *p);
+/* The tracepoint programs. */
+int dpk_attach_lost(struct dpk *k, struct complaint *c);
+/* Counts the links of an earlier daemon that no port has asked for, and lets them go in a while if that stays so. */
+void dpk_orphans_watch(struct dpk *k);
+void dpk_orphans_detach(struct dpk *k);
+const char *dpk_mode_name(enum dp_mode mode);
+
+/* ---- dp_kernel_ports.c ---- */
+
+int dpk_port_put(struct datapath *dp, const struct dp_port *port, struct complaint *c);
+void dpk_port_remove(struct datapath *dp, uint16_t id);
+/* Writes the port's record again, after its mode changed. */
+int dpk_port_write(struct dpk *k, const struct dpk_port *p);
+/* Reads what an earlier daemon wrote. */
+void dpk_ports_adopt(struct dpk *k);
+
+/* ---- dp_kernel_sets.c ---- */
+
+/* -errno. */
+int dpk_sets_init(struct dpk *k);
+/* Finds the sets of an earlier daemon. */
+void dpk_sets_adopt(struct dpk *k);
+void dpk_sets_close(struct dpk *k);
+/* A port's max_frame changed: so may what its sets can carry. */
+void dpk_sets_resized(struct dpk *k, uint16_t port);
+/* On the grace thread: keeps some empty sets in stock, because putting one into `sets` waits for RCU. */
+void dpk_sets_stock(struct dpk *k);
+int dpk_set_put(struct datapath *dp, uint32_t set, const uint16_t *members, uint32_t n);
+void dpk_set_remove(struct datapath *dp, uint32_t set);
+
+/* ---- dp_kernel_probe.c ---- */
+
+int dpk_probe(struct datapath *dp, uint32_t ifindex, const void *frame, uint32_t size, struct dp_probe *ret);
+/* Gives up what probing needs. */
+void dpk_probe_close(struct dpk *k);
+
+static inline struct dpk *dpk_of(struct datapath *dp)
+{
+	return (struct dpk *)dp;
+}
+
+#endif

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The program is run on the frame by BPF_PROG_TEST_RUN, in a second instance: the same object, verified again, with the
+ * live flows, hints, ports and sets, and with counters of its own. So the users' counters and the upcall limits are not
+ * disturbed, what is counted there is this one frame's, and the fast path pays nothing for it. Verifying it takes a
+ * third of a second, so it is kept for a while.
+ */
+#include "dataplane/dp_kernel.h"
+
+#include "dataplane/reactor.h"
+#include "switch.skel.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <linux/if_link.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TWIN_KEPT_MS 30000
+
+static const char *verdict_name(uint32_t verdict)
+{
+	static const char *const names[] = {
+		[XDP_ABORTED] = "aborted",
+		[XDP_DROP] = "drop",
+		[XDP_PASS] = "pass",
+		[XDP_TX] = "tx",
+		[XDP_REDIRECT] = "redirect",
+	};
+
+	return verdict < sizeof(names) / sizeof(names[0]) ? names[verdict] : "unknown";
+}
+
+static bool is_own(const struct switch_bpf *twin, const struct bpf_map *map)
+{
+	return bpf_map__is_internal(map) || map == twin->maps.scratch || map == twin->maps.port_stats ||
+	       map == twin->maps.drops || map == twin->maps.flow_stats || map == twin->maps.miss_buckets;
+}
+
+static int share_maps(const struct dpk *k, struct switch_bpf *twin)
+{
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, twin->obj)
+	{
+		const struct bpf_map *live = bpf_object__find_map_by_name(k->skel->obj, bpf_map__name(map));
+		int error;
+
+		if (is_own(twin, map))
+			error = bpf_map__set_max_entries(map, bpf_map__max_entries(live));
+		else
+			error = bpf_map__reuse_fd(map, bpf_map__fd(live));
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+static int make_twin(struct dpk *k)
+{
+	struct switch_bpf *twin = switch_bpf__open();
+	struct bpf_program *program;
+	int error;
+
+	if (!twin)
+		return -errno;
+	bpf_object__for_each_program(program, twin->obj)
+		bpf_program__set_autoload(program, program == twin->progs.sw_ingress);
+	error = share_maps(k, twin);
+	if (!error)
+		error = switch_bpf__load(twin);
+	if (error) {
+		switch_bpf__destroy(twin);
+		return error;
+	}
+	k->twin = twin;
+	return 0;
+}
+
+static void twin_expired(void *arg)
+{
+	struct dpk *k = arg;
+
+	if (k->twin)
+		switch_bpf__destroy(k->twin);
+	k->twin = NULL;
+}
+
+void dpk_probe_close(struct dpk *k)
+{
+	twin_expired(k);
+	if (k->twin_timer)
+		k->reactor->timer_free(k->reactor->ctx, k->twin_timer);
+}
+
+/* There is a twin, for a while from now on. */
+static int want_twin(struct dpk *k)
+{
+	int error = k->twin ? 0 : make_twin(k);
+
+	if (!k->twin_timer)
+		k->twin_timer = k->reactor->timer(k->reactor->ctx, twin_expired, k);
+	if (!error && k->twin_timer)
+		k->reactor->arm(k->reactor->ctx, k->twin_timer, TWIN_KEPT_MS);
+	return error;
+}
+
+/* Which reason was counted, by whichever CPU it ran on; the count is taken back. */
+static enum sw_drop find_drop(const struct switch_bpf *twin)
+{
+	uint64_t *drops = dpk_map_memory(twin->maps.drops);
+	size_t n = bpf_map__max_entries(twin->maps.drops);
+	enum sw_drop reason = SW_DROP_NONE;
+
+	for (size_t i = 0; drops && i < n && !reason; i++) {
+		if (drops[i])
+			reason = i % SW_DROP_SLOTS;
+		drops[i] = 0;
+	}
+	dpk_unmap(twin->maps.drops, drops);
+	return reason;
+}
+
+/* Which flow was counted; the count is taken back. */
+static bool find_slot(const struct dpk *k, const struct switch_bpf *twin, uint32_t *ret)
+{
+	struct sw_flow_stats *stats = dpk_map_memory(twin->maps.flow_stats);
+	size_t n = bpf_map__max_entries(twin->maps.flow_stats);
+	bool found = false;
+
+	for (size_t i = 0; stats && i < n && !found; i++) {
+		found = stats[i].packets;
+		if (found) {
+			*ret = i % k->dp.memory.config->n_flows;
+			stats[i] = (struct sw_flow_stats){0};
+		}
+	}
+	dpk_unmap(twin->maps.flow_stats, stats);
+	return found;
+}
+
+static int run(struct switch_bpf *twin, uint32_t ifindex, const void *frame, uint32_t size, struct dp_probe *ret)
+{
+	struct xdp_md ctx = {.data_end = size, .ingress_ifindex = ifindex};
+	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame, .data_size_in = size, .ctx_in = &ctx,
+		.ctx_size_in = sizeof(ctx));
+
+	options.data_size_out = size + 256;
+	options.data_out = malloc(options.data_size_out);
+	if (!options.data_out)
+		return -ENOMEM;
+	if (bpf_prog_test_run_opts(bpf_program__fd(twin->progs.sw_ingress), &options)) {
+		free(options.data_out);
+		return -errno;
+	}
+	ret->verdict = verdict_name(options.retval);
+	ret->size = options.data_size_out;
+	memcpy(ret->frame, options.data_out, ret->size < sizeof(ret->frame) ? ret->size : sizeof(ret->frame));
+	free(options.data_out);
+	return 0;
+}
+
+int dpk_probe(struct datapath *dp, uint32_t ifindex, const void *frame, uint32_t size, struct dp_probe *ret)
+{
+	struct dpk *k = dpk_of(dp);
+	int error = want_twin(k);
+
+	if (error)
+		return error;
+	memset(ret, 0, sizeof(*ret));
+	error = run(k->twin, ifindex, frame, size, ret);
+	if (error)
+		return error;
+	ret->cached = find_slot(k, k->twin, &ret->slot);
+	ret->drop = find_drop(k->twin);
+	return 0;
+}
