@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Devices made, removed and set. Each is made by one request to the kernel, so that a crash leaves none half made: a
+ * veth pair with its peer in place and both ends up by one message; a tap goes with its descriptor until it is
+ * persistent.
+ */
+#include "dataplane/netdev_reader.h"
+
+#include "dataplane/complaint.h"
+#include "dataplane/ethtool.h"
+#include "dataplane/netlink.h"
+#include "dataplane/netns.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if.h>
+#include <linux/if_link.h>
+#include <linux/if_tun.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <linux/veth.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#ifndef IFF_TUN_EXCL
+#define IFF_TUN_EXCL 0x8000
+#endif
+
+/* ---- names ---- */
+
+static int valid_name(const char *name, struct complaint *c)
+{
+	if (!name[0] || strlen(name) >= SW_NAME_SIZE || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+		strpbrk(name, "/: \t\n\v\f\r%"))
+		return complain(c, -EINVAL, "%.40s is no name for a device: 1 to %d bytes without /, :, %% and blanks",
+			name, SW_NAME_SIZE - 1);
+	return 0;
+}
+
+static int kind_came(void *ctx, const struct nl_message *message)
+{
+	struct nl_attrs attrs, linkinfo;
+	const char *kind;
+
+	nl_attrs(message, &attrs);
+	nl_nested(&attrs, IFLA_LINKINFO, &linkinfo);
+	kind = nl_text(&linkinfo, IFLA_INFO_KIND);
+	snprintf(ctx, SW_NAME_SIZE, "%s", kind[0] ? kind : "device");
+	return 0;
+}
+
+/* -EEXIST with a complaint that says what has the name. `where` reads " in namespace blue", or "". */
+static int free_name(struct netlink *route, const char *name, const char *where, struct complaint *c)
+{
+	struct ifinfomsg header = {.ifi_family = AF_UNSPEC};
+	char kind[SW_NAME_SIZE] = "device";
+	struct nl_request request;
+	int error;
+
+	nl_begin(&request, RTM_GETLINK, 0, &header, sizeof(header));
+	nl_put_text(&request, IFLA_IFNAME, name);
+	nl_put_u32(&request, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+	error = netlink_call(route, &request, sizeof(header), kind_came, kind);
+	if (error == -ENODEV)
+		return 0;
+	if (error)
+		return complain(c, error, "%s%s: %s", name, where, netlink_reason(route));
+	return complain(c, -EEXIST,
+		"there is a %s named %s%s already: remove it with `ip link del %s`, or choose another name", kind, name,
+		where, name);
+}
+
+/* ---- tap ---- */
+
+static int open_tap(int fd, const char *name, uint32_t queues)
+{
+	struct ifreq ifr = {.ifr_flags = (short)(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_TUN_EXCL)};
+
+	if (queues > 1)
+		ifr.ifr_flags |= IFF_MULTI_QUEUE;
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
+	return ioctl(fd, TUNSETIFF, &ifr) ? -errno : 0;
+}
+
+static int raise_by_name(struct netlink *route, const char *name)
+{
+	struct ifinfomsg header = {.ifi_flags = IFF_UP, .ifi_change = IFF_UP};
+	struct nl_request request;
+
+	nl_begin(&request, RTM_NEWLINK, 0, &header, sizeof(header));
+	nl_put_text(&request, IFLA_IFNAME, name);
+	return netlink_call(route, &request, sizeof(header), NULL, NULL);
+}
+
+static void remove_by_name(struct netlink *route, const char *name)
+{
+	struct ifinfomsg header = {.ifi_family = AF_UNSPEC};
+	struct nl_request request;
+
+	nl_begin(&request, RTM_DELLINK, 0, &header, sizeof(header));
+	nl_put_text(&request, IFLA_IFNAME, name);
+	netlink_call(route, &request, sizeof(header), NULL, NULL);
+}
+
+static int make_tap(struct netlink *route, const char *name, uint32_t queues, struct complaint *c)
+{
+	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC), error;
+
+	if (fd < 0)
+		return complain(c, -errno, "/dev/net/tun: %s (is the kernel's tun module there?)", strerror(errno));
+	error = open_tap(fd, name, queues);
+	if (!error)
+		error = raise_by_name(route, name);
+	/* Last, so that the device is whole or goes with the descriptor. Without an owner only root may open it. */
+	if (!error && ioctl(fd, TUNSETPERSIST, 1))
+		error = -errno;
+	close(fd);
+	if (error)
+		return complain(c, error, "tap %s cannot be made: %s", name, strerror(-error));
+	return 0;
+}
+
+int netdev_create_tap(const char *name, uint32_t queues, struct complaint *c)
+{
+	struct netlink *route;
+	int error = valid_name(name, c);
+
+	if (error)
+		return error;
+	error = netlink_open(NETLINK_ROUTE, -1, &route);
+	if (error)
+		return complain(c, error, "no netlink socket: %s", strerror(-error));
+	error = free_name(route, name, "", c);
+	if (!error)
+		error = make_tap(route, name, queues, c);
+	netlink_close(route);
+	return error;
+}
+
+/* ---- veth ---- */
+
+static int free_peer_name(const char *peer, const char *netns, int netns_fd, struct complaint *c)
+{
+	struct netlink *route;
+	char where[96] = "";
+	int error = netlink_open(NETLINK_ROUTE, netns_fd, &route);
+
+	if (error)
+		return complain(c, error, "no netlink socket: %s", strerror(-error));
+	if (netns)
+		snprintf(where, sizeof(where), " in the namespace %.64s", netns);
+	error = free_name(route, peer, where, c);
+	netlink_close(route);
+	return error;
+}
+
+/*
+ * The message makes the peer, and our end as *its* peer: the kernel opens only the first of the two at birth (the other
+ * would have no peer yet: ENOTCONN), and the one in another namespace is the one that is harder to raise later.
+ */
+static int make_veth(struct netlink *route, const char *name, const char *peer, int netns_fd, struct complaint *c)
+{
+	struct ifinfomsg header = {.ifi_flags = IFF_UP, .ifi_change = IFF_UP}, down = {.ifi_family = AF_UNSPEC};
+	void *linkinfo, *data, *ours;
+	struct nl_request request;
+	int error;
+
+	nl_begin(&request, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &header, sizeof(header));
+	nl_put_text(&request, IFLA_IFNAME, peer);
+	if (netns_fd >= 0)
+		nl_put_u32(&request, IFLA_NET_NS_FD, (uint32_t)netns_fd);
+	linkinfo = nl_nest(&request, IFLA_LINKINFO, NULL, 0);
+	nl_put_text(&request, IFLA_INFO_KIND, "veth");
+	data = nl_nest(&request, IFLA_INFO_DATA, NULL, 0);
+	ours = nl_nest(&request, VETH_INFO_PEER, &down, sizeof(down));
+	nl_put_text(&request, IFLA_IFNAME, name);
+	nl_nest_end(&request, ours);
+	nl_nest_end(&request, data);
+	nl_nest_end(&request, linkinfo);
+	error = netlink_call(route, &request, sizeof(header), NULL, NULL);
+	if (error)
+		return complain(c, error, "the veth pair %s, %s cannot be made: %s", name, peer, netlink_reason(route));
+	error = raise_by_name(route, name);
+	if (error) {
+		complain(c, error, "%s cannot be brought up: %s", name, netlink_reason(route));
+		remove_by_name(route, name);
+	}
+	return error;
+}
+
+int netdev_create_veth(const char *name, const char *peer, const char *netns, struct complaint *c)
+{
+	struct netlink *route;
+	int netns_fd = -1, error = valid_name(name, c);
+
+	if (!error)
+		error = valid_name(peer, c);
+	if (!error && !netns && strcmp(name, peer) == 0)
+		error = complain(
+			c, -EINVAL, "both ends of the veth pair are named %s: choose another name for one", name);
+	if (!error && netns)
+		error = netns_open(netns, &netns_fd, c);
+	if (error)
+		return error;
+	error = netlink_open(NETLINK_ROUTE, -1, &route);
+	if (error) {
+		complain(c, error, "no netlink socket: %s", strerror(-error));
+		goto close_netns;
+	}
+	error = free_name(route, name, "", c);
+	if (!error)
+		error = free_peer_name(peer, netns, netns_fd, c);
+	if (!error)
+		error = make_veth(route, name, peer, netns_fd, c);
+	netlink_close(route);
+close_netns:
+	if (netns_fd >= 0)
+		close(netns_fd);
+	return error;
+}
+
+/* ---- removing and setting ---- */
+
+/* A request about one device, told by ifindex. `doing` reads "remove", "bring up". */
+static int change(
+	uint16_t type, const struct ifinfomsg *header, const uint32_t *mtu, const char *doing, struct complaint *c)
+{
+	char name[IFNAMSIZ] = "";
+	struct nl_request request;
+	struct netlink *route;
+	int error = netlink_open(NETLINK_ROUTE, -1, &route);
+
+	if (error)
+		return complain(c, error, "no netlink socket: %s", strerror(-error));
+	nl_begin(&request, type, 0, header, sizeof(*header));
+	if (mtu)
+		nl_put_u32(&request, IFLA_MTU, *mtu);
+	error = netlink_call(route, &request, sizeof(*header), NULL, NULL);
+	if (error) {
+		struct ifreq ifr = {.ifr_ifindex = header->ifi_index};
+		int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+		if (fd >= 0 && ioctl(fd, SIOCGIFNAME, &ifr) == 0)
+			snprintf(name, sizeof(name), "%.*s", IFNAMSIZ - 1, ifr.ifr_name);
+		if (fd >= 0)
+			close(fd);
+		complain(c, error, "cannot %s %s (ifindex %d): %s", doing, name[0] ? name : "a device that is gone",
+			header->ifi_index, netlink_reason(route));
+	}
+	netlink_close(route);
+	return error;
+}
+
+int netdev_delete(uint32_t ifindex, struct complaint *c)
+{
+	struct ifinfomsg header = {.ifi_index = (int)ifindex};
+
+	if (!ifindex)
+		return complain(c, -ENODEV, "no device was named");
+	return change(RTM_DELLINK, &header, NULL, "remove", c);
+}
+
+static int set_flag(uint32_t ifindex, unsigned flag, bool on, const char *doing, struct complaint *c)
+{
+	struct ifinfomsg header = {.ifi_index = (int)ifindex, .ifi_flags = on ? flag : 0, .ifi_change = flag};
+
+	if (!ifindex)
+		return complain(c, -ENODEV, "no device was named");
+	return change(RTM_NEWLINK, &header, NULL, doing, c);
+}
+
+int netdev_set_up(uint32_t ifindex, struct complaint *c)
+{
+	return set_flag(ifindex, IFF_UP, true, "bring up", c);
+}
+
+int netdev_set_promiscuous(uint32_t ifindex, bool on, struct complaint *c)
+{
+	return set_flag(ifindex, IFF_PROMISC, on, on ? "make promiscuous" : "end the promiscuity of", c);
+}
+
+int netdev_set_mtu(uint32_t ifindex, uint32_t mtu, struct complaint *c)
+{
+	struct ifinfomsg header = {.ifi_index = (int)ifindex};
+	char doing[40];
+
+	if (!ifindex)
+		return complain(c, -ENODEV, "no device was named");
+	snprintf(doing, sizeof(doing), "set an MTU of %u on", mtu);
+	return change(RTM_NEWLINK, &header, &mtu, doing, c);
+}
+
+int netdev_set_rx_vlan_offload(const char *name, bool on, struct complaint *c)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), error;
+
+	if (fd < 0)
+		return complain(c, -errno, "no socket: %s", strerror(errno));
+	error = ethtool_set_feature(fd, name, ETHTOOL_RX_VLAN, on);
+	close(fd);
+	if (error == -EOPNOTSUPP)
+		return complain(c, error, "the driver of %s does not let rx-vlan offload be switched %s", name,
+			on ? "on" : "off");
+	if (error)
+		return complain(c, error, "rx-vlan offload of %s: %s", name, strerror(-error));
+	return 0;
+}
