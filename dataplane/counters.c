@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "dataplane/counters.h"
+
+#include "dataplane/datapath.h"
+
+#include <string.h>
+
+static struct sw_port_stats *port_row(const struct dp_memory *memory, uint32_t row, uint16_t port)
+{
+	return &memory->port_stats[(size_t)row * SW_MAX_PORTS + port];
+}
+
+static __u64 *drop_row(const struct dp_memory *memory, uint32_t row, uint16_t port)
+{
+	return &memory->drops[((size_t)row * SW_MAX_PORTS + port) * SW_DROP_SLOTS];
+}
+
+static uint32_t daemon_row(const struct dp_memory *memory)
+{
+	return memory->config->n_rows - 1;
+}
+
+static uint64_t read_once(const __u64 *counter)
+{
+	return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
+void counters_drop(const struct dp_memory *memory, uint16_t port, enum sw_drop reason)
+{
+	drop_row(memory, daemon_row(memory), port)[reason]++;
+}
+
+void counters_upcall(const struct dp_memory *memory, uint16_t port)
+{
+	port_row(memory, daemon_row(memory), port)->upcalls++;
+}
+
+void counters_sent(const struct dp_memory *memory, uint16_t port, uint32_t size)
+{
+	struct sw_port_stats *stats = port_row(memory, daemon_row(memory), port);
+
+	stats->tx_frames++;
+	stats->tx_bytes += size;
+}
+
+void counters_unsent(const struct dp_memory *memory, uint16_t port, enum sw_drop reason, uint32_t n)
+{
+	uint32_t row = daemon_row(memory);
+
+	drop_row(memory, row, port)[reason] += n;
+	port_row(memory, row, port)->tx_frames -= n;
+}
+
+void counters_read_port(const struct dp_memory *memory, uint16_t port, struct port_counters *ret)
+{
+	uint32_t daemon = daemon_row(memory);
+
+	memset(ret, 0, sizeof(*ret));
+	for (uint32_t row = 0; row <= daemon; row++) {
+		const struct sw_port_stats *stats = port_row(memory, row, port);
+
+		ret->rx_frames += read_once(&stats->rx_frames);
+		ret->rx_bytes += read_once(&stats->rx_bytes);
+		ret->tx_frames += read_once(&stats->tx_frames);
+		ret->tx_bytes += read_once(&stats->tx_bytes);
+		ret->emc_hits += read_once(&stats->emc_hits);
+		ret->mega_hits += read_once(&stats->mega_hits);
+		ret->csum_done += read_once(&stats->csum_done);
+		if (row != daemon)
+			ret->upcalls += read_once(&stats->upcalls);
+	}
+	for (unsigned reason = 0; reason < SW_N_DROPS; reason++)
+		ret->drops[reason] = counters_read_drop(memory, port, reason);
+}
+
+/* Frames that came to no cached verdict: everything else that came in was the fast path's doing. */
+static uint64_t missed(const struct port_counters *port)
+{
+	return port->upcalls + port->drops[SW_DROP_MISS_LIMIT] + port->drops[SW_DROP_NO_DAEMON] +
+	       port->drops[SW_DROP_RUNT];
+}
+
+static uint64_t fast_frames(const struct port_counters *port)
+{
+	return port->rx_frames > missed(port) ? port->rx_frames - missed(port) : 0;
+}
+
+void counters_read_switch(const struct dp_memory *memory, struct switch_counters *ret)
+{
+	uint32_t daemon = daemon_row(memory);
+
+	ret->fast_path_frames = port_row(memory, daemon, 0)->rx_frames; /* of retired ports */
+	ret->slow_path_frames = 0;
+	memset(ret->drops, 0, sizeof(ret->drops));
+	for (uint16_t id = 0; id < SW_MAX_PORTS; id++) {
+		struct port_counters port;
+
+		counters_read_port(memory, id, &port);
+		if (id)
+			ret->fast_path_frames += fast_frames(&port);
+		ret->slow_path_frames += read_once(&port_row(memory, daemon, id)->upcalls);
+		for (unsigned reason = 0; reason < SW_N_DROPS; reason++)
+			ret->drops[reason] += port.drops[reason];
+	}
+}
+
+uint64_t counters_read_drop(const struct dp_memory *memory, uint16_t port, enum sw_drop reason)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t row = 0; row < memory->config->n_rows; row++)
+		sum += read_once(&drop_row(memory, row, port)[reason]);
+	return sum;
+}
+
+void counters_retire_port(const struct dp_memory *memory, uint16_t port)
+{
+	uint32_t daemon = daemon_row(memory);
+	struct sw_port_stats *retired = port_row(memory, daemon, 0);
+	struct port_counters sums;
+
+	counters_read_port(memory, port, &sums);
+	retired->rx_frames += fast_frames(&sums);
+	retired->upcalls += read_once(&port_row(memory, daemon, port)->upcalls);
+	for (unsigned reason = 0; reason < SW_N_DROPS; reason++)
+		drop_row(memory, daemon, 0)[reason] += sums.drops[reason];
+	for (uint32_t row = 0; row <= daemon; row++) {
+		memset(port_row(memory, row, port), 0, sizeof(struct sw_port_stats));
+		memset(drop_row(memory, row, port), 0, SW_DROP_SLOTS * sizeof(__u64));
+	}
+}

@@ -1,0 +1,751 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "dataplane/port_manager.h"
+
+#include "dataplane/complaint.h"
+#include "dataplane/log.h"
+#include "dataplane/netdev.h"
+#include "dataplane/port_limits.h"
+#include "dataplane/preflight.h"
+#include "dataplane/reactor.h"
+#include "dataplane/registry.h"
+#include "dataplane/sets.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define INTERNAL_PREFIX     "sw-"
+#define INTERNAL_NAME_LIMIT (SW_NAME_SIZE - sizeof(INTERNAL_PREFIX))
+#define RETRY_MS            2000
+#define REPAIR_WINDOW_NS    60000000000ULL
+#define REPAIRS_A_WINDOW    5
+
+/* A port that is wanted. */
+struct managed {
+	struct port_config config;
+	uint16_t id;
+	enum port_phase phase;
+	char reason[400];
+	char path[160];
+	char device[SW_NAME_SIZE];
+	uint32_t ifindex;     /* that its program is attached to; 0: none */
+	uint32_t had_ifindex; /* that a daemon before this one left attached; 0: none */
+	enum dp_mode mode;
+	bool created;         /* P5 */
+	struct dp_port known; /* what the datapath was told last */
+	uint32_t mtu;
+	uint64_t repairs_since_ns;
+	uint32_t n_repairs;
+};
+
+struct port_manager {
+	struct port_manager_parts parts;
+	struct netdev_monitor *monitor;
+	struct reactor_timer *retry;
+	struct managed *ports[SW_MAX_PORTS]; /* by id */
+	bool restored; /* until then the sets of an earlier daemon stand: they know ports that are not here yet */
+};
+
+static struct managed *find(const struct port_manager *pm, const char *name)
+{
+	const struct port *port = pipeline_port_by_name(pm->parts.pl, name);
+
+	return port ? pm->ports[port->id] : NULL;
+}
+
+static struct managed *find_device(const struct port_manager *pm, const char *device)
+{
+	for (int id = 1; id < SW_MAX_PORTS; id++) {
+		if (pm->ports[id] && strcmp(pm->ports[id]->device, device) == 0)
+			return pm->ports[id];
+	}
+	return NULL;
+}
+
+static struct managed *find_ifindex(const struct port_manager *pm, uint32_t ifindex)
+{
+	for (int id = 1; id < SW_MAX_PORTS; id++) {
+		if (pm->ports[id] && pm->ports[id]->ifindex == ifindex)
+			return pm->ports[id];
+	}
+	return NULL;
+}
+
+static struct datapath *dp_of(const struct port_manager *pm)
+{
+	return pm->parts.dp;
+}
+
+static void unsettled(const struct port_manager *pm)
+{
+	pm->parts.unsettled(pm->parts.ctx);
+}
+
+/* ---- what a port is, told to the registry, the datapath and the pipeline ---- */
+
+static void record(const struct port_manager *pm, const struct managed *m)
+{
+	struct sw_registry_port entry = {.ifindex = m->ifindex, .flags = m->created ? SW_REG_CREATED : 0};
+	const struct bridge *bridge = pipeline_bridge_by_name(pm->parts.pl, m->config.bridge);
+
+	entry.bridge = bridge ? bridge->id : 0;
+	memcpy(entry.name, m->config.name, sizeof(entry.name));
+	registry_put_port(dp_of(pm)->memory.registry, m->id, &entry);
+}
+
+static bool same_dp_port(const struct dp_port *a, const struct dp_port *b)
+{
+	return a->ifindex == b->ifindex && a->n_queues == b->n_queues && a->csum == b->csum &&
+	       a->max_frame == b->max_frame && a->max_rx_frame == b->max_rx_frame &&
+	       a->untagged_vid == b->untagged_vid && a->miss_rate == b->miss_rate && a->miss_burst == b->miss_burst;
+}
+
+static int put(struct port_manager *pm, struct managed *m, const struct netdev_info *info, struct complaint *c)
+{
+	struct port_limits limits;
+	struct dp_port port = {
+		.id = m->id,
+		.ifindex = info->ifindex,
+		.n_queues = info->rx_queues,
+		.csum = info->kind == NETDEV_VETH || info->kind == NETDEV_TAP,
+		.untagged_vid = vlan_untagged(&m->config.vlan),
+		.miss_rate = m->config.upcall_rate,
+		.miss_burst = m->config.upcall_burst,
+	};
+	int error;
+
+	port_limits_of(info, m->mode, &limits);
+	port.max_frame = limits.max_frame;
+	port.max_rx_frame = limits.max_rx_frame;
+	if (same_dp_port(&port, &m->known))
+		return 0;
+	error = dp_of(pm)->ops->port_put(dp_of(pm), &port, c);
+	if (error)
+		return error;
+	m->known = port;
+	m->mtu = limits.mtu;
+	return 0;
+}
+
+static void set_state(struct port_manager *pm, struct managed *m, const struct port_state *state)
+{
+	const struct port *port = pipeline_port(pm->parts.pl, m->id);
+	bool was_up = port && port->up;
+
+	pipeline_port_set_state(pm->parts.pl, m->id, state);
+	if (was_up && !state->up)
+		fdb_flush(pm->parts.fdb, 0, m->id, -1, false); /* P4 */
+	unsettled(pm);
+}
+
+/* P3 */
+static void link_changed(struct port_manager *pm, struct managed *m, const struct netdev_info *info)
+{
+	struct port_limits limits;
+	struct port_state state = {
+		.ifindex = m->ifindex,
+		.up = info->admin_up && info->carrier,
+		.csum = m->known.csum,
+		.max_frame = m->known.max_frame,
+	};
+	enum port_phase phase = state.up ? PORT_UP : PORT_DOWN;
+
+	port_limits_of(info, m->mode, &limits);
+	state.fast = limits.fast;
+	state.sg = limits.sg;
+	memcpy(m->path, limits.path, sizeof(m->path));
+	if (m->phase != phase)
+		log_info("port %s: %s", m->config.name, phase == PORT_UP ? "up" : "link down");
+	m->phase = phase;
+	set_state(pm, m, &state);
+}
+
+/* ---- taking a device and letting it go ---- */
+
+static void let_go(struct port_manager *pm, struct managed *m, enum port_phase phase, const char *why)
+{
+	struct port_state gone = {.ifindex = 0};
+
+	if (m->ifindex) {
+		dp_of(pm)->ops->port_remove(dp_of(pm), m->id);
+		log_info("port %s: %s", m->config.name, why);
+	}
+	m->ifindex = 0;
+	memset(&m->known, 0, sizeof(m->known));
+	m->phase = phase;
+	snprintf(m->reason, sizeof(m->reason), "%s", why);
+	m->path[0] = '\0';
+	set_state(pm, m, &gone);
+	record(pm, m);
+}
+
+/* What a device needs before a program can sit on it. What fails here is no reason to refuse it. */
+static void prepare(struct managed *m, struct netdev_info *info)
+{
+	struct complaint c = {""};
+
+	if (info->rx_vlan_offload && netdev_set_rx_vlan_offload(info->name, false, &c))
+		log_warn("port %s: %s", m->config.name, c.text);
+	if (info->kind == NETDEV_VETH && netdev_prepare_peer(info, &c))
+		log_warn("port %s: %s", m->config.name, c.text);
+	if (!info->promiscuous && netdev_set_promiscuous(info->ifindex, true, &c))
+		log_warn("port %s: %s", m->config.name, c.text);
+	if (!info->admin_up && netdev_set_up(info->ifindex, &c))
+		log_warn("port %s: %s", m->config.name, c.text);
+}
+
+static const enum dp_mode *wanted_mode(const struct managed *m)
+{
+	static const enum dp_mode modes[] = {
+		[PORT_MODE_NATIVE] = DP_MODE_NATIVE,
+		[PORT_MODE_GENERIC] = DP_MODE_GENERIC,
+		[PORT_MODE_OFFLOAD] = DP_MODE_OFFLOAD,
+	};
+
+	return m->config.mode == PORT_MODE_AUTO ? NULL : &modes[m->config.mode];
+}
+
+static int attach(struct port_manager *pm, struct managed *m, const struct netdev_info *info, struct complaint *c)
+{
+	int error = put(pm, m, info, c);
+
+	if (!error)
+		error = dp_of(pm)->ops->attach(
+			dp_of(pm), m->id, wanted_mode(m), &m->mode, m->reason, sizeof(m->reason), c);
+	if (!error)
+		return 0;
+	dp_of(pm)->ops->port_remove(dp_of(pm), m->id);
+	memset(&m->known, 0, sizeof(m->known));
+	return error;
+}
+
+/* A device of that name which somebody else made is taken for what the switch would have made only if it is that. */
+static int check_kind(const struct managed *m, const struct netdev_info *info, struct complaint *c)
+{
+	bool tap = m->config.type == PORT_TAP;
+
+	if (m->config.type == PORT_EXISTING || info->kind == (tap ? NETDEV_TAP : NETDEV_VETH))
+		return 0;
+	return complain(c, -EEXIST, "%s is there already and is no %s: delete it, or add the port without a type",
+		info->name, tap ? "tap" : "veth");
+}
+
+static int take(struct port_manager *pm, struct managed *m, struct netdev_info *info, struct complaint *c)
+{
+	struct preflight_wish wish = {.force = m->config.force, .mode = m->config.mode};
+	int error;
+
+	error = check_kind(m, info, c);
+	if (error)
+		return error;
+	/* What a daemon before this one had attached is not asked again whether it may be (R1). */
+	error = dp_of(pm)->ops->owns(dp_of(pm), info->ifindex) ? 0 : preflight(info, &wish, c);
+	if (error)
+		return error;
+	prepare(m, info);
+	error = netdev_query_ifindex(info->ifindex, info);
+	if (error)
+		return complain(c, error, "%s vanished while it was being taken", m->device);
+	m->reason[0] = '\0';
+	error = attach(pm, m, info, c);
+	if (error)
+		return error;
+	m->ifindex = info->ifindex;
+	record(pm, m);
+	log_info("port %s: attached to %s (ifindex %u)", m->config.name, m->device, m->ifindex);
+	if (pm->restored)
+		sets_port_changed(pm->parts.sets, m->id);
+	link_changed(pm, m, info);
+	return 0;
+}
+
+/* ---- news ---- */
+
+/*
+ * What stands in a refused port's way is often no news of its device: a route, a program's link, a namespace. So it is
+ * looked at again, as long as there is such a port.
+ */
+static void arm_retry(struct port_manager *pm)
+{
+	pm->parts.reactor->arm(pm->parts.reactor->ctx, pm->retry, RETRY_MS);
+}
+
+static void refused(struct port_manager *pm, struct managed *m, const char *why)
+{
+	if (m->phase != PORT_REFUSED || strcmp(m->reason, why) != 0)
+		log_warn("port %s: %s", m->config.name, why);
+	let_go(pm, m, PORT_REFUSED, why);
+	arm_retry(pm);
+}
+
+static bool may_repair(struct port_manager *pm, struct managed *m)
+{
+	uint64_t now = pm->parts.reactor->now_ns(pm->parts.reactor->ctx);
+
+	if (now - m->repairs_since_ns > REPAIR_WINDOW_NS) {
+		m->repairs_since_ns = now;
+		m->n_repairs = 0;
+	}
+	return m->n_repairs++ < REPAIRS_A_WINDOW;
+}
+
+/* The peer no longer takes redirects, or hides tags again: set it right, and look again. */
+static void repair(struct port_manager *pm, struct managed *m, struct netdev_info *info)
+{
+	struct complaint c = {""};
+	bool drifted = info->kind == NETDEV_VETH &&
+		       (info->takes_redirects == 0 ||
+			       (info->peer.reachable && (!info->peer.gro || info->peer.tx_vlan_offload)));
+
+	if (!drifted || !may_repair(pm, m))
+		return;
+	if (netdev_prepare_peer(info, &c))
+		log_limited(LOG_LEVEL_WARN, "port %s: %s", m->config.name, c.text);
+	else
+		netdev_query_ifindex(info->ifindex, info);
+}
+
+static void consider(struct port_manager *pm, struct managed *m, struct netdev_info *info)
+{
+	struct complaint c = {""};
+
+	if (m->ifindex && m->ifindex != info->ifindex)
+		let_go(pm, m, PORT_WAITING, "its device was replaced by another of the same name");
+	if (!m->ifindex) {
+		if (take(pm, m, info, &c))
+			refused(pm, m, c.text);
+	} else {
+		repair(pm, m, info);
+		if (put(pm, m, info, &c))
+			refused(pm, m, c.text);
+		else
+			link_changed(pm, m, info);
+	}
+}
+
+static void device_changed(void *ctx, const struct netdev_info *info)
+{
+	struct port_manager *pm = ctx;
+	struct managed *by_name = find_device(pm, info->name);
+	struct managed *by_ifindex = find_ifindex(pm, info->ifindex);
+	struct netdev_info now = *info;
+
+	if (by_ifindex && by_ifindex != by_name)
+		let_go(pm, by_ifindex, PORT_WAITING, "its device was renamed");
+	if (by_name)
+		consider(pm, by_name, &now);
+}
+
+static int create_device(const struct managed *m, struct complaint *c)
+{
+	switch (m->config.type) {
+	case PORT_TAP:
+		return netdev_create_tap(m->device, 1, c);
+	case PORT_VETH:
+		return netdev_create_veth(m->device, m->config.peer, m->config.netns[0] ? m->config.netns : NULL, c);
+	case PORT_INTERNAL:
+		return netdev_create_veth(m->device, m->config.name, NULL, c);
+	case PORT_EXISTING:
+		break;
+	}
+	return complain(c, -ENODEV, "there is no device %s yet", m->device);
+}
+
+/* The device is not there under its name: it may be elsewhere, moved or renamed, with the program still on it. */
+static void give_up_former(struct port_manager *pm, struct managed *m)
+{
+	if (m->had_ifindex)
+		dp_of(pm)->ops->port_remove(dp_of(pm), m->id);
+	m->had_ifindex = 0;
+}
+
+/* Makes the port's device if it is one that the switch makes and it is not there, and takes it. */
+static int ensure(struct port_manager *pm, struct managed *m, struct complaint *c)
+{
+	struct netdev_info info;
+	int error = netdev_query(m->device, &info);
+
+	if (error == -ENODEV)
+		give_up_former(pm, m);
+	if (error == -ENODEV && m->config.type != PORT_EXISTING) {
+		m->created = true; /* recorded before it is true, so that a crash leaves no device that is nobody's */
+		record(pm, m);
+		error = create_device(m, c);
+		m->created = !error;
+		if (error)
+			return error;
+		error = netdev_query(m->device, &info);
+	}
+	if (error == -ENODEV) {
+		m->phase = PORT_WAITING;
+		snprintf(m->reason, sizeof(m->reason), "there is no device %s yet", m->device);
+		return 0;
+	}
+	if (error)
+		return complain(c, error, "%s: %s", m->device, strerror(-error));
+	return take(pm, m, &info, c);
+}
+
+static void device_gone(void *ctx, uint32_t ifindex, const char *name)
+{
+	struct port_manager *pm = ctx;
+	struct managed *m = find_ifindex(pm, ifindex);
+	char why[64];
+
+	if (!m)
+		return;
+	snprintf(why, sizeof(why), "its device %s went away", name);
+	let_go(pm, m, PORT_WAITING, why);
+	if (m->created)
+		arm_retry(pm);
+}
+
+static void retry_one(struct port_manager *pm, struct managed *m)
+{
+	struct complaint c = {""};
+
+	if (m->ifindex || (m->config.type == PORT_EXISTING && m->phase != PORT_REFUSED) || !ensure(pm, m, &c))
+		return;
+	refused(pm, m, c.text);
+}
+
+static void retry_due(void *ctx)
+{
+	struct port_manager *pm = ctx;
+
+	for (int id = 1; id < SW_MAX_PORTS; id++) {
+		if (pm->ports[id])
+			retry_one(pm, pm->ports[id]);
+	}
+}
+
+/* ---- requests ---- */
+
+void port_config_init(struct port_config *config, const char *bridge, const char *name)
+{
+	memset(config, 0, sizeof(*config));
+	snprintf(config->bridge, sizeof(config->bridge), "%s", bridge);
+	snprintf(config->name, sizeof(config->name), "%s", name);
+	config->upcall_rate = PORT_DEFAULT_UPCALL_RATE;
+	config->upcall_burst = PORT_DEFAULT_UPCALL_BURST;
+}
+
+static int name_device(struct managed *m, struct complaint *c)
+{
+	if (m->config.type != PORT_INTERNAL) {
+		memcpy(m->device, m->config.name, sizeof(m->device));
+		return 0;
+	}
+	if (strlen(m->config.name) > INTERNAL_NAME_LIMIT)
+		return complain(c, -ENAMETOOLONG, "an internal port's name has at most %zu bytes, and %s has %zu",
+			INTERNAL_NAME_LIMIT, m->config.name, strlen(m->config.name));
+	snprintf(m->device, sizeof(m->device), INTERNAL_PREFIX "%.*s", (int)INTERNAL_NAME_LIMIT, m->config.name);
+	return 0;
+}
+
+/* The lowest id that is nobody's, also not of a port that this restart has yet to bring back; 0: none is left. */
+static uint16_t unclaimed_id(const struct port_manager *pm)
+{
+	for (uint16_t id = 1; id < SW_MAX_PORTS; id++) {
+		if (!pm->ports[id] && !dp_of(pm)->memory.registry->port[id].name[0])
+			return id;
+	}
+	return 0;
+}
+
+/* The id of a port that did not come back yet had to be given away: nothing of it may pass to the newcomer. */
+static void dispossess(struct port_manager *pm, uint16_t id)
+{
+	dp_of(pm)->ops->port_remove(dp_of(pm), id);
+	fdb_flush(pm->parts.fdb, 0, id, -1, true);
+	counters_retire_port(&dp_of(pm)->memory, id);
+}
+
+static int enlist(struct port_manager *pm, struct managed *m, struct complaint *c)
+{
+	struct sw_registry *registry = dp_of(pm)->memory.registry;
+	const struct bridge *bridge = pipeline_bridge_by_name(pm->parts.pl, m->config.bridge);
+	uint16_t had = registry_port_id(registry, m->config.name);
+	int error;
+
+	if (!bridge)
+		return complain(c, -ENOENT, "there is no bridge %s: add it with `bridge add %s`", m->config.bridge,
+			m->config.bridge);
+	if (had && pm->ports[had])
+		had = 0;
+	error = pipeline_port_add(pm->parts.pl, bridge->id, m->config.name, had ? had : unclaimed_id(pm), &m->id, c);
+	if (error)
+		return error;
+	if (!had && registry->port[m->id].name[0])
+		dispossess(pm, m->id);
+	m->created = had && (registry->port[had].flags & SW_REG_CREATED);
+	m->had_ifindex = had && dp_of(pm)->adopted ? registry->port[had].ifindex : 0;
+	pipeline_port_set_vlan(pm->parts.pl, m->id, &m->config.vlan);
+	pm->ports[m->id] = m;
+	return 0;
+}
+
+/* Takes the port out of everything. Its device, if the switch made it, goes too (P5). */
+static void discharge(struct port_manager *pm, struct managed *m)
+{
+	struct complaint c = {""};
+	struct netdev_info info;
+
+	let_go(pm, m, PORT_WAITING, "removed");
+	fdb_flush(pm->parts.fdb, 0, m->id, -1, true); /* P4 */
+	if (m->created && netdev_query(m->device, &info) == 0 && netdev_delete(info.ifindex, &c))
+		log_warn("port %s: %s", m->config.name, c.text);
+	registry_clear_port(dp_of(pm)->memory.registry, m->id);
+	pipeline_port_remove(pm->parts.pl, m->id);
+	counters_retire_port(&dp_of(pm)->memory, m->id);
+	pm->ports[m->id] = NULL;
+	unsettled(pm);
+	free(m);
+}
+
+int port_manager_add(struct port_manager *pm, const struct port_config *config, struct complaint *c)
+{
+	struct managed *m = calloc(1, sizeof(*m));
+	struct complaint why = {""};
+	int error;
+
+	if (!m)
+		return complain(c, -ENOMEM, "out of memory");
+	m->config = *config;
+	error = name_device(m, c);
+	if (!error)
+		error = enlist(pm, m, c);
+	if (error) {
+		free(m);
+		return error;
+	}
+	record(pm, m);
+	error = ensure(pm, m, &why);
+	if (!error)
+		return 0;
+	if (config->patient) {
+		refused(pm, m, why.text);
+		return 0;
+	}
+	discharge(pm, m);
+	return complain(c, error, "%s", why.text);
+}
+
+int port_manager_remove(struct port_manager *pm, const char *name, struct complaint *c)
+{
+	struct managed *m = find(pm, name);
+
+	if (!m)
+		return complain(c, -ENOENT, "there is no port %s", name);
+	discharge(pm, m);
+	return 0;
+}
+
+static void configure(struct port_manager *pm, struct managed *m, const struct port_config *config)
+{
+	if (memcmp(&m->config.vlan, &config->vlan, sizeof(config->vlan)) != 0)
+		pipeline_port_set_vlan(pm->parts.pl, m->id, &config->vlan);
+	m->config = *config;
+}
+
+/*
+ * Attaches the program again, in the mode that is wanted now. To the pipeline the port was never away: it keeps its
+ * addresses. If it fails after preflight, nothing is attached.
+ */
+static int reattach(struct port_manager *pm, struct managed *m, struct netdev_info *info, struct complaint *c)
+{
+	struct preflight_wish wish = {.force = m->config.force, .mode = m->config.mode};
+	int error;
+
+	info->xdp_prog_id = 0; /* ours */
+	error = preflight(info, &wish, c);
+	if (error)
+		return error;
+	dp_of(pm)->ops->port_remove(dp_of(pm), m->id);
+	memset(&m->known, 0, sizeof(m->known));
+	return attach(pm, m, info, c);
+}
+
+/* Brings the port to where its configuration wants it now. A device that is not there will find it so. */
+static int comply(struct port_manager *pm, struct managed *m, bool mode, struct complaint *c)
+{
+	struct netdev_info info;
+	int error;
+
+	if (!m->ifindex)
+		return mode && netdev_query(m->device, &info) == 0 ? take(pm, m, &info, c) : 0;
+	if (netdev_query_ifindex(m->ifindex, &info))
+		return 0;
+	error = mode ? reattach(pm, m, &info, c) : put(pm, m, &info, c);
+	if (error)
+		return error;
+	if (mode)
+		sets_port_changed(pm->parts.sets, m->id);
+	link_changed(pm, m, &info);
+	return 0;
+}
+
+/* The configuration is what it was: so shall the port be, if comply() touched it. */
+static void go_back(struct port_manager *pm, struct managed *m, bool mode)
+{
+	struct complaint c = {""};
+	struct netdev_info info;
+	bool detached = mode && !m->known.ifindex;
+
+	if (!m->ifindex || (mode && !detached) || netdev_query_ifindex(m->ifindex, &info))
+		return;
+	memset(&m->known, 0, sizeof(m->known));
+	if (detached ? attach(pm, m, &info, &c) : put(pm, m, &info, &c)) {
+		refused(pm, m, c.text);
+		return;
+	}
+	sets_port_changed(pm->parts.sets, m->id);
+	link_changed(pm, m, &info);
+}
+
+int port_manager_set(struct port_manager *pm, const struct port_config *config, unsigned which, struct complaint *c)
+{
+	struct managed *m = find(pm, config->name);
+	bool mode = which & PORT_SET_MODE;
+	struct port_config old, wanted;
+	char reason[sizeof(m->reason)];
+	int error;
+
+	if (!m)
+		return complain(c, -ENOENT, "there is no port %s", config->name);
+	old = wanted = m->config;
+	memcpy(reason, m->reason, sizeof(reason));
+	if (which & PORT_SET_VLAN)
+		wanted.vlan = config->vlan;
+	if (which & PORT_SET_UPCALLS) {
+		wanted.upcall_rate = config->upcall_rate;
+		wanted.upcall_burst = config->upcall_burst;
+	}
+	if (mode)
+		wanted.mode = config->mode;
+	configure(pm, m, &wanted);
+	error = comply(pm, m, mode, c);
+	if (error) {
+		configure(pm, m, &old);
+		memcpy(m->reason, reason, sizeof(reason));
+		go_back(pm, m, mode);
+	} else if (which & PORT_SET_VLAN) {
+		fdb_flush(pm->parts.fdb, 0, m->id, -1, false); /* what it learned may be in VLANs that it has left */
+	}
+	unsettled(pm);
+	return error;
+}
+
+/* A daemon that died while it made the device did not learn its number: then it goes by its name. */
+static void delete_inherited(const struct sw_registry_port *entry)
+{
+	struct complaint c = {""};
+	struct netdev_info info;
+	char name[SW_NAME_SIZE];
+	int error;
+
+	snprintf(name, sizeof(name), "%.*s", SW_NAME_SIZE - 1, entry->name);
+	error = entry->ifindex ? netdev_query_ifindex(entry->ifindex, &info) : netdev_query(name, &info);
+	if (!error && netdev_delete(info.ifindex, &c))
+		log_warn("%s", c.text);
+}
+
+static void disinherit(struct port_manager *pm, uint16_t id)
+{
+	struct sw_registry_port *entry = &dp_of(pm)->memory.registry->port[id];
+
+	log_info("port %.*s is no longer configured: removed", SW_NAME_SIZE, entry->name);
+	dp_of(pm)->ops->port_remove(dp_of(pm), id);
+	if (entry->flags & SW_REG_CREATED)
+		delete_inherited(entry);
+	registry_clear_port(dp_of(pm)->memory.registry, id);
+	fdb_flush(pm->parts.fdb, 0, id, -1, true);
+	counters_retire_port(&dp_of(pm)->memory, id);
+}
+
+void port_manager_restored(struct port_manager *pm)
+{
+	for (uint16_t id = 1; id < SW_MAX_PORTS; id++) {
+		if (!pm->ports[id] && dp_of(pm)->memory.registry->port[id].name[0])
+			disinherit(pm, id);
+	}
+	pm->restored = true;
+	for (uint16_t id = 1; id < SW_MAX_PORTS; id++) {
+		if (pm->ports[id])
+			sets_port_changed(pm->parts.sets, id);
+	}
+}
+
+const struct port_config *port_manager_config(const struct port_manager *pm, const char *name)
+{
+	const struct managed *m = find(pm, name);
+
+	return m ? &m->config : NULL;
+}
+
+int port_manager_status(const struct port_manager *pm, const char *name, struct port_status *ret)
+{
+	const struct managed *m = find(pm, name);
+
+	if (!m)
+		return -ENOENT;
+	memset(ret, 0, sizeof(*ret));
+	ret->id = m->id;
+	ret->phase = m->phase;
+	memcpy(ret->reason, m->reason, sizeof(ret->reason));
+	memcpy(ret->device, m->device, sizeof(ret->device));
+	memcpy(ret->path, m->path, sizeof(ret->path));
+	ret->ifindex = m->ifindex;
+	ret->mode = m->mode;
+	ret->mtu = m->mtu;
+	ret->n_queues = m->known.n_queues;
+	counters_read_port(&dp_of(pm)->memory, m->id, &ret->counters);
+	return 0;
+}
+
+/* ---- life ---- */
+
+int port_manager_create(const struct port_manager_parts *parts, struct port_manager **ret, struct complaint *c)
+{
+	struct port_manager *pm = calloc(1, sizeof(*pm));
+	struct netdev_events events = {.ctx = pm, .changed = device_changed, .gone = device_gone};
+	int error;
+
+	if (!pm)
+		return complain(c, -ENOMEM, "out of memory");
+	pm->parts = *parts;
+	pm->retry = parts->reactor->timer(parts->reactor->ctx, retry_due, pm);
+	if (!pm->retry) {
+		error = complain(c, -ENOMEM, "out of memory");
+		goto no_timer;
+	}
+	error = netdev_monitor_create(parts->reactor, &events, &pm->monitor);
+	if (error) {
+		complain(c, error, "cannot listen for news of network devices: %s", strerror(-error));
+		goto no_monitor;
+	}
+	*ret = pm;
+	return 0;
+
+no_monitor:
+	parts->reactor->timer_free(parts->reactor->ctx, pm->retry);
+no_timer:
+	free(pm);
+	return error;
+}
+
+void port_manager_destroy(struct port_manager *pm, bool forget)
+{
+	netdev_monitor_destroy(pm->monitor);
+	pm->parts.reactor->timer_free(pm->parts.reactor->ctx, pm->retry);
+	for (int id = 1; id < SW_MAX_PORTS; id++) {
+		if (!pm->ports[id])
+			continue;
+		if (forget)
+			discharge(pm, pm->ports[id]);
+		else
+			free(pm->ports[id]);
+	}
+	free(pm);
+}

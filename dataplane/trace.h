@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * trace.h - one frame's way, explained: what the pipeline would do, what the kernel's program does, and whether they
+ * agree.
+ *
+ * The pipeline is asked by the same translate() as the miss path, with a sink for its reasoning. The program is asked
+ * by BPF_PROG_TEST_RUN on the loaded program with the live maps: a hit runs the cached steps, a miss says so. They
+ * agree when the cached steps are those that the answer compiles to now (C2); a miss agrees with anything (C1).
+ */
+#ifndef DATAPLANE_TRACE_H
+#define DATAPLANE_TRACE_H
+
+#include "dataplane/vswitch.h"
+
+struct sets;
+
+struct trace_parts {
+	struct datapath *dp;
+	const struct pipeline *pl;
+	struct sets *sets;
+};
+
+/*
+ * `key` must name a port with a device; `frame` may be NULL, then the program is not asked. 0, or -ENOMEM. A kernel
+ * that cannot be asked is no error: ret->kernel says why.
+ */
+int trace_run(const struct trace_parts *parts, const struct sw_key *key, const void *frame, uint32_t size,
+	const struct trace_sink *sink, struct trace_result *ret, struct complaint *c);
+
+#endif

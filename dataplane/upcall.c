@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "dataplane/upcall.h"
+
+#include "bpf/extract.h"
+#include "dataplane/cache.h"
+#include "dataplane/counters.h"
+#include "dataplane/datapath.h"
+#include "dataplane/fdb.h"
+#include "dataplane/frame.h"
+#include "dataplane/pipeline.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define BATCH          64
+#define BATCHES_A_TURN 16
+
+struct upcall {
+	struct datapath *dp;
+	const struct pipeline *pl;
+	struct fdb *fdb;
+	struct cache *cache;
+	struct dp_frame frames[BATCH];
+	struct sw_key keys[BATCH]; /* of the second pass */
+	uint32_t n_keys;
+	struct xlate answer; /* reused: it is large */
+};
+
+struct upcall *upcall_create(struct datapath *dp, const struct pipeline *pl, struct fdb *fdb, struct cache *cache)
+{
+	struct upcall *up = calloc(1, sizeof(*up));
+
+	if (!up)
+		return NULL;
+	up->dp = dp;
+	up->pl = pl;
+	up->fdb = fdb;
+	up->cache = cache;
+	return up;
+}
+
+void upcall_destroy(struct upcall *up)
+{
+	free(up);
+}
+
+void upcall_learn(struct fdb *fdb, const struct xlate_learn *learn, uint64_t now_ns)
+{
+	if (learn->port)
+		fdb_learn(fdb, &learn->key, learn->port, now_ns);
+}
+
+static void drop(struct upcall *up, uint16_t port, enum sw_drop reason)
+{
+	counters_drop(&up->dp->memory, port, reason);
+}
+
+static enum sw_drop reason_of(int error)
+{
+	switch (error) {
+	case -EMSGSIZE:
+		return SW_DROP_OVER_MTU;
+	case -ENETDOWN:
+	case -ENODEV:
+	case -ENXIO:
+		return SW_DROP_PORT_DOWN;
+	default:
+		return SW_DROP_TX_FULL;
+	}
+}
+
+/* SW_DROP_NONE: it may be sent out of `port`. */
+static enum sw_drop check_output(const struct port *port, uint32_t size)
+{
+	if (!port || !port->ifindex || !port->up)
+		return SW_DROP_PORT_DOWN;
+	return size > port->max_frame ? SW_DROP_OVER_MTU : SW_DROP_NONE;
+}
+
+/* Sends one copy, in its `form` or not at all when that could not be; `last` gives the frame itself away. */
+static void output(struct upcall *up, struct dp_frame *frame, enum sw_drop form, uint16_t port, bool last)
+{
+	enum sw_drop why = form != SW_DROP_NONE ? form : check_output(pipeline_port(up->pl, port), frame->size);
+	uint32_t size = frame->size;
+	int error;
+
+	if (why != SW_DROP_NONE) {
+		drop(up, port, why);
+		if (last)
+			up->dp->ops->release(up->dp, frame);
+		return;
+	}
+	if (last)
+		error = up->dp->ops->tx(up->dp, port, frame);
+	else
+		error = up->dp->ops->tx_copy(up->dp, port, frame->data, frame->size);
+	if (error)
+		drop(up, port, reason_of(error));
+	else
+		counters_sent(&up->dp->memory, port, size);
+}
+
+/* Brings the frame into the form of `tag`; SW_DROP_NONE, or why it cannot be. */
+static enum sw_drop retag(struct dp_frame *lent, enum xlate_tag tag, uint16_t vid)
+{
+	struct frame frame = {.data = lent->data, .size = lent->size, .headroom = lent->headroom};
+	bool done = true;
+
+	if (tag == XLATE_UNTAGGED && frame_is_tagged(&frame))
+		frame_pop_tag(&frame);
+	else if (tag == XLATE_TAGGED && frame_is_tagged(&frame))
+		frame_set_vid(&frame, vid);
+	else if (tag == XLATE_TAGGED)
+		done = frame_push_tag(&frame, vid);
+	lent->data = frame.data;
+	lent->size = frame.size;
+	lent->headroom = frame.headroom;
+	return done ? SW_DROP_NONE : SW_DROP_NO_HEADROOM;
+}
+
+/* The outputs of one form; `n_left` counts down over all forms, so that the last copy is the frame itself. */
+static void send_form(struct upcall *up, struct dp_frame *frame, enum xlate_tag tag, uint32_t *n_left)
+{
+	const struct xlate *answer = &up->answer;
+	enum sw_drop form = SW_DROP_NONE;
+	bool formed = false;
+
+	for (uint32_t i = 0; i < answer->n_outputs; i++) {
+		if (answer->outputs[i].tag != tag)
+			continue;
+		if (!formed)
+			form = retag(frame, tag, answer->vid);
+		formed = true;
+		(*n_left)--;
+		output(up, frame, form, answer->outputs[i].port, *n_left == 0);
+	}
+}
+
+/* Untagging comes last: what was taken off is not kept. */
+static void send(struct upcall *up, struct dp_frame *frame)
+{
+	uint32_t n_left = up->answer.n_outputs;
+
+	if (!n_left) {
+		drop(up, up->answer.in_port ? up->answer.in_port : frame->in_port, up->answer.drop);
+		up->dp->ops->release(up->dp, frame);
+		return;
+	}
+	send_form(up, frame, XLATE_AS_IS, &n_left);
+	send_form(up, frame, XLATE_TAGGED, &n_left);
+	send_form(up, frame, XLATE_UNTAGGED, &n_left);
+}
+
+static void discard(struct upcall *up, struct dp_frame *frame, enum sw_drop reason)
+{
+	drop(up, frame->in_port, reason);
+	up->dp->ops->release(up->dp, frame);
+}
+
+static void handle(struct upcall *up, struct dp_frame *frame, uint64_t now_ns)
+{
+	const struct port *port = pipeline_port(up->pl, frame->in_port);
+	struct sw_key *key = &up->keys[up->n_keys];
+	struct sw_headers headers;
+
+	counters_upcall(&up->dp->memory, frame->in_port);
+	if (!port || !port->ifindex) {
+		discard(up, frame, SW_DROP_NO_PORT);
+		return;
+	}
+	sw_extract(frame->data, frame->data + frame->size, port->ifindex, SW_KEY_WORDS, key, &headers);
+	if (!headers.l3) {
+		discard(up, frame, SW_DROP_RUNT);
+		return;
+	}
+	translate(up->pl, key, NULL, &up->answer);
+	upcall_learn(up->fdb, &up->answer.learn, now_ns);
+	if (up->answer.cacheable)
+		up->n_keys++;
+	send(up, frame);
+}
+
+/* The second pass: the batch is on its way, its answers may be cached. */
+static void install(struct upcall *up, uint64_t now_ns)
+{
+	if (!up->n_keys)
+		return;
+	cache_settle(up->cache);
+	for (uint32_t i = 0; i < up->n_keys; i++) {
+		translate(up->pl, &up->keys[i], NULL, &up->answer);
+		if (up->answer.cacheable)
+			cache_put(up->cache, &up->keys[i], &up->answer, now_ns);
+	}
+	up->n_keys = 0;
+}
+
+int upcall_run(struct upcall *up, uint64_t now_ns)
+{
+	for (int batch = 0; batch < BATCHES_A_TURN; batch++) {
+		uint32_t n = up->dp->ops->rx(up->dp, up->frames, BATCH);
+
+		if (!n)
+			return 0;
+		for (uint32_t i = 0; i < n; i++)
+			handle(up, &up->frames[i], now_ns);
+		up->dp->ops->flush(up->dp);
+		install(up, now_ns);
+	}
+	return 1;
+}

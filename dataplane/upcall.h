@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * upcall.h - the slow path: frames that the fast path had no answer for.
+ *
+ * What: takes a batch of frames from the datapath, asks translate() of each, learns, sends them on, and only then puts
+ * the answers into the cache.
+ *
+ * Why two passes: once an entry is in, the flow's next frames no longer come up, and would overtake one that is still
+ * here. So the whole batch is sent and flushed first. And learning from one frame may change the answer to an earlier
+ * one, so the second pass settles the cache and asks again (M2 of cache.h).
+ *
+ * Invariants
+ * U1 Every frame of a batch is given back to the datapath exactly once (X1).
+ * U2 A frame, or each copy of it, that is not sent adds one to exactly one reason (D1).
+ * U3 A frame's copies are sent as translate() says, whatever reason it came up for: no output depends on the cache.
+ *
+ * Ownership: borrows everything it is given. No allocation after upcall_create().
+ */
+#ifndef DATAPLANE_UPCALL_H
+#define DATAPLANE_UPCALL_H
+
+#include <stdint.h>
+
+struct cache;
+struct datapath;
+struct fdb;
+struct pipeline;
+struct upcall;
+struct xlate_learn;
+
+/* NULL: out of memory. */
+struct upcall *upcall_create(struct datapath *dp, const struct pipeline *pl, struct fdb *fdb, struct cache *cache);
+void upcall_destroy(struct upcall *up);
+
+/* Handles what waits, up to a bound, so that nobody else on the loop starves; returns whether frames may be left. */
+int upcall_run(struct upcall *up, uint64_t now_ns);
+
+/* Learns, or refreshes, what the frame says of its sender. */
+void upcall_learn(struct fdb *fdb, const struct xlate_learn *learn, uint64_t now_ns);
+
+#endif

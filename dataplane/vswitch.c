@@ -1,0 +1,540 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "dataplane/vswitch.h"
+
+#include "dataplane/cache.h"
+#include "dataplane/complaint.h"
+#include "dataplane/log.h"
+#include "dataplane/port_manager.h"
+#include "dataplane/program.h"
+#include "dataplane/reactor.h"
+#include "dataplane/registry.h"
+#include "dataplane/sets.h"
+#include "dataplane/trace.h"
+#include "dataplane/upcall.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SWEEP_MS    1000
+#define SLICE_MS    2 /* between the slices of one sweep, so that misses get their turn */
+#define AGE_MIN_MS  1000
+#define MS_A_SECOND 1000
+#define NS_A_MS     1000000ULL
+
+struct vswitch {
+	const struct reactor *reactor;
+	struct datapath *dp;
+	struct fdb *fdb;
+	struct pipeline *pl;
+	struct sets *sets;
+	struct cache *cache;
+	struct upcall *upcall;
+	struct port_manager *ports;
+	struct reactor_timer *sweep;
+	struct reactor_timer *age;
+	struct reactor_timer *more; /* frames were left for the next turn */
+	bool sweep_armed;
+	bool age_stale; /* an address was learned, or ageing was set: the next may be due sooner than `age` fires */
+	bool restored;  /* every bridge and port that a restart brings back is there */
+};
+
+uint64_t vswitch_now_ns(const struct vswitch *vs)
+{
+	return vs->reactor->now_ns(vs->reactor->ctx);
+}
+
+static void arm(const struct vswitch *vs, struct reactor_timer *timer, uint64_t after_ms)
+{
+	vs->reactor->arm(vs->reactor->ctx, timer, after_ms);
+}
+
+/* ---- timers: armed only while they have something to do ---- */
+
+static void arm_age(struct vswitch *vs)
+{
+	uint64_t now = vswitch_now_ns(vs);
+	uint64_t next = fdb_age(vs->fdb, now);
+	uint64_t after_ms = next > now ? (next - now) / NS_A_MS + 1 : AGE_MIN_MS;
+
+	vs->age_stale = false;
+	if (next == UINT64_MAX)
+		vs->reactor->disarm(vs->reactor->ctx, vs->age);
+	else
+		arm(vs, vs->age, after_ms > AGE_MIN_MS ? after_ms : AGE_MIN_MS);
+}
+
+static void arm_what_is_due(struct vswitch *vs)
+{
+	if (!vs->sweep_armed && cache_count(vs->cache)) {
+		vs->sweep_armed = true;
+		arm(vs, vs->sweep, SWEEP_MS);
+	}
+	if (vs->age_stale)
+		arm_age(vs);
+}
+
+static void sweep_due(void *arg)
+{
+	struct vswitch *vs = arg;
+
+	vs->sweep_armed = !cache_sweep(vs->cache, vswitch_now_ns(vs));
+	if (vs->sweep_armed)
+		arm(vs, vs->sweep, SLICE_MS);
+	arm_what_is_due(vs);
+}
+
+static void age_due(void *arg)
+{
+	struct vswitch *vs = arg;
+
+	/* What the cache has seen since counts: addresses in use are refreshed before any is found too old. */
+	while (!cache_sweep(vs->cache, vswitch_now_ns(vs)))
+		;
+	arm_age(vs);
+}
+
+/* ---- events from below ---- */
+
+static void frames_waiting(void *ctx)
+{
+	struct vswitch *vs = ctx;
+
+	if (!vs->restored) /* an answer now would be one without the ports that are still to come */
+		return;
+	if (upcall_run(vs->upcall, vswitch_now_ns(vs)))
+		arm(vs, vs->more, 0);
+	arm_what_is_due(vs);
+}
+
+static void grace_ended(void *ctx)
+{
+	struct vswitch *vs = ctx;
+
+	cache_grace_ended(vs->cache);
+}
+
+static void fdb_changed(void *ctx, const struct fdb_key *key)
+{
+	struct vswitch *vs = ctx;
+
+	vs->age_stale = true;
+	cache_fdb_changed(vs->cache, fdb_dep(key));
+}
+
+static void flow_used(void *ctx, const struct fdb_key *source, uint16_t port, uint64_t now_ns)
+{
+	struct vswitch *vs = ctx;
+
+	fdb_learn(vs->fdb, source, port, now_ns);
+}
+
+static void unsettled(void *ctx)
+{
+	struct vswitch *vs = ctx;
+
+	arm(vs, vs->more, 0); /* a turn of the loop ends with vswitch_settle() */
+}
+
+/* ---- life ---- */
+
+static int create_timers(struct vswitch *vs)
+{
+	const struct reactor *r = vs->reactor;
+
+	vs->sweep = r->timer(r->ctx, sweep_due, vs);
+	vs->age = r->timer(r->ctx, age_due, vs);
+	vs->more = r->timer(r->ctx, frames_waiting, vs);
+	return vs->sweep && vs->age && vs->more ? 0 : -ENOMEM;
+}
+
+static void destroy_timers(struct vswitch *vs)
+{
+	const struct reactor *r = vs->reactor;
+
+	r->timer_free(r->ctx, vs->sweep);
+	r->timer_free(r->ctx, vs->age);
+	r->timer_free(r->ctx, vs->more);
+}
+
+static int create_brain(struct vswitch *vs)
+{
+	struct fdb_events fdb_events = {.ctx = vs, .changed = fdb_changed};
+	struct cache_events cache_events = {.ctx = vs, .used = flow_used};
+
+	vs->fdb = fdb_create(vs->dp->memory.fdb, SW_MAX_FDB, &fdb_events);
+	vs->pl = vs->fdb ? pipeline_create(vs->fdb) : NULL;
+	vs->sets = vs->pl ? sets_create(vs->dp) : NULL;
+	vs->cache = vs->sets ? cache_create(vs->dp, vs->pl, vs->sets, &cache_events) : NULL;
+	vs->upcall = vs->cache ? upcall_create(vs->dp, vs->pl, vs->fdb, vs->cache) : NULL;
+	return vs->upcall ? 0 : -ENOMEM;
+}
+
+static void destroy_brain(struct vswitch *vs)
+{
+	if (vs->upcall)
+		upcall_destroy(vs->upcall);
+	if (vs->cache)
+		cache_destroy(vs->cache);
+	if (vs->sets)
+		sets_destroy(vs->sets);
+	if (vs->pl)
+		pipeline_destroy(vs->pl);
+	if (vs->fdb)
+		fdb_destroy(vs->fdb);
+}
+
+static int create_ports(struct vswitch *vs, struct complaint *c)
+{
+	struct port_manager_parts parts = {
+		.dp = vs->dp,
+		.pl = vs->pl,
+		.fdb = vs->fdb,
+		.sets = vs->sets,
+		.reactor = vs->reactor,
+		.unsettled = unsettled,
+		.ctx = vs,
+	};
+
+	return port_manager_create(&parts, &vs->ports, c);
+}
+
+int vswitch_create(
+	const struct vswitch_options *options, const struct reactor *reactor, struct vswitch **ret, struct complaint *c)
+{
+	struct vswitch *vs = calloc(1, sizeof(*vs));
+	struct dp_events events = {.ctx = vs, .frames_waiting = frames_waiting, .grace_ended = grace_ended};
+	int error;
+
+	if (!vs)
+		return complain(c, -ENOMEM, "out of memory");
+	vs->reactor = reactor;
+	error = create_timers(vs);
+	if (error) {
+		complain(c, error, "out of memory");
+		goto no_timers;
+	}
+	error = dp_kernel_create(&options->datapath, reactor, &events, &vs->dp, c);
+	if (error)
+		goto no_timers;
+	error = create_brain(vs);
+	if (error) {
+		complain(c, error, "out of memory");
+		goto no_brain;
+	}
+	error = create_ports(vs, c);
+	if (error)
+		goto no_brain;
+	*ret = vs;
+	return 0;
+
+no_brain:
+	destroy_brain(vs);
+	vs->dp->ops->destroy(vs->dp, false);
+no_timers:
+	destroy_timers(vs);
+	free(vs);
+	return error;
+}
+
+void vswitch_destroy(struct vswitch *vs, bool forget)
+{
+	port_manager_destroy(vs->ports, forget);
+	destroy_brain(vs);
+	vs->dp->ops->destroy(vs->dp, forget);
+	destroy_timers(vs);
+	free(vs);
+}
+
+bool vswitch_adopted(const struct vswitch *vs)
+{
+	return vs->dp->adopted;
+}
+
+bool vswitch_inherited(const struct vswitch *vs)
+{
+	return vs->dp->inherited;
+}
+
+static void restore_bridges(struct vswitch *vs)
+{
+	struct sw_registry *registry = vs->dp->memory.registry;
+
+	for (uint16_t id = 1; id < SW_MAX_BRIDGES; id++) {
+		if (registry->bridge[id].name[0] && !pipeline_bridge(vs->pl, id)) {
+			fdb_flush(vs->fdb, id, 0, -1, true);
+			registry_clear_bridge(registry, id);
+		}
+	}
+}
+
+/* What a daemon that lives through a change flushes at once, this one finds: a link that went down, a VLAN left. */
+static bool still_there(void *ctx, const struct sw_fdb_entry *entry)
+{
+	const struct port *port = pipeline_port(ctx, entry->port);
+
+	return port && port->bridge == entry->bridge && port->up &&
+	       vlan_leave(&port->vlan, entry->vid) != VLAN_NOT_A_MEMBER;
+}
+
+void vswitch_restored(struct vswitch *vs)
+{
+	port_manager_restored(vs->ports);
+	restore_bridges(vs);
+	fdb_prune(vs->fdb, still_there, vs->pl);
+	vs->restored = true;
+	vs->age_stale = true;
+	arm(vs, vs->more, 0); /* for frames that came meanwhile */
+	vswitch_settle(vs);
+	if (vs->dp->adopted)
+		log_info("adopted %u flows and %u addresses", cache_count(vs->cache), fdb_count(vs->fdb, 0));
+}
+
+void vswitch_settle(struct vswitch *vs)
+{
+	if (!vs->restored)
+		return;
+	cache_settle(vs->cache);
+	arm_what_is_due(vs);
+}
+
+const struct pipeline *vswitch_pipeline(const struct vswitch *vs)
+{
+	return vs->pl;
+}
+
+const struct fdb *vswitch_fdb(const struct vswitch *vs)
+{
+	return vs->fdb;
+}
+
+/* ---- configuration ---- */
+
+static const struct bridge *find_bridge(const struct vswitch *vs, const char *name, struct complaint *c)
+{
+	const struct bridge *bridge = pipeline_bridge_by_name(vs->pl, name);
+
+	if (!bridge)
+		complain(c, -ENOENT, "there is no bridge %s", name);
+	return bridge;
+}
+
+/* The lowest id that is nobody's, also not of a bridge that this restart has yet to bring back; 0: none is left. */
+static uint16_t unclaimed_bridge(const struct vswitch *vs)
+{
+	for (uint16_t id = 1; id < SW_MAX_BRIDGES; id++) {
+		if (!pipeline_bridge(vs->pl, id) && !vs->dp->memory.registry->bridge[id].name[0])
+			return id;
+	}
+	return 0;
+}
+
+int vswitch_bridge_add(struct vswitch *vs, const char *name, struct complaint *c)
+{
+	struct sw_registry *registry = vs->dp->memory.registry;
+	uint16_t had = registry_bridge_id(registry, name);
+	uint16_t id;
+	int error;
+
+	if (had && pipeline_bridge(vs->pl, had))
+		had = 0;
+	error = pipeline_bridge_add(vs->pl, name, had ? had : unclaimed_bridge(vs), &id, c);
+	if (error)
+		return error;
+	if (!had)
+		fdb_flush(vs->fdb, id, 0, -1, true); /* if the id had to be taken from one that did not come back yet */
+	registry_put_bridge(registry, id, name);
+	fdb_set_ageing(vs->fdb, id, FDB_DEFAULT_AGEING_S);
+	fdb_set_limit(vs->fdb, id, FDB_DEFAULT_LIMIT);
+	return 0;
+}
+
+int vswitch_bridge_remove(struct vswitch *vs, const char *name, struct complaint *c)
+{
+	const struct bridge *bridge = find_bridge(vs, name, c);
+	const struct port *port;
+	uint16_t id, next = 0;
+
+	if (!bridge)
+		return -ENOENT;
+	id = bridge->id;
+	while ((port = pipeline_next_port(vs->pl, next))) {
+		next = port->id;
+		if (port->bridge == id)
+			port_manager_remove(vs->ports, port->name, c);
+	}
+	fdb_flush(vs->fdb, id, 0, -1, true);
+	registry_clear_bridge(vs->dp->memory.registry, id);
+	return pipeline_bridge_remove(vs->pl, id, c);
+}
+
+int vswitch_bridge_set(
+	struct vswitch *vs, const char *name, const struct bridge_settings *settings, struct complaint *c)
+{
+	const struct bridge *bridge = find_bridge(vs, name, c);
+	uint32_t ageing_s, limit;
+
+	if (!bridge)
+		return -ENOENT;
+	ageing_s = settings->which & BRIDGE_SET_AGEING ? settings->ageing_s : bridge->ageing_s;
+	limit = settings->which & BRIDGE_SET_FDB_LIMIT ? settings->fdb_limit : bridge->fdb_limit;
+	fdb_set_ageing(vs->fdb, bridge->id, ageing_s);
+	fdb_set_limit(vs->fdb, bridge->id, limit);
+	pipeline_bridge_set(vs->pl, bridge->id, ageing_s, limit,
+		settings->which & BRIDGE_SET_FORWARD_RESERVED ? settings->forward_reserved : bridge->forward_reserved);
+	vs->age_stale = true;
+	arm_what_is_due(vs);
+	return 0;
+}
+
+int vswitch_port_add(struct vswitch *vs, const struct port_config *config, struct complaint *c)
+{
+	return port_manager_add(vs->ports, config, c);
+}
+
+int vswitch_port_remove(struct vswitch *vs, const char *name, struct complaint *c)
+{
+	return port_manager_remove(vs->ports, name, c);
+}
+
+int vswitch_port_set(struct vswitch *vs, const struct port_config *config, unsigned which, struct complaint *c)
+{
+	return port_manager_set(vs->ports, config, which, c);
+}
+
+const struct port_config *vswitch_port_config(const struct vswitch *vs, const char *name)
+{
+	return port_manager_config(vs->ports, name);
+}
+
+/* ---- state ---- */
+
+int vswitch_port_status(const struct vswitch *vs, const char *name, struct port_status *ret)
+{
+	return port_manager_status(vs->ports, name, ret);
+}
+
+void vswitch_counters(const struct vswitch *vs, struct switch_counters *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	counters_read_switch(&vs->dp->memory, ret);
+	ret->n_flows = cache_count(vs->cache);
+	ret->n_masks = cache_mask_count(vs->cache);
+	ret->n_fdb = fdb_count(vs->fdb, 0);
+	ret->flow_limit = vs->dp->memory.config->n_flows;
+}
+
+void vswitch_each_drop(
+	const struct vswitch *vs, void (*each)(void *ctx, uint16_t port, enum sw_drop reason, uint64_t n), void *ctx)
+{
+	for (uint16_t port = 0; port < SW_MAX_PORTS; port++) {
+		for (unsigned reason = 0; reason < SW_N_DROPS; reason++) {
+			uint64_t n = counters_read_drop(&vs->dp->memory, port, reason);
+
+			if (n)
+				each(ctx, port, reason, n);
+		}
+	}
+}
+
+static int find_bridge_port(
+	const struct vswitch *vs, const char *bridge_name, const char *port_name, uint16_t *ret, struct complaint *c)
+{
+	const struct bridge *bridge = pipeline_bridge_by_name(vs->pl, bridge_name);
+	const struct port *port = pipeline_port_by_name(vs->pl, port_name);
+
+	if (!port || !bridge || port->bridge != bridge->id)
+		return complain(c, -ENOENT, "bridge %s has no port %s", bridge_name, port_name);
+	*ret = port->id;
+	return 0;
+}
+
+int vswitch_fdb_add(struct vswitch *vs, const char *bridge_name, const char *port_name, uint16_t vid,
+	const uint8_t mac[6], struct complaint *c)
+{
+	const struct bridge *bridge = find_bridge(vs, bridge_name, c);
+	struct fdb_key key = {.vid = vid};
+	uint16_t port;
+	int error;
+
+	if (!bridge)
+		return -ENOENT;
+	error = find_bridge_port(vs, bridge_name, port_name, &port, c);
+	if (error)
+		return error;
+	if (mac[0] & 1)
+		return complain(c, -EINVAL, "a group address has no entry: it is flooded in its VLAN");
+	if (!(mac[0] | mac[1] | mac[2] | mac[3] | mac[4] | mac[5]))
+		return complain(c, -EINVAL, "00:00:00:00:00:00 is nobody's address");
+	key.bridge = bridge->id;
+	memcpy(key.mac, mac, sizeof(key.mac));
+	return fdb_add_static(vs->fdb, &key, port, vswitch_now_ns(vs), c);
+}
+
+int vswitch_fdb_remove(
+	struct vswitch *vs, const char *bridge_name, uint16_t vid, const uint8_t mac[6], struct complaint *c)
+{
+	const struct bridge *bridge = find_bridge(vs, bridge_name, c);
+	struct fdb_key key = {.vid = vid};
+
+	if (!bridge)
+		return -ENOENT;
+	key.bridge = bridge->id;
+	memcpy(key.mac, mac, sizeof(key.mac));
+	return fdb_remove(vs->fdb, &key)
+		       ? complain(c, -ENOENT, "bridge %s has no entry for that address in VLAN %u", bridge_name, vid)
+		       : 0;
+}
+
+int vswitch_fdb_flush(struct vswitch *vs, const char *bridge_name, const char *port_name, int vid, uint32_t *ret_n,
+	struct complaint *c)
+{
+	const struct bridge *bridge = bridge_name ? find_bridge(vs, bridge_name, c) : NULL;
+	uint16_t port = 0;
+	int error;
+
+	if (bridge_name && !bridge)
+		return -ENOENT;
+	if (port_name && bridge_name) {
+		error = find_bridge_port(vs, bridge_name, port_name, &port, c);
+		if (error)
+			return error;
+	}
+	*ret_n = fdb_flush(vs->fdb, bridge ? bridge->id : 0, port, vid, false);
+	return 0;
+}
+
+void vswitch_each_flow(struct vswitch *vs, void (*each)(void *ctx, const struct cache_view *view), void *ctx)
+{
+	cache_each(vs->cache, vswitch_now_ns(vs), each, ctx);
+}
+
+void vswitch_cache_flush(struct vswitch *vs)
+{
+	cache_flush(vs->cache);
+}
+
+size_t vswitch_format_steps(const struct vswitch *vs, const struct cache_view *view, char *text, size_t size)
+{
+	return program_format(vs->pl, vs->sets, view->steps, view->n_steps, text, size);
+}
+
+int vswitch_trace(struct vswitch *vs, const char *bridge_name, const struct sw_key *key, const void *frame,
+	uint32_t size, const struct trace_sink *sink, struct trace_result *ret, struct complaint *c)
+{
+	struct trace_parts parts = {.dp = vs->dp, .pl = vs->pl, .sets = vs->sets};
+	const struct bridge *bridge = find_bridge(vs, bridge_name, c);
+	const struct port *port;
+
+	if (!bridge)
+		return -ENOENT;
+	port = pipeline_port_by_ifindex(vs->pl, key->f.in_ifindex);
+	if (!port || port->bridge != bridge->id)
+		return complain(c, -EINVAL, "in_port must be a port of bridge %s whose device is there", bridge_name);
+	return trace_run(&parts, key, frame, size, sink, ret, c);
+}
+
+void vswitch_describe(struct vswitch *vs, void (*fact)(void *ctx, const char *name, const char *value), void *ctx)
+{
+	vs->dp->ops->describe(vs->dp, fact, ctx);
+}
