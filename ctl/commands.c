@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The table that grammar.h speaks of: a row for each command. */
+#include "ctl/grammar.h"
+
+#include "bpf/abi.h"
+
+/* clang-format off */
+#define NUMBER(lo, hi) {.kind = ARG_NUMBER, .name = "NUMBER", .min = lo, .max = hi}
+#define CHOICE(words)  {.kind = ARG_CHOICE, .choices = words}
+#define A_BRIDGE       {.kind = ARG_BRIDGE, .name = "BRIDGE"}
+#define A_PORT         {.kind = ARG_PORT, .name = "PORT"}
+#define A_FILE         {.kind = ARG_FILE, .name = "FILE"}
+#define A_ADDRESS      {.kind = ARG_ADDRESS, .name = "tls:HOST:PORT"}
+#define A_MAC          {.kind = ARG_MAC, .name = "MAC"}
+#define A_VID(lo)      {.kind = ARG_NUMBER, .name = "VID", .min = lo, .max = 4094}
+#define OPT_BRIDGE     {.kind = ARG_BRIDGE, .name = "BRIDGE", .optional = true}
+#define OPT_PORT       {.kind = ARG_PORT, .name = "PORT", .optional = true}
+#define OPT_FILE       {.kind = ARG_FILE, .name = "FILE", .optional = true}
+
+#define PORT_VLAN   {"vlan", {.kind = ARG_VLAN, .name = "VLAN"}}
+#define PORT_MODE   {"mode", CHOICE("auto|native|generic|offload")}
+#define PORT_UPCALL {"upcall-limit", {.kind = ARG_NUMBER, .name = "FRAMES-A-SECOND", .max = 100000000}}
+#define PORT_BURST  {"burst", {.kind = ARG_NUMBER, .name = "FRAMES", .min = 1, .max = 100000000}}
+
+const struct grammar_command grammar_commands[N_COMMANDS] = {
+	[CMD_BRIDGE_ADD] = {{"bridge", "add"}, {A_BRIDGE}, {{0}},
+		COMMAND_STATEMENT | COMMAND_CONFIGURES, "Makes a bridge."},
+	[CMD_BRIDGE_DEL] = {{"bridge", "del"}, {A_BRIDGE}, {{0}},
+		COMMAND_CONFIGURES, "Removes a bridge and its ports."},
+	[CMD_BRIDGE_SET] = {{"bridge", "set"}, {A_BRIDGE},
+		{{"ageing", {.kind = ARG_NUMBER, .name = "SECONDS", .max = 1000000}},
+		 {"mac-limit", NUMBER(1, SW_MAX_FDB)},
+		 {"forward-reserved", CHOICE("off|on")}},
+		COMMAND_STATEMENT | COMMAND_CONFIGURES | COMMAND_NEEDS_OPTION,
+		"Sets how long addresses are kept (0: for ever), how many, and whether 01:80:C2:00:00:0x is forwarded."},
+	[CMD_BRIDGE_SHOW] = {{"bridge", "show"}, {OPT_BRIDGE}, {{0}}, 0, "Shows bridges."},
+
+	[CMD_PORT_ADD] = {{"port", "add"}, {A_BRIDGE, {.kind = ARG_DEVICE, .name = "PORT"}},
+		{{"type", CHOICE("existing|tap|veth|internal")},
+		 {"peer", {.kind = ARG_DEVICE, .name = "DEVICE"}},
+		 {"netns", {.kind = ARG_NETNS, .name = "NETNS"}},
+		 PORT_VLAN, PORT_MODE, PORT_UPCALL, PORT_BURST, {"force", {0}}},
+		COMMAND_STATEMENT | COMMAND_CONFIGURES,
+		"Takes a device into a bridge, or makes one; a device that is not there yet is waited for."},
+	[CMD_PORT_DEL] = {{"port", "del"}, {A_BRIDGE, A_PORT}, {{0}},
+		COMMAND_CONFIGURES, "Takes a port out of its bridge; a device that the switch made goes too."},
+	[CMD_PORT_SET] = {{"port", "set"}, {A_BRIDGE, A_PORT},
+		{PORT_VLAN, PORT_MODE, PORT_UPCALL, PORT_BURST},
+		COMMAND_STATEMENT | COMMAND_CONFIGURES | COMMAND_NEEDS_OPTION, "Changes a port."},
+	[CMD_PORT_SHOW] = {{"port", "show"},
+		{{.kind = ARG_PORT, .name = "BRIDGE-OR-PORT", .optional = true}, OPT_PORT}, {{0}},
+		0, "Shows ports: state, mode and why, how frames leave."},
+
+	[CMD_FDB_ADD] = {{"fdb", "add"}, {A_BRIDGE, A_MAC, A_PORT}, {{"vlan", A_VID(0)}},
+		COMMAND_STATEMENT | COMMAND_CONFIGURES, "Adds a static address."},
+	[CMD_FDB_DEL] = {{"fdb", "del"}, {A_BRIDGE, A_MAC}, {{"vlan", A_VID(0)}},
+		COMMAND_CONFIGURES, "Removes an address, static or learned."},
+	[CMD_FDB_FLUSH] = {{"fdb", "flush"}, {OPT_BRIDGE},
+		{{"port", A_PORT}, {"vlan", A_VID(0)}},
+		0, "Forgets learned addresses."},
+	[CMD_FDB_SHOW] = {{"fdb", "show"}, {OPT_BRIDGE},
+		{{"port", A_PORT}, {"vlan", A_VID(0)}},
+		0, "Shows which address lives behind which port."},
+
+	[CMD_CACHE_SHOW] = {{"cache", "show"}, {{0}}, {{"limit", NUMBER(1, 20000)}},
+		0, "Shows the megaflows, busiest first: match, actions, packets, bytes, age. 1000 of them unless told."},
+	[CMD_CACHE_FLUSH] = {{"cache", "flush"}, {{0}}, {{0}}, 0, "Empties the flow cache; it fills again."},
+
+	[CMD_STATS] = {{"stats"}, {{0}}, {{"once", {0}}},
+		0, "Shows counters and, from two samples a second apart, rates; once: counters alone."},
+	[CMD_DROPS] = {{"drops"}, {{0}}, {{0}}, 0, "Shows dropped frames by port and reason."},
+	[CMD_TRACE] = {{"trace"}, {A_BRIDGE, {.kind = ARG_WORDS, .name = "FRAME-OR-KEY"}}, {{0}},
+		0, "Says what would happen to a frame (in_port=PORT and its bytes in hex) or to a key"
+		   " (in_port=PORT,eth_dst=MAC,…), and asks the kernel's own program."},
+	[CMD_WATCH] = {{"watch"}, {{0}}, {{"count", NUMBER(1, 1000000)}, {"interval", NUMBER(1, 3600)}},
+		COMMAND_LOCAL, "Shows rates of ports and the busiest flows, again and again; q ends it."},
+
+	[CMD_CONFIG_SHOW] = {{"config", "show"}, {{0}}, {{0}}, 0, "Shows the running configuration and what of it failed."},
+	[CMD_CONFIG_SAVE] = {{"config", "save"}, {OPT_FILE}, {{0}},
+		0, "Writes the running configuration, to the daemon's configuration file unless told."},
+	[CMD_CONFIG_LOAD] = {{"config", "load"}, {OPT_FILE}, {{"merge", {0}}},
+		COMMAND_CONFIGURES,
+		"Makes the running configuration what the file says, changing only what differs; merge: removes nothing."},
+
+	[CMD_CONTROL_LISTEN] = {{"control", "listen"}, {A_ADDRESS},
+		{{"cert", A_FILE, true}, {"key", A_FILE, true}, {"ca", A_FILE, true}},
+		COMMAND_STATEMENT | COMMAND_CONFIGURES, "Takes control connections over TLS 1.3 from whoever the CA vouches for."},
+	[CMD_CONTROL_CLOSE] = {{"control", "close"}, {A_ADDRESS}, {{0}},
+		COMMAND_CONFIGURES, "Stops listening there; open connections stay."},
+	[CMD_CONTROL_SHOW] = {{"control", "show"}, {{0}}, {{0}}, 0, "Shows control sockets and who is connected."},
+
+	[CMD_SHOW_XDP] = {{"show", "xdp"}, {{0}}, {{0}}, 0, "Shows facts on the fast path: program, maps, links."},
+	[CMD_LOG] = {{"log"}, {{.kind = ARG_NUMBER, .name = "LINES", .min = 1, .max = 1000, .optional = true}}, {{0}},
+		0, "Shows the last lines of the log."},
+	[CMD_VERSION] = {{"version"}, {{0}}, {{0}}, 0, "Shows the versions of switchctl and switchd."},
+	[CMD_DAEMON_STOP] = {{"daemon", "stop"}, {{0}}, {{"flush", {0}}},
+		0, "Ends the daemon; forwarding goes on, unless flush removes everything."},
+	[CMD_PKI_INIT] = {{"pki", "init"}, {{.kind = ARG_FILE, .name = "DIR", .optional = true}},
+		{{"san", {.kind = ARG_TEXT, .name = "NAME,NAME…"}}, {"days", NUMBER(1, 36500)}},
+		COMMAND_LOCAL, "Makes a CA, a server and a client certificate for the TLS control socket."},
+	[CMD_HELP] = {{"help"}, {{.kind = ARG_WORDS, .name = "COMMAND", .optional = true}}, {{0}},
+		COMMAND_LOCAL, "Shows the commands."},
+};
+/* clang-format on */

@@ -1,0 +1,627 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "ctl/model.h"
+
+#include "ctl/grammar.h"
+#include "ctl/words.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- elements ---- */
+
+void model_init(struct model *model)
+{
+	memset(model, 0, sizeof(*model));
+}
+
+static void free_listener(struct model_listener *listener)
+{
+	free(listener->address);
+	free(listener->cert);
+	free(listener->key);
+	free(listener->ca);
+	free(listener->trouble);
+}
+
+void model_free(struct model *model)
+{
+	for (unsigned i = 0; i < model->n_bridges; i++)
+		free(model->bridges[i].trouble);
+	for (unsigned i = 0; i < model->n_ports; i++)
+		free(model->ports[i].trouble);
+	for (unsigned i = 0; i < model->n_macs; i++)
+		free(model->macs[i].trouble);
+	for (unsigned i = 0; i < model->n_listeners; i++)
+		free_listener(&model->listeners[i]);
+	free(model->bridges);
+	free(model->ports);
+	free(model->macs);
+	free(model->listeners);
+	model_init(model);
+}
+
+/* Makes room for one more in an array that doubles; zeroes it. */
+static void *grow(void **array, unsigned *n, size_t size)
+{
+	unsigned room = *n ? *n : 8;
+	void *grown;
+	char *element;
+
+	if (!*n || !(*n & (*n - 1))) {
+		room = *n < 8 ? 8 : *n * 2;
+		grown = realloc(*array, room * size);
+		if (!grown)
+			return NULL;
+		*array = grown;
+	}
+	element = (char *)*array + *n * size;
+	memset(element, 0, size);
+	*n += 1;
+	return element;
+}
+
+static void shrink(void *array, unsigned *n, size_t size, unsigned index)
+{
+	char *element = (char *)array + index * size;
+
+	*n -= 1;
+	memmove(element, element + size, (*n - index) * size);
+}
+
+struct model_bridge *model_bridge(const struct model *model, const char *name)
+{
+	for (unsigned i = 0; i < model->n_bridges; i++) {
+		if (!strcmp(model->bridges[i].name, name))
+			return &model->bridges[i];
+	}
+	return NULL;
+}
+
+struct model_port *model_port(const struct model *model, const char *name)
+{
+	for (unsigned i = 0; i < model->n_ports; i++) {
+		if (!strcmp(model->ports[i].config.name, name))
+			return &model->ports[i];
+	}
+	return NULL;
+}
+
+struct model_mac *model_mac(const struct model *model, const struct static_mac *mac)
+{
+	for (unsigned i = 0; i < model->n_macs; i++) {
+		const struct static_mac *has = &model->macs[i].mac;
+
+		if (has->vid == mac->vid && !memcmp(has->mac, mac->mac, 6) && !strcmp(has->bridge, mac->bridge))
+			return &model->macs[i];
+	}
+	return NULL;
+}
+
+struct model_listener *model_listener(const struct model *model, const char *address)
+{
+	for (unsigned i = 0; i < model->n_listeners; i++) {
+		if (!strcmp(model->listeners[i].address, address))
+			return &model->listeners[i];
+	}
+	return NULL;
+}
+
+struct model_bridge *model_put_bridge(struct model *model, const char *name)
+{
+	struct model_bridge *bridge = model_bridge(model, name);
+
+	if (bridge)
+		return bridge;
+	bridge = grow((void **)&model->bridges, &model->n_bridges, sizeof(*bridge));
+	if (!bridge)
+		return NULL;
+	snprintf(bridge->name, sizeof(bridge->name), "%s", name);
+	bridge->settings.ageing_s = FDB_DEFAULT_AGEING_S;
+	bridge->settings.fdb_limit = FDB_DEFAULT_LIMIT;
+	return bridge;
+}
+
+struct model_port *model_put_port(struct model *model, const struct port_config *config)
+{
+	struct model_port *port = model_port(model, config->name);
+
+	if (!port)
+		port = grow((void **)&model->ports, &model->n_ports, sizeof(*port));
+	if (port)
+		port->config = *config;
+	return port;
+}
+
+struct model_mac *model_put_mac(struct model *model, const struct static_mac *mac)
+{
+	struct model_mac *element = model_mac(model, mac);
+
+	if (!element)
+		element = grow((void **)&model->macs, &model->n_macs, sizeof(*element));
+	if (element)
+		element->mac = *mac;
+	return element;
+}
+
+struct model_listener *model_put_listener(
+	struct model *model, const char *address, const char *cert, const char *key, const char *ca)
+{
+	struct model_listener fresh = {
+		.address = strdup(address), .cert = strdup(cert), .key = strdup(key), .ca = strdup(ca)};
+	struct model_listener *listener = model_listener(model, address);
+
+	if (!fresh.address || !fresh.cert || !fresh.key || !fresh.ca) {
+		free_listener(&fresh);
+		return NULL;
+	}
+	if (listener)
+		free_listener(listener);
+	else
+		listener = grow((void **)&model->listeners, &model->n_listeners, sizeof(*listener));
+	if (!listener) {
+		free_listener(&fresh);
+		return NULL;
+	}
+	*listener = fresh;
+	return listener;
+}
+
+bool model_drop_mac(struct model *model, const struct static_mac *mac)
+{
+	struct model_mac *element = model_mac(model, mac);
+
+	if (!element)
+		return false;
+	free(element->trouble);
+	shrink(model->macs, &model->n_macs, sizeof(*element), (unsigned)(element - model->macs));
+	return true;
+}
+
+void model_drop_on_port(struct model *model, const char *name)
+{
+	for (unsigned i = model->n_macs; i-- > 0;) {
+		if (!strcmp(model->macs[i].mac.port, name))
+			model_drop_mac(model, &model->macs[i].mac);
+	}
+}
+
+bool model_drop_port(struct model *model, const char *name)
+{
+	struct model_port *port = model_port(model, name);
+
+	if (!port)
+		return false;
+	free(port->trouble);
+	shrink(model->ports, &model->n_ports, sizeof(*port), (unsigned)(port - model->ports));
+	return true;
+}
+
+void model_drop_on_bridge(struct model *model, const char *name)
+{
+	for (unsigned i = model->n_ports; i-- > 0;) {
+		if (!strcmp(model->ports[i].config.bridge, name))
+			model_drop_port(model, model->ports[i].config.name);
+	}
+	for (unsigned i = model->n_macs; i-- > 0;) {
+		if (!strcmp(model->macs[i].mac.bridge, name))
+			model_drop_mac(model, &model->macs[i].mac);
+	}
+}
+
+bool model_drop_bridge(struct model *model, const char *name)
+{
+	struct model_bridge *bridge = model_bridge(model, name);
+
+	if (!bridge)
+		return false;
+	free(bridge->trouble);
+	shrink(model->bridges, &model->n_bridges, sizeof(*bridge), (unsigned)(bridge - model->bridges));
+	return true;
+}
+
+bool model_drop_listener(struct model *model, const char *address)
+{
+	struct model_listener *listener = model_listener(model, address);
+
+	if (!listener)
+		return false;
+	free_listener(listener);
+	shrink(model->listeners, &model->n_listeners, sizeof(*listener), (unsigned)(listener - model->listeners));
+	return true;
+}
+
+static int copy_trouble(char **to, const char *from)
+{
+	free(*to);
+	*to = from ? strdup(from) : NULL;
+	return from && !*to ? -ENOMEM : 0;
+}
+
+static int merge_listeners(struct model *model, const struct model *from)
+{
+	for (unsigned i = 0; i < from->n_listeners; i++) {
+		const struct model_listener *l = &from->listeners[i];
+		struct model_listener *to = model_put_listener(model, l->address, l->cert, l->key, l->ca);
+
+		if (!to || copy_trouble(&to->trouble, l->trouble))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int model_merge(struct model *model, const struct model *from)
+{
+	for (unsigned i = 0; i < from->n_bridges; i++) {
+		struct model_bridge *to = model_put_bridge(model, from->bridges[i].name);
+
+		if (!to || copy_trouble(&to->trouble, from->bridges[i].trouble))
+			return -ENOMEM;
+		to->settings = from->bridges[i].settings;
+	}
+	for (unsigned i = 0; i < from->n_ports; i++) {
+		struct model_port *to = model_put_port(model, &from->ports[i].config);
+
+		if (!to || copy_trouble(&to->trouble, from->ports[i].trouble))
+			return -ENOMEM;
+	}
+	for (unsigned i = 0; i < from->n_macs; i++) {
+		struct model_mac *to = model_put_mac(model, &from->macs[i].mac);
+
+		if (!to || copy_trouble(&to->trouble, from->macs[i].trouble))
+			return -ENOMEM;
+	}
+	return merge_listeners(model, from);
+}
+
+/* ---- statements ---- */
+
+static int out_of_memory(struct grammar_problem *problem, const struct request *request)
+{
+	grammar_fault(problem, request, NULL, "", "out of memory");
+	return -ENOMEM;
+}
+
+static int find_bridge(
+	struct model *model, const struct request *request, struct model_bridge **ret, struct grammar_problem *problem)
+{
+	*ret = model_bridge(model, request->args[0].text);
+	if (*ret)
+		return 0;
+	return grammar_fault(problem, request, &request->args[0], "a bridge that was added above",
+		"there is no bridge %s", request->args[0].text);
+}
+
+static int find_port(struct model *model, const struct request *request, const struct grammar_value *name,
+	struct model_port **ret, struct grammar_problem *problem)
+{
+	*ret = model_port(model, name->text);
+	if (*ret && !strcmp((*ret)->config.bridge, request->args[0].text))
+		return 0;
+	return grammar_fault(problem, request, name, "a port that was added above", "bridge %s has no port %s",
+		request->args[0].text, name->text);
+}
+
+static int add_bridge(struct model *model, const struct request *request, struct grammar_problem *problem)
+{
+	const char *name = request->args[0].text;
+
+	if (model_bridge(model, name))
+		return grammar_fault(
+			problem, request, &request->args[0], "another name", "bridge %s is there already", name);
+	return model_put_bridge(model, name) ? 0 : out_of_memory(problem, request);
+}
+
+static int set_bridge(struct model *model, const struct request *request, struct grammar_problem *problem)
+{
+	struct bridge_settings settings;
+	struct model_bridge *bridge;
+	int err = find_bridge(model, request, &bridge, problem);
+
+	if (err)
+		return err;
+	statement_bridge(request, &settings);
+	if (settings.which & BRIDGE_SET_AGEING)
+		bridge->settings.ageing_s = settings.ageing_s;
+	if (settings.which & BRIDGE_SET_FDB_LIMIT)
+		bridge->settings.fdb_limit = settings.fdb_limit;
+	if (settings.which & BRIDGE_SET_FORWARD_RESERVED)
+		bridge->settings.forward_reserved = settings.forward_reserved;
+	return 0;
+}
+
+static int add_port(struct model *model, const struct request *request, struct grammar_problem *problem)
+{
+	struct model_bridge *bridge;
+	struct model_port *has = model_port(model, request->args[1].text);
+	struct port_config config;
+	int err = find_bridge(model, request, &bridge, problem);
+
+	if (!err && has)
+		err = grammar_fault(problem, request, &request->args[1], "another name",
+			"port %s is on bridge %s already", has->config.name, has->config.bridge);
+	if (!err)
+		err = statement_port(request, &config, problem);
+	if (!err && !model_put_port(model, &config))
+		err = out_of_memory(problem, request);
+	return err;
+}
+
+static int set_port(struct model *model, const struct request *request, struct grammar_problem *problem)
+{
+	struct model_port *port;
+	unsigned which;
+	int err = find_port(model, request, &request->args[1], &port, problem);
+
+	return err ? err : statement_port_changes(request, &port->config, &which, problem);
+}
+
+static int add_mac(struct model *model, const struct request *request, struct grammar_problem *problem)
+{
+	struct static_mac mac;
+	struct model_port *port;
+	int err = find_port(model, request, &request->args[2], &port, problem);
+
+	if (err)
+		return err;
+	statement_mac(request, &mac);
+	if (model_mac(model, &mac))
+		return grammar_fault(problem, request, &request->args[1], "another address",
+			"the address %s is there already", request->args[1].text);
+	return model_put_mac(model, &mac) ? 0 : out_of_memory(problem, request);
+}
+
+static int add_listener(
+	struct model *model, const struct request *request, const char *dir, struct grammar_problem *problem)
+{
+	static const char *const options[3] = {"cert", "key", "ca"};
+	char path[3][PATH_MAX];
+
+	if (model_listener(model, request->args[0].text))
+		return grammar_fault(problem, request, &request->args[0], "another address",
+			"the address %s is there already", request->args[0].text);
+	for (int i = 0; i < 3; i++) {
+		const struct grammar_value *value = request_option(request, options[i]);
+		int n = value->text[0] == '/' ? snprintf(path[i], PATH_MAX, "%s", value->text)
+					      : snprintf(path[i], PATH_MAX, "%s/%s", dir, value->text);
+
+		if (n >= PATH_MAX)
+			return grammar_fault(problem, request, value, "a shorter path", "the path is too long");
+	}
+	if (!model_put_listener(model, request->args[0].text, path[0], path[1], path[2]))
+		return out_of_memory(problem, request);
+	return 0;
+}
+
+int model_apply(struct model *model, const struct request *request, const char *dir, struct grammar_problem *problem)
+{
+	switch (request->id) {
+	case CMD_BRIDGE_ADD:
+		return add_bridge(model, request, problem);
+	case CMD_BRIDGE_SET:
+		return set_bridge(model, request, problem);
+	case CMD_PORT_ADD:
+		return add_port(model, request, problem);
+	case CMD_PORT_SET:
+		return set_port(model, request, problem);
+	case CMD_FDB_ADD:
+		return add_mac(model, request, problem);
+	case CMD_CONTROL_LISTEN:
+		return add_listener(model, request, dir, problem);
+	default:
+		return grammar_fault(problem, request, &(struct grammar_value){.index = 0},
+			"bridge add|set, port add|set, fdb add, control listen",
+			"this command has no place in a configuration file");
+	}
+}
+
+/* ---- text ---- */
+
+static void print_listener(const struct model_listener *listener, char *text, size_t size)
+{
+	const char *const part[] = {
+		listener->address, "cert", listener->cert, "key", listener->key, "ca", listener->ca};
+	size_t used = (size_t)snprintf(text, size, "control listen");
+
+	for (size_t i = 0; i < sizeof(part) / sizeof(part[0]) && used + 1 < size; i++) {
+		used += (size_t)snprintf(text + used, size - used, " ");
+		used += words_quote(part[i], text + used, used < size ? size - used : 0);
+	}
+}
+
+void model_each_statement(
+	const struct model *model, void (*each)(void *ctx, const char *statement, const char *trouble), void *ctx)
+{
+	static char text[STATEMENT_SIZE + 4 * PATH_MAX];
+
+	for (unsigned i = 0; i < model->n_bridges; i++) {
+		const struct model_bridge *bridge = &model->bridges[i];
+
+		snprintf(text, sizeof(text), "bridge add %s", bridge->name);
+		each(ctx, text, bridge->trouble);
+		if (statement_print_bridge(bridge->name, &bridge->settings, text, sizeof(text)))
+			each(ctx, text, NULL);
+	}
+	for (unsigned i = 0; i < model->n_ports; i++) {
+		statement_print_port(&model->ports[i].config, text, sizeof(text));
+		each(ctx, text, model->ports[i].trouble);
+	}
+	for (unsigned i = 0; i < model->n_macs; i++) {
+		statement_print_mac(&model->macs[i].mac, text, sizeof(text));
+		each(ctx, text, model->macs[i].trouble);
+	}
+	for (unsigned i = 0; i < model->n_listeners; i++) {
+		print_listener(&model->listeners[i], text, sizeof(text));
+		each(ctx, text, model->listeners[i].trouble);
+	}
+}
+
+static void print_statement(void *ctx, const char *statement, const char *trouble)
+{
+	FILE *out = ctx;
+	char safe[800];
+
+	if (trouble) {
+		words_printable(trouble, strlen(trouble), safe, sizeof(safe));
+		fprintf(out, "# failed: %s\n", safe);
+	}
+	fprintf(out, "%s\n", statement);
+}
+
+int model_print(const struct model *model, FILE *out)
+{
+	model_each_statement(model, print_statement, out);
+	return ferror(out) ? -EIO : 0;
+}
+
+/* ---- differences ---- */
+
+struct plan {
+	const struct model *from, *to;
+	bool keep;
+	struct model_step *steps;
+	unsigned n;
+	bool failed; /* out of memory */
+};
+
+static void plan_step(struct plan *plan, enum model_verb verb, unsigned index, unsigned which)
+{
+	struct model_step *step = grow((void **)&plan->steps, &plan->n, sizeof(*step));
+
+	if (step)
+		*step = (struct model_step){.verb = verb, .index = index, .which = which};
+	else
+		plan->failed = true;
+}
+
+/* Two that differ in more than `port set` can change are two ports. */
+static bool same_port(const struct port_config *a, const struct port_config *b)
+{
+	return !strcmp(a->bridge, b->bridge) && a->type == b->type && !strcmp(a->peer, b->peer) &&
+	       !strcmp(a->netns, b->netns) && a->force == b->force;
+}
+
+static unsigned port_changes(const struct port_config *a, const struct port_config *b)
+{
+	unsigned which = 0;
+
+	if (a->vlan.mode != b->vlan.mode || a->vlan.vid != b->vlan.vid ||
+		a->vlan.native_tagged != b->vlan.native_tagged ||
+		memcmp(a->vlan.allowed, b->vlan.allowed, sizeof(a->vlan.allowed)) != 0)
+		which |= PORT_SET_VLAN;
+	if (a->upcall_rate != b->upcall_rate || a->upcall_burst != b->upcall_burst)
+		which |= PORT_SET_UPCALLS;
+	if (a->mode != b->mode)
+		which |= PORT_SET_MODE;
+	return which;
+}
+
+/* The port stays as it is or is changed where it stands. */
+static bool port_stays(const struct plan *plan, const char *name)
+{
+	const struct model_port *has = model_port(plan->from, name), *wanted = model_port(plan->to, name);
+
+	return has && (wanted ? same_port(&has->config, &wanted->config) : plan->keep);
+}
+
+static bool same_listener(const struct model_listener *a, const struct model_listener *b)
+{
+	return !strcmp(a->cert, b->cert) && !strcmp(a->key, b->key) && !strcmp(a->ca, b->ca);
+}
+
+static void plan_removals(struct plan *plan)
+{
+	const struct model *from = plan->from, *to = plan->to;
+
+	for (unsigned i = 0; i < from->n_listeners; i++) {
+		const struct model_listener *wanted = model_listener(to, from->listeners[i].address);
+
+		if (wanted ? !same_listener(wanted, &from->listeners[i]) : !plan->keep)
+			plan_step(plan, STEP_DEL_LISTENER, i, 0);
+	}
+	for (unsigned i = 0; i < from->n_macs; i++) {
+		if (!plan->keep && port_stays(plan, from->macs[i].mac.port) && !model_mac(to, &from->macs[i].mac))
+			plan_step(plan, STEP_DEL_MAC, i, 0);
+	}
+	for (unsigned i = 0; i < from->n_ports; i++) {
+		if (!port_stays(plan, from->ports[i].config.name))
+			plan_step(plan, STEP_DEL_PORT, i, 0);
+	}
+	for (unsigned i = 0; i < from->n_bridges; i++) {
+		if (!plan->keep && !model_bridge(to, from->bridges[i].name))
+			plan_step(plan, STEP_DEL_BRIDGE, i, 0);
+	}
+}
+
+static void plan_bridges(struct plan *plan)
+{
+	const struct model *to = plan->to;
+
+	for (unsigned i = 0; i < to->n_bridges; i++) {
+		const struct model_bridge *has = model_bridge(plan->from, to->bridges[i].name);
+		const struct bridge_settings *settings = &to->bridges[i].settings;
+
+		if (!has)
+			plan_step(plan, STEP_ADD_BRIDGE, i, 0);
+		if (has ? settings->ageing_s != has->settings.ageing_s ||
+					settings->fdb_limit != has->settings.fdb_limit ||
+					settings->forward_reserved != has->settings.forward_reserved
+			: settings->ageing_s != FDB_DEFAULT_AGEING_S || settings->fdb_limit != FDB_DEFAULT_LIMIT ||
+					settings->forward_reserved)
+			plan_step(plan, STEP_SET_BRIDGE, i, 0);
+	}
+}
+
+static void plan_ports(struct plan *plan)
+{
+	const struct model *to = plan->to;
+
+	for (unsigned i = 0; i < to->n_ports; i++) {
+		const struct port_config *wanted = &to->ports[i].config;
+		unsigned which;
+
+		if (!port_stays(plan, wanted->name)) {
+			plan_step(plan, STEP_ADD_PORT, i, 0);
+			continue;
+		}
+		which = port_changes(&model_port(plan->from, wanted->name)->config, wanted);
+		if (which)
+			plan_step(plan, STEP_SET_PORT, i, which);
+	}
+}
+
+static void plan_rest(struct plan *plan)
+{
+	const struct model *to = plan->to;
+
+	for (unsigned i = 0; i < to->n_macs; i++) {
+		const struct model_mac *has = model_mac(plan->from, &to->macs[i].mac);
+
+		if (!has || strcmp(has->mac.port, to->macs[i].mac.port) != 0 || !port_stays(plan, to->macs[i].mac.port))
+			plan_step(plan, STEP_ADD_MAC, i, 0);
+	}
+	for (unsigned i = 0; i < to->n_listeners; i++) {
+		const struct model_listener *has = model_listener(plan->from, to->listeners[i].address);
+
+		if (!has || !same_listener(has, &to->listeners[i]))
+			plan_step(plan, STEP_ADD_LISTENER, i, 0);
+	}
+}
+
+int model_diff(const struct model *from, const struct model *to, bool keep, struct model_step **ret, unsigned *ret_n)
+{
+	struct plan plan = {.from = from, .to = to, .keep = keep};
+
+	plan_removals(&plan);
+	plan_bridges(&plan);
+	plan_ports(&plan);
+	plan_rest(&plan);
+	if (plan.failed) {
+		free(plan.steps);
+		return -ENOMEM;
+	}
+	*ret = plan.steps;
+	*ret_n = plan.n;
+	return 0;
+}

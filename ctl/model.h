@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * model.h - a configuration as data: what a file says, what the switch runs, and the way from one to the other.
+ *
+ * What: bridges, ports, static addresses and TLS listeners, each with the settings that the grammar knows. A file is
+ * read into a model statement by statement (model_apply), the running switch is copied into one, and model_diff() lists
+ * the steps between two.
+ *
+ * Why: a reload must leave alone what did not change, and a text diff cannot know that `port set` a line below changed
+ * what `port add` above it said. Rejected: to run a file's statements against the switch as they are read, which stops
+ * half way at a spelling error.
+ *
+ * Invariants
+ * O1 Pure: no call here touches the switch.
+ * O2 model_print() of a model reads back as the same model.
+ * O3 Steps remove before they add, so that a name can move from one bridge to another.
+ *
+ * `trouble` says why an element could not be brought about; it stays in the configuration all the same, so that saving
+ * loses nothing.
+ */
+#ifndef CTL_MODEL_H
+#define CTL_MODEL_H
+
+#include "ctl/statement.h"
+
+#include <stdio.h>
+
+struct grammar_problem;
+struct request;
+
+struct model_bridge {
+	char name[SW_NAME_SIZE];
+	struct bridge_settings settings; /* all of them, whatever `which` says */
+	char *trouble;                   /* NULL: none */
+};
+
+struct model_port {
+	struct port_config config;
+	char *trouble;
+};
+
+struct model_mac {
+	struct static_mac mac;
+	char *trouble;
+};
+
+struct model_listener {
+	char *address, *cert, *key, *ca;
+	char *trouble;
+};
+
+struct model {
+	unsigned n_bridges, n_ports, n_macs, n_listeners;
+	struct model_bridge *bridges;
+	struct model_port *ports;
+	struct model_mac *macs;
+	struct model_listener *listeners;
+};
+
+void model_init(struct model *model);
+void model_free(struct model *model);
+
+/* Each adds a copy, or replaces the element of that name. NULL: out of memory. Borrowed until the next change. */
+struct model_bridge *model_put_bridge(struct model *model, const char *name);
+struct model_port *model_put_port(struct model *model, const struct port_config *config);
+struct model_mac *model_put_mac(struct model *model, const struct static_mac *mac);
+struct model_listener *model_put_listener(
+	struct model *model, const char *address, const char *cert, const char *key, const char *ca);
+
+struct model_bridge *model_bridge(const struct model *model, const char *name);
+struct model_port *model_port(const struct model *model, const char *name);
+struct model_mac *model_mac(const struct model *model, const struct static_mac *mac); /* by all but the port */
+struct model_listener *model_listener(const struct model *model, const char *address);
+
+/* Takes an element out. False: there is none. */
+bool model_drop_bridge(struct model *model, const char *name);
+bool model_drop_port(struct model *model, const char *name);
+/* What stands on it: a bridge's ports and addresses, a port's addresses. */
+void model_drop_on_bridge(struct model *model, const char *name);
+void model_drop_on_port(struct model *model, const char *name);
+bool model_drop_mac(struct model *model, const struct static_mac *mac);
+bool model_drop_listener(struct model *model, const char *address);
+
+/* Replaces what `from` has too, and adds the rest. -ENOMEM. */
+int model_merge(struct model *model, const struct model *from);
+
+/*
+ * Does what a statement says. `dir` is where its relative paths begin. -EINVAL with the problem: a thing is there
+ * already, or is not there, or the command is none for a configuration file. -ENOMEM.
+ */
+int model_apply(struct model *model, const struct request *request, const char *dir, struct grammar_problem *problem);
+
+/* One statement a line, "# …" in front of what is in trouble; `each` gets the line without its end. */
+void model_each_statement(
+	const struct model *model, void (*each)(void *ctx, const char *statement, const char *trouble), void *ctx);
+int model_print(const struct model *model, FILE *out);
+
+/* What is to be done to get from one model to another. */
+enum model_verb {
+	STEP_DEL_LISTENER,
+	STEP_DEL_MAC,
+	STEP_DEL_PORT,
+	STEP_DEL_BRIDGE,
+	STEP_ADD_BRIDGE,
+	STEP_SET_BRIDGE,
+	STEP_ADD_PORT,
+	STEP_SET_PORT,
+	STEP_ADD_MAC,
+	STEP_ADD_LISTENER,
+};
+
+struct model_step {
+	enum model_verb verb;
+	unsigned index; /* in the old model for DEL, in the new one else */
+	unsigned which; /* STEP_SET_PORT: PORT_SET_* */
+};
+
+/* *ret is malloc-ed. keep: nothing is removed but to be added anew. -ENOMEM. */
+int model_diff(const struct model *from, const struct model *to, bool keep, struct model_step **ret, unsigned *ret_n);
+
+#endif

@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "ctl/reconcile.h"
+
+#include "ctl/control.h"
+#include "ctl/model.h"
+#include "dataplane/complaint.h"
+#include "dataplane/log.h"
+#include "dataplane/vswitch.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct reconcile {
+	struct vswitch *vs;
+	struct control *control;
+	struct model failed;
+	bool busy;
+	struct model from, to; /* while busy */
+	struct model_step *steps;
+	unsigned n_steps, n_done, n_failed;
+	char what[400];
+	struct complaint trouble;
+};
+
+struct reconcile *reconcile_create(struct vswitch *vs, struct control *control)
+{
+	struct reconcile *rec = calloc(1, sizeof(*rec));
+
+	if (!rec)
+		return NULL;
+	rec->vs = vs;
+	rec->control = control;
+	return rec;
+}
+
+static void put_down(struct reconcile *rec)
+{
+	model_free(&rec->from);
+	model_free(&rec->to);
+	free(rec->steps);
+	rec->steps = NULL;
+	rec->busy = false;
+}
+
+void reconcile_destroy(struct reconcile *rec)
+{
+	if (!rec)
+		return;
+	put_down(rec);
+	model_free(&rec->failed);
+	free(rec);
+}
+
+/* ---- what runs ---- */
+
+struct reading {
+	const struct vswitch *vs;
+	struct model *model;
+	int err;
+};
+
+static void read_mac(void *ctx, const struct sw_fdb_entry *e)
+{
+	struct reading *reading = ctx;
+	const struct pipeline *pl = vswitch_pipeline(reading->vs);
+	const struct bridge *bridge = pipeline_bridge(pl, e->bridge);
+	const struct port *port = pipeline_port(pl, e->port);
+	struct static_mac mac = {.vid = e->vid};
+
+	if (!(e->flags & SW_FDB_STATIC) || !bridge || !port)
+		return;
+	memcpy(mac.bridge, bridge->name, sizeof(mac.bridge));
+	memcpy(mac.port, port->name, sizeof(mac.port));
+	memcpy(mac.mac, e->mac, sizeof(mac.mac));
+	if (!model_put_mac(reading->model, &mac))
+		reading->err = -ENOMEM;
+}
+
+static void read_listener(void *ctx, const struct control_tls *config)
+{
+	struct reading *reading = ctx;
+
+	if (!model_put_listener(reading->model, config->address, config->cert, config->key, config->ca))
+		reading->err = -ENOMEM;
+}
+
+static int read_bridges(const struct pipeline *pl, struct model *model)
+{
+	const struct bridge *bridge;
+
+	for (uint16_t id = 0; (bridge = pipeline_next_bridge(pl, id)); id = bridge->id) {
+		struct model_bridge *element = model_put_bridge(model, bridge->name);
+
+		if (!element)
+			return -ENOMEM;
+		element->settings = (struct bridge_settings){.ageing_s = bridge->ageing_s,
+			.fdb_limit = bridge->fdb_limit,
+			.forward_reserved = bridge->forward_reserved};
+	}
+	return 0;
+}
+
+static int read_ports(const struct vswitch *vs, const struct pipeline *pl, struct model *model)
+{
+	const struct port *port;
+	const struct port_config *config;
+
+	for (uint16_t id = 0; (port = pipeline_next_port(pl, id)); id = port->id) {
+		config = vswitch_port_config(vs, port->name);
+		if (config && !model_put_port(model, config))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int read_running(const struct reconcile *rec, struct model *ret)
+{
+	const struct pipeline *pl = vswitch_pipeline(rec->vs);
+	struct reading reading = {.vs = rec->vs, .model = ret};
+	int err = read_bridges(pl, ret);
+
+	if (!err)
+		err = read_ports(rec->vs, pl, ret);
+	fdb_each(vswitch_fdb(rec->vs), 0, read_mac, &reading);
+	control_each_listener(rec->control, read_listener, &reading);
+	return err ? err : reading.err;
+}
+
+int reconcile_intent(const struct reconcile *rec, struct model *ret)
+{
+	int err = read_running(rec, ret);
+
+	return err ? err : model_merge(ret, &rec->failed);
+}
+
+/* ---- steps ---- */
+
+static int add_port(struct reconcile *rec, const struct port_config *wanted, struct complaint *c)
+{
+	struct port_config config = *wanted;
+
+	/* A device that preflight refuses today is waited for: the file is right, the machine is not ready. */
+	config.patient = true;
+	return vswitch_port_add(rec->vs, &config, c);
+}
+
+static int set_bridge(struct reconcile *rec, const struct model_bridge *bridge, struct complaint *c)
+{
+	struct bridge_settings settings = bridge->settings;
+
+	settings.which = BRIDGE_SET_AGEING | BRIDGE_SET_FDB_LIMIT | BRIDGE_SET_FORWARD_RESERVED;
+	return vswitch_bridge_set(rec->vs, bridge->name, &settings, c);
+}
+
+static int add_listener(struct reconcile *rec, const struct model_listener *listener, struct complaint *c)
+{
+	const struct control_tls config = {
+		.address = listener->address, .cert = listener->cert, .key = listener->key, .ca = listener->ca};
+
+	return control_listen_tls(rec->control, &config, c);
+}
+
+static int add_mac(struct reconcile *rec, const struct static_mac *mac, struct complaint *c)
+{
+	return vswitch_fdb_add(rec->vs, mac->bridge, mac->port, mac->vid, mac->mac, c);
+}
+
+static int remove_mac(struct reconcile *rec, const struct static_mac *mac, struct complaint *c)
+{
+	return vswitch_fdb_remove(rec->vs, mac->bridge, mac->vid, mac->mac, c);
+}
+
+static int do_step(struct reconcile *rec, const struct model_step *step, struct complaint *c)
+{
+	const struct model *from = &rec->from, *to = &rec->to;
+	unsigned i = step->index;
+
+	switch (step->verb) {
+	case STEP_DEL_LISTENER:
+		return control_close(rec->control, from->listeners[i].address, c);
+	case STEP_DEL_MAC:
+		return remove_mac(rec, &from->macs[i].mac, c);
+	case STEP_DEL_PORT:
+		return vswitch_port_remove(rec->vs, from->ports[i].config.name, c);
+	case STEP_DEL_BRIDGE:
+		return vswitch_bridge_remove(rec->vs, from->bridges[i].name, c);
+	case STEP_ADD_BRIDGE:
+		return vswitch_bridge_add(rec->vs, to->bridges[i].name, c);
+	case STEP_SET_BRIDGE:
+		return set_bridge(rec, &to->bridges[i], c);
+	case STEP_ADD_PORT:
+		return add_port(rec, &to->ports[i].config, c);
+	case STEP_SET_PORT:
+		return vswitch_port_set(rec->vs, &to->ports[i].config, step->which, c);
+	case STEP_ADD_MAC:
+		return add_mac(rec, &to->macs[i].mac, c);
+	case STEP_ADD_LISTENER:
+		return add_listener(rec, &to->listeners[i], c);
+	}
+	return complain(c, -EINVAL, "no such step");
+}
+
+static void name_step(struct reconcile *rec, const struct model_step *step)
+{
+	static char text[STATEMENT_SIZE];
+	const struct model *from = &rec->from, *to = &rec->to;
+	unsigned i = step->index;
+
+	switch (step->verb) {
+	case STEP_DEL_LISTENER:
+		snprintf(text, sizeof(text), "control close %s", from->listeners[i].address);
+		break;
+	case STEP_DEL_MAC:
+		statement_print_mac(&from->macs[i].mac, text, sizeof(text));
+		memcpy(text + 4, "del", 3);
+		break;
+	case STEP_DEL_PORT:
+		snprintf(
+			text, sizeof(text), "port del %s %s", from->ports[i].config.bridge, from->ports[i].config.name);
+		break;
+	case STEP_DEL_BRIDGE:
+		snprintf(text, sizeof(text), "bridge del %s", from->bridges[i].name);
+		break;
+	case STEP_ADD_BRIDGE:
+		snprintf(text, sizeof(text), "bridge add %s", to->bridges[i].name);
+		break;
+	case STEP_SET_BRIDGE:
+		snprintf(text, sizeof(text), "bridge set %s", to->bridges[i].name);
+		break;
+	case STEP_ADD_PORT:
+		statement_print_port(&to->ports[i].config, text, sizeof(text));
+		break;
+	case STEP_SET_PORT:
+		snprintf(text, sizeof(text), "port set %s %s", to->ports[i].config.bridge, to->ports[i].config.name);
+		break;
+	case STEP_ADD_MAC:
+		statement_print_mac(&to->macs[i].mac, text, sizeof(text));
+		break;
+	case STEP_ADD_LISTENER:
+		snprintf(text, sizeof(text), "control listen %s", to->listeners[i].address);
+		break;
+	}
+	snprintf(rec->what, sizeof(rec->what), "%.399s", text);
+}
+
+/* Puts the element of a failed step aside, with the reason. */
+static void remember(struct reconcile *rec, const struct model_step *step, const char *why)
+{
+	const struct model *to = &rec->to;
+	struct model *failed = &rec->failed;
+	char **trouble = NULL;
+
+	if (step->verb == STEP_ADD_BRIDGE || step->verb == STEP_SET_BRIDGE) {
+		struct model_bridge *bridge = model_put_bridge(failed, to->bridges[step->index].name);
+
+		if (bridge)
+			bridge->settings = to->bridges[step->index].settings;
+		trouble = bridge ? &bridge->trouble : NULL;
+	} else if (step->verb == STEP_ADD_PORT || step->verb == STEP_SET_PORT) {
+		struct model_port *port = model_put_port(failed, &to->ports[step->index].config);
+
+		trouble = port ? &port->trouble : NULL;
+	} else if (step->verb == STEP_ADD_MAC) {
+		struct model_mac *mac = model_put_mac(failed, &to->macs[step->index].mac);
+
+		trouble = mac ? &mac->trouble : NULL;
+	} else if (step->verb == STEP_ADD_LISTENER) {
+		const struct model_listener *l = &to->listeners[step->index];
+		struct model_listener *listener = model_put_listener(failed, l->address, l->cert, l->key, l->ca);
+
+		trouble = listener ? &listener->trouble : NULL;
+	}
+	if (trouble && !*trouble)
+		*trouble = strdup(why);
+}
+
+/* A step went well: an earlier failure of its element is over. */
+static void forgive(struct reconcile *rec, const struct model_step *step)
+{
+	const struct model *to = &rec->to;
+
+	if (step->verb == STEP_ADD_BRIDGE || step->verb == STEP_SET_BRIDGE)
+		reconcile_made_bridge(rec, to->bridges[step->index].name);
+	else if (step->verb == STEP_ADD_PORT || step->verb == STEP_SET_PORT)
+		reconcile_made_port(rec, to->ports[step->index].config.name);
+	else if (step->verb == STEP_ADD_MAC)
+		reconcile_made_mac(rec, &to->macs[step->index].mac);
+	else if (step->verb == STEP_ADD_LISTENER)
+		reconcile_made_listener(rec, to->listeners[step->index].address);
+}
+
+int reconcile_begin(struct reconcile *rec, struct model *wanted, bool keep, struct complaint *c)
+{
+	int err;
+
+	if (rec->busy) {
+		model_free(wanted);
+		return complain(c, -EBUSY, "a configuration is being loaded");
+	}
+	rec->to = *wanted;
+	model_init(wanted);
+	model_init(&rec->from);
+	rec->n_done = rec->n_failed = 0;
+	rec->what[0] = rec->trouble.text[0] = '\0';
+	err = read_running(rec, &rec->from);
+	if (!err)
+		err = model_diff(&rec->from, &rec->to, keep, &rec->steps, &rec->n_steps);
+	if (err) {
+		put_down(rec);
+		return complain(c, err, "out of memory");
+	}
+	rec->busy = true;
+	/* What failed before and is still wanted is tried again; what is not is forgotten. */
+	if (!keep)
+		model_free(&rec->failed);
+	return 0;
+}
+
+bool reconcile_step(struct reconcile *rec)
+{
+	const struct model_step *step;
+	struct complaint c = {0};
+
+	if (!rec->busy)
+		return false;
+	if (rec->n_done == rec->n_steps) {
+		put_down(rec);
+		return false;
+	}
+	step = &rec->steps[rec->n_done];
+	name_step(rec, step);
+	if (do_step(rec, step, &c)) {
+		log_error("config: %s: %s", rec->what, c.text);
+		if (!rec->n_failed++)
+			complain(&rec->trouble, 0, "%.200s: %.190s", rec->what, c.text);
+		remember(rec, step, c.text);
+	} else {
+		forgive(rec, step);
+	}
+	rec->n_done++;
+	return true;
+}
+
+bool reconcile_busy(const struct reconcile *rec)
+{
+	return rec->busy;
+}
+
+void reconcile_progress(const struct reconcile *rec, struct reconcile_progress *ret)
+{
+	*ret = (struct reconcile_progress){.done = rec->n_done,
+		.total = rec->n_steps,
+		.failed = rec->n_failed,
+		.what = rec->what,
+		.trouble = rec->trouble.text};
+}
+
+void reconcile_made_bridge(struct reconcile *rec, const char *name)
+{
+	model_drop_bridge(&rec->failed, name);
+}
+
+void reconcile_made_port(struct reconcile *rec, const char *name)
+{
+	model_drop_port(&rec->failed, name);
+}
+
+void reconcile_made_mac(struct reconcile *rec, const struct static_mac *mac)
+{
+	model_drop_mac(&rec->failed, mac);
+}
+
+void reconcile_made_listener(struct reconcile *rec, const char *address)
+{
+	model_drop_listener(&rec->failed, address);
+}
+
+bool reconcile_gone_bridge(struct reconcile *rec, const char *name)
+{
+	model_drop_on_bridge(&rec->failed, name);
+	return model_drop_bridge(&rec->failed, name);
+}
+
+bool reconcile_gone_port(struct reconcile *rec, const char *name)
+{
+	model_drop_on_port(&rec->failed, name);
+	return model_drop_port(&rec->failed, name);
+}
+
+bool reconcile_gone_mac(struct reconcile *rec, const struct static_mac *mac)
+{
+	return model_drop_mac(&rec->failed, mac);
+}
+
+bool reconcile_gone_listener(struct reconcile *rec, const char *address)
+{
+	return model_drop_listener(&rec->failed, address);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * statement.h - what a statement of the grammar means, as data, and the way back to text.
+ *
+ * Each reader takes a request of its own command, checks what the grammar's rows cannot (a peer needs `type veth`), and
+ * fills the struct that the switch takes. Each writer prints the statement that reads back as the same.
+ */
+#ifndef CTL_STATEMENT_H
+#define CTL_STATEMENT_H
+
+#include "dataplane/vswitch.h"
+
+struct grammar_problem;
+struct request;
+
+/* A static address. */
+struct static_mac {
+	char bridge[SW_NAME_SIZE];
+	char port[SW_NAME_SIZE];
+	uint16_t vid;
+	uint8_t mac[6];
+};
+
+#define STATEMENT_SIZE 16384 /* holds any statement that a writer prints */
+
+/* `port add`. */
+int statement_port(const struct request *request, struct port_config *ret, struct grammar_problem *problem);
+/* `port set`: changes `config` and says what of it in *ret_which. */
+int statement_port_changes(const struct request *request, struct port_config *config, unsigned *ret_which,
+	struct grammar_problem *problem);
+/* `bridge set`. */
+void statement_bridge(const struct request *request, struct bridge_settings *ret);
+/* `fdb add`. */
+void statement_mac(const struct request *request, struct static_mac *ret);
+
+/* As snprintf(). */
+size_t statement_print_port(const struct port_config *config, char *text, size_t size);
+/* What differs from a new bridge; 0 and an empty text when nothing does. */
+size_t statement_print_bridge(const char *name, const struct bridge_settings *settings, char *text, size_t size);
+size_t statement_print_mac(const struct static_mac *mac, char *text, size_t size);
+
+/* "native", as the grammar spells it. */
+const char *statement_mode(enum port_mode_wish mode);
+const char *statement_type(enum port_type type);
+
+#endif
