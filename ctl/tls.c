@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "ctl/tls.h"
+
+#include "dataplane/complaint.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/rand.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct tls_context {
+	SSL_CTX *ssl;
+	bool server;
+};
+
+struct tls {
+	SSL *ssl;
+	bool failed; /* OpenSSL forbids more calls */
+	char error[256];
+	char peer[128];
+};
+
+/* OpenSSL's first complaint, in its own words. */
+static const char *reason(char *text, size_t size)
+{
+	unsigned long code = ERR_peek_error();
+	const char *words = code ? ERR_reason_error_string(code) : NULL;
+
+	if (code && ERR_SYSTEM_ERROR(code))
+		words = strerror(ERR_GET_REASON(code));
+	snprintf(text, size, "%s", words ? words : "unknown reason");
+	ERR_clear_error();
+	return text;
+}
+
+/* ---- contexts ---- */
+
+static int load_files(SSL_CTX *ssl, const struct tls_files *files, struct complaint *c)
+{
+	char why[128];
+
+	if (SSL_CTX_use_certificate_chain_file(ssl, files->cert) != 1)
+		return complain(c, -EINVAL, "cannot use the certificate %s: %s", files->cert, reason(why, sizeof(why)));
+	if (SSL_CTX_use_PrivateKey_file(ssl, files->key, SSL_FILETYPE_PEM) != 1)
+		return complain(c, -EINVAL, "cannot use the key %s: %s", files->key, reason(why, sizeof(why)));
+	if (SSL_CTX_check_private_key(ssl) != 1)
+		return complain(c, -EINVAL, "the key %s is not that of the certificate %s: %s", files->key, files->cert,
+			reason(why, sizeof(why)));
+	if (SSL_CTX_load_verify_file(ssl, files->ca) != 1)
+		return complain(
+			c, -EINVAL, "cannot use the CA certificate %s: %s", files->ca, reason(why, sizeof(why)));
+	return 0;
+}
+
+/* A key behind a passphrase must not stop the daemon at a prompt. */
+static int no_passphrase(char *text, int size, int writing, void *arg)
+{
+	return 0;
+}
+
+static void harden(SSL_CTX *ssl)
+{
+	SSL_CTX_set_min_proto_version(ssl, TLS1_3_VERSION);
+	SSL_CTX_set_max_proto_version(ssl, TLS1_3_VERSION);
+	SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+	SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_num_tickets(ssl, 0);
+	SSL_CTX_set_default_passwd_cb(ssl, no_passphrase);
+	SSL_CTX_set_mode(
+		ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+}
+
+int tls_context_create(const struct tls_files *files, bool server, struct tls_context **ret, struct complaint *c)
+{
+	struct tls_context *context = calloc(1, sizeof(*context));
+	int err;
+
+	if (!context)
+		return complain(c, -ENOMEM, "out of memory");
+	ERR_clear_error();
+	context->server = server;
+	context->ssl = SSL_CTX_new(server ? TLS_server_method() : TLS_client_method());
+	if (!context->ssl) {
+		free(context);
+		return complain(c, -ENOMEM, "out of memory");
+	}
+	harden(context->ssl);
+	err = load_files(context->ssl, files, c);
+	if (err) {
+		tls_context_free(context);
+		return err;
+	}
+	*ret = context;
+	return 0;
+}
+
+void tls_context_free(struct tls_context *context)
+{
+	if (!context)
+		return;
+	SSL_CTX_free(context->ssl);
+	free(context);
+}
+
+/* ---- steps ---- */
+
+static bool is_ip(const char *host)
+{
+	struct in6_addr address;
+
+	return inet_pton(AF_INET, host, &address) == 1 || inet_pton(AF_INET6, host, &address) == 1;
+}
+
+static bool expect_host(SSL *ssl, const char *host)
+{
+	if (is_ip(host))
+		return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host) == 1;
+	SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	return SSL_set1_host(ssl, host) == 1 && SSL_set_tlsext_host_name(ssl, host) == 1;
+}
+
+struct tls *tls_create(struct tls_context *context, int fd, const char *host)
+{
+	struct tls *tls = calloc(1, sizeof(*tls));
+
+	if (!tls)
+		return NULL;
+	tls->ssl = SSL_new(context->ssl);
+	if (!tls->ssl || SSL_set_fd(tls->ssl, fd) != 1 || (host && !expect_host(tls->ssl, host))) {
+		ERR_clear_error();
+		SSL_free(tls->ssl);
+		free(tls);
+		return NULL;
+	}
+	if (context->server)
+		SSL_set_accept_state(tls->ssl);
+	else
+		SSL_set_connect_state(tls->ssl);
+	return tls;
+}
+
+void tls_free(struct tls *tls)
+{
+	if (!tls)
+		return;
+	if (!tls->failed && SSL_is_init_finished(tls->ssl))
+		SSL_shutdown(tls->ssl);
+	ERR_clear_error();
+	SSL_free(tls->ssl);
+	free(tls);
+}
+
+static void explain(struct tls *tls, int saved_errno)
+{
+	long verdict = SSL_get_verify_result(tls->ssl);
+	char why[128];
+
+	if (verdict != X509_V_OK) {
+		snprintf(tls->error, sizeof(tls->error), "certificate of the other side: %s",
+			X509_verify_cert_error_string(verdict));
+		ERR_clear_error();
+	} else if (ERR_peek_error()) {
+		snprintf(tls->error, sizeof(tls->error), "%s", reason(why, sizeof(why)));
+	} else {
+		snprintf(tls->error, sizeof(tls->error), "%s",
+			saved_errno ? strerror(saved_errno) : "the other side closed the connection");
+	}
+}
+
+/* Turns what an SSL_ call returned into a step. */
+static enum tls_step step(struct tls *tls, int result)
+{
+	int saved_errno = errno;
+
+	switch (SSL_get_error(tls->ssl, result)) {
+	case SSL_ERROR_NONE:
+		return TLS_DONE;
+	case SSL_ERROR_WANT_READ:
+		return TLS_WANT_READ;
+	case SSL_ERROR_WANT_WRITE:
+		return TLS_WANT_WRITE;
+	case SSL_ERROR_ZERO_RETURN:
+		return TLS_CLOSED;
+	default:
+		tls->failed = true;
+		explain(tls, saved_errno);
+		return TLS_FAILED;
+	}
+}
+
+/* OpenSSL judges by the thread's error queue and errno: both are to be clean before each call. */
+static bool ready(struct tls *tls)
+{
+	ERR_clear_error();
+	errno = 0;
+	return !tls->failed;
+}
+
+enum tls_step tls_handshake(struct tls *tls)
+{
+	enum tls_step now;
+	X509 *cert;
+
+	if (!ready(tls))
+		return TLS_FAILED;
+	now = step(tls, SSL_do_handshake(tls->ssl));
+	if (now != TLS_DONE)
+		return now == TLS_CLOSED ? TLS_FAILED : now;
+	cert = SSL_get0_peer_certificate(tls->ssl);
+	if (!cert || SSL_get_verify_result(tls->ssl) != X509_V_OK) {
+		tls->failed = true;
+		snprintf(tls->error, sizeof(tls->error), "the other side showed no certificate");
+		return TLS_FAILED;
+	}
+	X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, tls->peer, sizeof(tls->peer));
+	return TLS_DONE;
+}
+
+enum tls_step tls_read(struct tls *tls, void *data, size_t size, size_t *ret_n)
+{
+	size_t n = 0;
+	enum tls_step now;
+
+	if (!ready(tls))
+		return TLS_FAILED;
+	now = step(tls, SSL_read_ex(tls->ssl, data, size, &n));
+	if (now == TLS_DONE)
+		*ret_n = n;
+	return now;
+}
+
+enum tls_step tls_write(struct tls *tls, const void *data, size_t size, size_t *ret_n)
+{
+	size_t n = 0;
+	enum tls_step now;
+
+	if (!ready(tls))
+		return TLS_FAILED;
+	now = step(tls, SSL_write_ex(tls->ssl, data, size, &n));
+	if (now == TLS_DONE)
+		*ret_n = n;
+	return now;
+}
+
+const char *tls_error(const struct tls *tls)
+{
+	return tls->error;
+}
+
+const char *tls_peer(const struct tls *tls)
+{
+	return tls->peer;
+}
+
+/* ---- making certificates ---- */
+
+struct identity {
+	X509 *cert;
+	EVP_PKEY *key;
+};
+
+static void identity_free(struct identity *id)
+{
+	X509_free(id->cert);
+	EVP_PKEY_free(id->key);
+	*id = (struct identity){0};
+}
+
+static bool add_extension(X509 *cert, X509 *issuer, int nid, const char *value)
+{
+	X509V3_CTX ctx;
+	X509_EXTENSION *extension;
+	bool done;
+
+	X509V3_set_ctx_nodb(&ctx);
+	X509V3_set_ctx(&ctx, issuer, cert, NULL, NULL, 0);
+	extension = X509V3_EXT_conf_nid(NULL, &ctx, nid, value);
+	done = extension && X509_add_ext(cert, extension, -1) == 1;
+	X509_EXTENSION_free(extension);
+	return done;
+}
+
+/* RFC 5280 §4.1.2.2: positive, at most 20 octets. */
+static bool set_serial(X509 *cert)
+{
+	unsigned char bytes[16];
+	BIGNUM *serial;
+	bool done;
+
+	if (RAND_bytes(bytes, sizeof(bytes)) != 1)
+		return false;
+	bytes[0] &= 0x7f;
+	bytes[0] |= 0x40;
+	serial = BN_bin2bn(bytes, sizeof(bytes), NULL);
+	done = serial && BN_to_ASN1_INTEGER(serial, X509_get_serialNumber(cert));
+	BN_free(serial);
+	return done;
+}
+
+static bool set_subject(X509 *cert, const char *name)
+{
+	X509_NAME *subject = X509_get_subject_name(cert);
+
+	return X509_NAME_add_entry_by_txt(subject, "O", MBSTRING_UTF8, (const unsigned char *)"switchd", -1, -1, 0) &&
+	       X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, (const unsigned char *)name, -1, -1, 0);
+}
+
+static bool set_validity(X509 *cert, unsigned days)
+{
+	/* A day back: clocks of two machines differ. */
+	return X509_gmtime_adj(X509_getm_notBefore(cert), -86400) &&
+	       X509_time_adj_ex(X509_getm_notAfter(cert), (int)days, 0, NULL);
+}
+
+struct extension {
+	int nid;
+	const char *value;
+};
+
+/* A fresh key and its certificate, signed by `ca`, or by itself. */
+static bool make(const char *name, unsigned days, const struct extension *extensions, const struct identity *ca,
+	struct identity *ret)
+{
+	struct identity id = {.cert = X509_new(), .key = EVP_EC_gen("P-256")};
+	const struct identity *issuer = ca ? ca : &id;
+	bool done = id.cert && id.key && X509_set_version(id.cert, X509_VERSION_3) && set_serial(id.cert) &&
+		    set_subject(id.cert, name) && set_validity(id.cert, days) && X509_set_pubkey(id.cert, id.key) &&
+		    X509_set_issuer_name(id.cert, X509_get_subject_name(issuer->cert));
+
+	for (const struct extension *e = extensions; done && e->value; e++)
+		done = add_extension(id.cert, issuer->cert, e->nid, e->value);
+	if (!done || !X509_sign(id.cert, issuer->key, EVP_sha256())) {
+		identity_free(&id);
+		return false;
+	}
+	*ret = id;
+	return true;
+}
+
+static int create_file(const char *dir, const char *name, mode_t mode, FILE **ret, struct complaint *c)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	if (snprintf(path, sizeof(path), "%s/%s", dir, name) >= (int)sizeof(path))
+		return complain(c, -ENAMETOOLONG, "%s is too long a path", dir);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+	if (fd < 0 && errno == EEXIST)
+		return complain(c, -EEXIST, "%s is there already, and nothing is overwritten", path);
+	if (fd < 0)
+		return complain(c, -errno, "cannot make %s: %s", path, strerror(errno));
+	*ret = fdopen(fd, "w");
+	if (!*ret) {
+		close(fd);
+		return complain(c, -ENOMEM, "out of memory");
+	}
+	return 0;
+}
+
+static int write_identity(const char *dir, const char *name, const struct identity *id, struct complaint *c)
+{
+	char file[64];
+	FILE *out;
+	bool done;
+	int err;
+
+	snprintf(file, sizeof(file), "%s.key", name);
+	err = create_file(dir, file, 0600, &out, c);
+	if (err)
+		return err;
+	done = PEM_write_PrivateKey(out, id->key, NULL, NULL, 0, NULL, NULL);
+	done = !fclose(out) && done;
+	snprintf(file, sizeof(file), "%s.crt", name);
+	err = create_file(dir, file, 0644, &out, c);
+	if (err)
+		return err;
+	done = PEM_write_X509(out, id->cert) && done;
+	done = !fclose(out) && done;
+	return done ? 0 : complain(c, -EIO, "cannot write %s/%s", dir, file);
+}
+
+static int join_names(const struct tls_pki *pki, char *text, size_t size, struct complaint *c)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < pki->n_names; i++) {
+		const char *name = pki->names[i];
+
+		if (!*name || strpbrk(name, " \t/;=,") || (strchr(name, ':') && !is_ip(name)))
+			return complain(c, -EINVAL, "\"%s\" is no host name and no IP address", name);
+		used += (size_t)snprintf(
+			text + used, size - used, "%s%s:%s", used ? "," : "", is_ip(name) ? "IP" : "DNS", name);
+		if (used >= size)
+			return complain(c, -EINVAL, "too many names");
+	}
+	return 0;
+}
+
+static int refuse_existing(const char *dir, struct complaint *c)
+{
+	static const char *const files[] = {"ca.crt", "ca.key", "server.crt", "server.key", "client.crt", "client.key"};
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, files[i]);
+		if (!access(path, F_OK))
+			return complain(c, -EEXIST, "%s is there already, and nothing is overwritten", path);
+	}
+	return 0;
+}
+
+static int make_all(const struct tls_pki *pki, const char *names, struct identity id[3], struct complaint *c)
+{
+	const struct extension ca[] = {{NID_basic_constraints, "critical,CA:TRUE,pathlen:0"},
+		{NID_key_usage, "critical,keyCertSign,cRLSign"}, {NID_subject_key_identifier, "hash"}, {0}};
+	const struct extension server[] = {{NID_basic_constraints, "critical,CA:FALSE"},
+		{NID_key_usage, "critical,digitalSignature"}, {NID_ext_key_usage, "serverAuth"},
+		{NID_subject_key_identifier, "hash"}, {NID_authority_key_identifier, "keyid:always"},
+		{NID_subject_alt_name, names}, {0}};
+	const struct extension client[] = {{NID_basic_constraints, "critical,CA:FALSE"},
+		{NID_key_usage, "critical,digitalSignature"}, {NID_ext_key_usage, "clientAuth"},
+		{NID_subject_key_identifier, "hash"}, {NID_authority_key_identifier, "keyid:always"}, {0}};
+	char why[128];
+
+	ERR_clear_error();
+	if (make("switchd CA", pki->days, ca, NULL, &id[0]) &&
+		make("switchd server", pki->days, server, &id[0], &id[1]) &&
+		make("switchctl client", pki->days, client, &id[0], &id[2]))
+		return 0;
+	return complain(c, -EINVAL, "cannot make the certificates: %s", reason(why, sizeof(why)));
+}
+
+int tls_make_pki(const struct tls_pki *pki, struct complaint *c)
+{
+	static const char *const file[3] = {"ca", "server", "client"};
+	struct identity id[3] = {{0}};
+	char names[4096];
+	int err = join_names(pki, names, sizeof(names), c);
+
+	if (!err)
+		err = refuse_existing(pki->dir, c);
+	if (!err)
+		err = make_all(pki, names, id, c);
+	for (int i = 0; !err && i < 3; i++)
+		err = write_identity(pki->dir, file[i], &id[i], c);
+	for (int i = 0; i < 3; i++)
+		identity_free(&id[i]);
+	return err;
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * tls.h - TLS as the control socket needs it: version 1.3, both sides with a certificate; the only file that knows
+ * OpenSSL.
+ *
+ * What: steps over a non-blocking socket. A step says what it waits for and only the loop turns that into a watcher.
+ * And the making of certificates for `switchctl pki init`.
+ *
+ * Invariants
+ * S1 A server's handshake is DONE only if the client showed a certificate that the CA signed, for use as a client.
+ * S2 A client's handshake is DONE only if the server's certificate is signed by the CA, for use as a server, and
+ *    names the host or IP address that was asked for.
+ * No session is resumed, so that each connection shows its certificate.
+ *
+ * SIGPIPE must be ignored by the process.
+ */
+#ifndef CTL_TLS_H
+#define CTL_TLS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct complaint;
+struct tls;
+struct tls_context;
+
+enum tls_step {
+	TLS_DONE,
+	TLS_WANT_READ,
+	TLS_WANT_WRITE,
+	TLS_CLOSED, /* the other side ended it in order; of reading */
+	TLS_FAILED, /* see tls_error() */
+};
+
+/* Paths of PEM files. */
+struct tls_files {
+	const char *cert, *key, *ca;
+};
+
+/* -EINVAL: a file cannot be used; the complaint names it. */
+int tls_context_create(const struct tls_files *files, bool server, struct tls_context **ret, struct complaint *c);
+/* Accepts NULL. Connections made from it live on. */
+void tls_context_free(struct tls_context *context);
+
+/* `host` is what a client's peer must be called, name or IP address; NULL for a server. NULL: out of memory. */
+struct tls *tls_create(struct tls_context *context, int fd, const char *host);
+/* Accepts NULL. Says goodbye if it can do so at once; the descriptor stays the caller's. */
+void tls_free(struct tls *tls);
+
+enum tls_step tls_handshake(struct tls *tls);
+/* DONE: 1 to `size` bytes were read. */
+enum tls_step tls_read(struct tls *tls, void *data, size_t size, size_t *ret_n);
+/* DONE: 1 to `size` bytes were taken. On WANT_*: call again with the same bytes. */
+enum tls_step tls_write(struct tls *tls, const void *data, size_t size, size_t *ret_n);
+
+/* Why it failed, in words; until the next call. */
+const char *tls_error(const struct tls *tls);
+/* The subject of the peer's certificate, after the handshake. */
+const char *tls_peer(const struct tls *tls);
+
+/*
+ * Makes ca.crt, ca.key, server.crt, server.key, client.crt and client.key in the directory (EC P-256, keys 0600).
+ * `names` are host names and IP addresses of the server. -EEXIST: one of the files is there; nothing is overwritten.
+ */
+struct tls_pki {
+	const char *dir;
+	const char *const *names;
+	size_t n_names;
+	unsigned days;
+};
+int tls_make_pki(const struct tls_pki *pki, struct complaint *c);
+
+#endif
