@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Completion: the grammar says what could stand there, the daemon says which names there are. */
+#include "ctl/client.h"
+#include "ctl/grammar.h"
+#include "ctl/json.h"
+#include "ctl/render.h"
+#include "ctl/switchctl.h"
+#include "ctl/words.h"
+#include "dataplane/complaint.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+
+struct offer {
+	struct client *client;
+	const char *prefix;
+};
+
+static void offer_word(const struct offer *offer, const char *word, size_t size)
+{
+	size_t n = strlen(offer->prefix);
+
+	if (size >= n && !memcmp(word, offer->prefix, n))
+		printf("%.*s\n", (int)size, word);
+}
+
+/* Every name of what `show` lists. */
+static void offer_names(const struct offer *offer, const char *command, const char *list)
+{
+	struct json_object *reply, *result, *array;
+	struct complaint c;
+
+	if (!offer->client || client_ask(offer->client, command, NULL, NULL, &reply, &c))
+		return;
+	if (json_object_object_get_ex(reply, "result", &result) && json_object_object_get_ex(result, list, &array)) {
+		for (size_t i = 0; i < json_object_array_length(array); i++) {
+			const char *name = render_text(json_object_array_get_idx(array, i), "name");
+
+			offer_word(offer, name, strlen(name));
+		}
+	}
+	json_object_put(reply);
+}
+
+static void offer_entries(const struct offer *offer, const char *path)
+{
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		if (entry->d_name[0] != '.')
+			offer_word(offer, entry->d_name, strlen(entry->d_name));
+	}
+	if (dir)
+		closedir(dir);
+}
+
+static void each(void *ctx, const char *word, size_t word_size, const struct grammar_arg *arg)
+{
+	const struct offer *offer = ctx;
+
+	if (word) {
+		offer_word(offer, word, word_size);
+		return;
+	}
+	switch (arg->kind) {
+	case ARG_BRIDGE:
+		offer_names(offer, "bridge show", "bridges");
+		break;
+	case ARG_PORT:
+		offer_names(offer, "port show", "ports");
+		if (arg->optional)
+			offer_names(offer, "bridge show", "bridges");
+		break;
+	case ARG_DEVICE:
+		offer_entries(offer, "/sys/class/net");
+		break;
+	case ARG_NETNS:
+		offer_entries(offer, "/run/netns");
+		break;
+	case ARG_FILE:
+		printf(!strcmp(arg->name, "DIR") ? "@dir\n" : "@file\n");
+		break;
+	case ARG_ADDRESS:
+		offer_word(offer, "tls:", 4);
+		break;
+	default:
+		break;
+	}
+}
+
+int complete_run(const char *const *given, unsigned n, struct client *client)
+{
+	static struct words words;
+	struct offer offer = {.client = client, .prefix = n ? given[n - 1] : ""};
+
+	for (unsigned i = 0; i + 1 < n; i++)
+		words.word[words.n++] = given[i];
+	grammar_complete(&words, each, &offer);
+	return EXIT_OK;
+}

@@ -1,0 +1,490 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "ctl/render.h"
+
+#include "ctl/json.h"
+#include "ctl/table.h"
+#include "ctl/words.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const char *render_text(struct json_object *object, const char *name)
+{
+	struct json_object *member;
+
+	if (!json_object_object_get_ex(object, name, &member) || !json_object_is_type(member, json_type_string))
+		return "";
+	return json_object_get_string(member);
+}
+
+unsigned long long render_number(struct json_object *object, const char *name)
+{
+	struct json_object *member;
+
+	if (!json_object_object_get_ex(object, name, &member))
+		return 0;
+	return json_object_get_uint64(member);
+}
+
+static bool flag(struct json_object *object, const char *name)
+{
+	struct json_object *member;
+
+	return json_object_object_get_ex(object, name, &member) && json_object_get_boolean(member);
+}
+
+static size_t length(struct json_object *array)
+{
+	return array && json_object_is_type(array, json_type_array) ? json_object_array_length(array) : 0;
+}
+
+static struct json_object *member(struct json_object *object, const char *name)
+{
+	struct json_object *found;
+
+	return json_object_object_get_ex(object, name, &found) ? found : NULL;
+}
+
+static void line(FILE *out, const char *label, const char *text)
+{
+	char safe[2400];
+
+	words_printable(text, strlen(text), safe, sizeof(safe));
+	fprintf(out, "%-12s%s\n", label, safe);
+}
+
+static const char *or_dash(const char *text)
+{
+	return *text ? text : "-";
+}
+
+/* ---- one renderer a command ---- */
+
+static void join(struct json_object *array, char *text, size_t size)
+{
+	size_t used = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < length(array) && used < size; i++)
+		used += (size_t)snprintf(text + used, size - used, "%s%s", i ? "," : "",
+			json_object_get_string(json_object_array_get_idx(array, i)));
+}
+
+static void bridges(struct json_object *result, FILE *out)
+{
+	struct table *table = table_create("BRIDGE >ADDRESSES >MAC-LIMIT >AGEING RESERVED PORTS");
+	struct json_object *array = member(result, "bridges");
+	char ports[1024];
+
+	for (size_t i = 0; i < length(array); i++) {
+		struct json_object *bridge = json_object_array_get_idx(array, i);
+
+		join(member(bridge, "ports"), ports, sizeof(ports));
+		table_cell(table, "%s", render_text(bridge, "name"));
+		table_cell(table, "%llu", render_number(bridge, "addresses"));
+		table_cell(table, "%llu", render_number(bridge, "mac_limit"));
+		table_cell(table, "%llu s", render_number(bridge, "ageing_s"));
+		table_cell(table, "%s", flag(bridge, "forward_reserved") ? "forwarded" : "kept");
+		table_cell(table, "%s", or_dash(ports));
+	}
+	table_print(table, "There is no bridge. Make one: switchctl bridge add br0", out);
+}
+
+static void port_reasons(struct json_object *array, FILE *out)
+{
+	char text[600];
+
+	for (size_t i = 0; i < length(array); i++) {
+		struct json_object *port = json_object_array_get_idx(array, i);
+		const char *reason = render_text(port, "reason"), *path = render_text(port, "path");
+
+		snprintf(text, sizeof(text), "%s", reason);
+		if (*reason)
+			line(out, render_text(port, "name"), text);
+		snprintf(text, sizeof(text), "leaves by %s", path);
+		if (*path && strcmp(path, "redirect") != 0)
+			line(out, render_text(port, "name"), text);
+	}
+}
+
+static void ports(struct json_object *result, FILE *out)
+{
+	struct table *table = table_create("PORT BRIDGE STATE TYPE MODE VLAN >MTU >QUEUES >RX-FRAMES >TX-FRAMES");
+	struct json_object *array = member(result, "ports");
+
+	for (size_t i = 0; i < length(array); i++) {
+		struct json_object *port = json_object_array_get_idx(array, i);
+
+		table_cell(table, "%s", render_text(port, "name"));
+		table_cell(table, "%s", render_text(port, "bridge"));
+		table_cell(table, "%s", render_text(port, "state"));
+		table_cell(table, "%s", render_text(port, "type"));
+		table_cell(table, "%s", render_text(port, "mode"));
+		table_cell(table, "%s", render_text(port, "vlan"));
+		table_cell(table, "%llu", render_number(port, "mtu"));
+		table_cell(table, "%llu", render_number(port, "queues"));
+		table_cell(table, "%llu", render_number(port, "rx_frames"));
+		table_cell(table, "%llu", render_number(port, "tx_frames"));
+	}
+	table_print(table, "There is no port.", out);
+	port_reasons(array, out);
+}
+
+static void addresses(struct json_object *result, FILE *out)
+{
+	struct table *table = table_create("BRIDGE >VLAN MAC PORT KIND >AGE >IDLE");
+	struct json_object *array = member(result, "addresses");
+
+	for (size_t i = 0; i < length(array); i++) {
+		struct json_object *entry = json_object_array_get_idx(array, i);
+
+		table_cell(table, "%s", render_text(entry, "bridge"));
+		table_cell(table, "%llu", render_number(entry, "vlan"));
+		table_cell(table, "%s", render_text(entry, "mac"));
+		table_cell(table, "%s", or_dash(render_text(entry, "port")));
+		table_cell(table, "%s", render_text(entry, "kind"));
+		table_cell(table, "%llu s", render_number(entry, "age_s"));
+		table_cell(table, "%llu s", render_number(entry, "idle_s"));
+	}
+	table_print(table, "No address has been learned.", out);
+}
+
+static void flushed(struct json_object *result, FILE *out)
+{
+	fprintf(out, "%llu addresses forgotten\n", render_number(result, "flushed"));
+}
+
+static void flows(struct json_object *result, FILE *out)
+{
+	struct table *table = table_create(">PACKETS >BYTES >AGE >IDLE MATCH ACTIONS");
+	struct json_object *array = member(result, "flows");
+
+	for (size_t i = 0; i < length(array); i++) {
+		struct json_object *flow = json_object_array_get_idx(array, i);
+
+		table_cell(table, "%llu", render_number(flow, "packets"));
+		table_cell(table, "%llu", render_number(flow, "bytes"));
+		table_cell(table, "%.1f s", (double)render_number(flow, "age_ms") / 1000);
+		table_cell(table, "%.1f s", (double)render_number(flow, "idle_ms") / 1000);
+		table_cell(table, "%s", render_text(flow, "match"));
+		table_cell(table, "%s", render_text(flow, "actions"));
+	}
+	table_print(table, "No flow is cached.", out);
+	fprintf(out, "%zu of %llu flows shown, %llu masks, room for %llu flows\n", length(array),
+		render_number(result, "total"), render_number(result, "masks"), render_number(result, "limit"));
+}
+
+static void print_dropped(struct json_object *result, FILE *out)
+{
+	struct json_object *dropped = member(result, "dropped");
+	unsigned long long n, total = 0;
+
+	if (!dropped)
+		return;
+	json_object_object_foreach(dropped, reason, count)
+	{
+		n = json_object_get_uint64(count);
+		total += n;
+		if (n)
+			fprintf(out, "dropped     %llu %s\n", n, reason);
+	}
+	if (!total)
+		fprintf(out, "dropped     nothing\n");
+}
+
+static void print_totals(struct json_object *result, FILE *out)
+{
+	unsigned long long fast = render_number(result, "fast_path_frames");
+	unsigned long long slow = render_number(result, "slow_path_frames");
+
+	fprintf(out, "fast path   %llu frames", fast);
+	if (fast + slow)
+		fprintf(out, " (%.3f %%)", 100.0 * (double)fast / (double)(fast + slow));
+	fprintf(out, "\nslow path   %llu frames\n", slow);
+	fprintf(out, "flows       %llu of %llu, %llu masks\n", render_number(result, "flows"),
+		render_number(result, "flow_limit"), render_number(result, "masks"));
+	fprintf(out, "addresses   %llu\n", render_number(result, "addresses"));
+	print_dropped(result, out);
+}
+
+static void stats(struct json_object *result, FILE *out)
+{
+	struct table *table = table_create("PORT >RX-FRAMES >RX-BYTES >TX-FRAMES >TX-BYTES >UPCALLS >DROPPED");
+	struct json_object *array = member(result, "ports");
+
+	for (size_t i = 0; i < length(array); i++) {
+		struct json_object *port = json_object_array_get_idx(array, i);
+
+		table_cell(table, "%s", render_text(port, "name"));
+		table_cell(table, "%llu", render_number(port, "rx_frames"));
+		table_cell(table, "%llu", render_number(port, "rx_bytes"));
+		table_cell(table, "%llu", render_number(port, "tx_frames"));
+		table_cell(table, "%llu", render_number(port, "tx_bytes"));
+		table_cell(table, "%llu", render_number(port, "upcalls"));
+		table_cell(table, "%llu", render_number(port, "dropped"));
+	}
+	table_print(table, "There is no port.", out);
+	print_totals(result, out);
+}
+
+static void drops(struct json_object *result, FILE *out)
+{
+	struct table *table = table_create("PORT REASON >FRAMES MEANING");
+	struct json_object *array = member(result, "drops");
+
+	for (size_t i = 0; i < length(array); i++) {
+		struct json_object *entry = json_object_array_get_idx(array, i);
+
+		table_cell(table, "%s", or_dash(render_text(entry, "port")));
+		table_cell(table, "%s", render_text(entry, "reason"));
+		table_cell(table, "%llu", render_number(entry, "frames"));
+		table_cell(table, "%s", render_text(entry, "meaning"));
+	}
+	table_print(table, "Nothing was dropped.", out);
+}
+
+static void trace(struct json_object *result, FILE *out)
+{
+	struct json_object *array = member(result, "reasoning"), *kernel = member(result, "kernel");
+	char safe[1200];
+
+	line(out, "key", render_text(result, "key"));
+	for (size_t i = 0; i < length(array); i++) {
+		struct json_object *step = json_object_array_get_idx(array, i);
+		const char *text = render_text(step, "text");
+
+		words_printable(text, strlen(text), safe, sizeof(safe));
+		fprintf(out, "%*s%s\n", 2 + 2 * (int)(render_number(step, "depth") % 32), "", safe);
+	}
+	line(out, "answer", render_text(result, "answer"));
+	line(out, "megaflow", render_text(result, "megaflow"));
+	line(out, "kernel", render_text(kernel, "text"));
+	if (!flag(kernel, "asked"))
+		return;
+	if (flag(result, "crafted"))
+		line(out, "", "(asked with a frame made up for this key)");
+	line(out, "verdict",
+		flag(result, "agree") ? "kernel and pipeline agree"
+				      : "KERNEL AND PIPELINE DISAGREE: please report this");
+}
+
+static void statements(struct json_object *result, FILE *out)
+{
+	struct json_object *array = member(result, "statements");
+	char safe[800];
+
+	for (size_t i = 0; i < length(array); i++) {
+		struct json_object *entry = json_object_array_get_idx(array, i);
+		const char *reason = render_text(entry, "reason");
+
+		words_printable(reason, strlen(reason), safe, sizeof(safe));
+		if (*reason)
+			fprintf(out, "# failed: %s\n", safe);
+		fprintf(out, "%s\n", render_text(entry, "statement"));
+	}
+}
+
+static void saved(struct json_object *result, FILE *out)
+{
+	fprintf(out, "saved to %s\n", render_text(result, "file"));
+}
+
+static void loaded(struct json_object *result, FILE *out)
+{
+	unsigned long long n = render_number(result, "steps");
+
+	if (n)
+		fprintf(out, "%llu changes made\n", n);
+	else
+		fprintf(out, "nothing to change\n");
+}
+
+static void control(struct json_object *result, FILE *out)
+{
+	struct json_object *listeners = member(result, "listeners"), *peers = member(result, "connections");
+	struct table *table = table_create("SOCKET STATE PEER");
+
+	line(out, "listening", render_text(result, "unix"));
+	for (size_t i = 0; i < length(listeners); i++)
+		line(out, "listening", render_text(json_object_array_get_idx(listeners, i), "address"));
+	for (size_t i = 0; i < length(peers); i++) {
+		struct json_object *peer = json_object_array_get_idx(peers, i);
+
+		table_cell(table, "%s", render_text(peer, "socket"));
+		table_cell(table, "%s", render_text(peer, "state"));
+		table_cell(table, "%s", render_text(peer, "peer"));
+	}
+	table_print(table, NULL, out);
+}
+
+static void facts(struct json_object *result, FILE *out)
+{
+	struct json_object *array = member(result, "facts");
+	struct table *table = table_create("FACT VALUE");
+
+	for (size_t i = 0; i < length(array); i++) {
+		struct json_object *fact = json_object_array_get_idx(array, i);
+
+		table_cell(table, "%s", render_text(fact, "name"));
+		table_cell(table, "%s", render_text(fact, "value"));
+	}
+	table_print(table, NULL, out);
+}
+
+static void log_lines(struct json_object *result, FILE *out)
+{
+	struct json_object *array = member(result, "lines");
+	char safe[2600];
+
+	for (size_t i = 0; i < length(array); i++) {
+		const char *text = json_object_get_string(json_object_array_get_idx(array, i));
+
+		words_printable(text, strlen(text), safe, sizeof(safe));
+		fprintf(out, "%s\n", safe);
+	}
+}
+
+static void version(struct json_object *result, FILE *out)
+{
+	unsigned long long up = render_number(result, "uptime_s");
+
+	fprintf(out, "switchd %s, ABI %llu, pid %llu, up %llu:%02llu:%02llu\n", render_text(result, "switchd"),
+		render_number(result, "abi"), render_number(result, "pid"), up / 3600, up / 60 % 60, up % 60);
+	line(out, "kernel", render_text(result, "kernel"));
+	line(out, "run dir", render_text(result, "run_dir"));
+	line(out, "conf", render_text(result, "conf"));
+	line(out, "bpffs", render_text(result, "bpffs"));
+}
+
+static void (*const renderers[N_COMMANDS])(struct json_object *result, FILE *out) = {
+	[CMD_BRIDGE_SHOW] = bridges,
+	[CMD_PORT_SHOW] = ports,
+	[CMD_FDB_SHOW] = addresses,
+	[CMD_FDB_FLUSH] = flushed,
+	[CMD_CACHE_SHOW] = flows,
+	[CMD_STATS] = stats,
+	[CMD_DROPS] = drops,
+	[CMD_TRACE] = trace,
+	[CMD_CONFIG_SHOW] = statements,
+	[CMD_CONFIG_SAVE] = saved,
+	[CMD_CONFIG_LOAD] = loaded,
+	[CMD_CONTROL_SHOW] = control,
+	[CMD_SHOW_XDP] = facts,
+	[CMD_LOG] = log_lines,
+	[CMD_VERSION] = version,
+};
+
+void render_result(enum command_id id, struct json_object *result, FILE *out)
+{
+	if (renderers[id])
+		renderers[id](result, out);
+}
+
+/* ---- rates ---- */
+
+/* "12.3 M" */
+static const char *human(double rate, char text[16])
+{
+	static const char *const units[] = {"", " k", " M", " G", " T"};
+	unsigned unit = 0;
+
+	while (rate >= 9999.5 && unit < 4) {
+		rate /= 1000;
+		unit++;
+	}
+	snprintf(text, 16, rate < 99.95 && unit ? "%.1f%s" : "%.0f%s", rate, units[unit]);
+	return text;
+}
+
+static struct json_object *find_by_name(struct json_object *array, const char *key, const char *name)
+{
+	for (size_t i = 0; i < length(array); i++) {
+		struct json_object *element = json_object_array_get_idx(array, i);
+
+		if (!strcmp(render_text(element, key), name))
+			return element;
+	}
+	return NULL;
+}
+
+static double rate_of(struct json_object *before, struct json_object *after, const char *name, double seconds)
+{
+	unsigned long long was = render_number(before, name), is = render_number(after, name);
+
+	return is > was && seconds > 0 ? (double)(is - was) / seconds : 0;
+}
+
+double render_interval(struct json_object *before, struct json_object *after)
+{
+	return rate_of(before, after, "time_ns", 1) / 1e9;
+}
+
+void render_rates(struct json_object *before, struct json_object *after, FILE *out)
+{
+	struct table *table = table_create("PORT >RX-FRAMES/S >RX-BIT/S >TX-FRAMES/S >TX-BIT/S >UPCALLS/S >DROPS/S");
+	struct json_object *array = member(after, "ports");
+	double seconds = render_interval(before, after);
+	char text[16];
+
+	for (size_t i = 0; i < length(array); i++) {
+		struct json_object *port = json_object_array_get_idx(array, i);
+		struct json_object *was = find_by_name(member(before, "ports"), "name", render_text(port, "name"));
+
+		if (!was)
+			was = port;
+		table_cell(table, "%s", render_text(port, "name"));
+		table_cell(table, "%s", human(rate_of(was, port, "rx_frames", seconds), text));
+		table_cell(table, "%s", human(8 * rate_of(was, port, "rx_bytes", seconds), text));
+		table_cell(table, "%s", human(rate_of(was, port, "tx_frames", seconds), text));
+		table_cell(table, "%s", human(8 * rate_of(was, port, "tx_bytes", seconds), text));
+		table_cell(table, "%s", human(rate_of(was, port, "upcalls", seconds), text));
+		table_cell(table, "%s", human(rate_of(was, port, "dropped", seconds), text));
+	}
+	table_print(table, "There is no port.", out);
+	fprintf(out, "fast path   %s frames/s\n", human(rate_of(before, after, "fast_path_frames", seconds), text));
+	fprintf(out, "slow path   %s frames/s\n", human(rate_of(before, after, "slow_path_frames", seconds), text));
+}
+
+struct top {
+	struct json_object *flow;
+	double packets, bytes;
+};
+
+static int faster_first(const void *a, const void *b)
+{
+	const struct top *x = a, *y = b;
+
+	return x->packets < y->packets ? 1 : x->packets > y->packets ? -1 : 0;
+}
+
+/* The same flow in the result before: same match, and not younger than the time between. */
+static struct top measure(struct json_object *before, struct json_object *flow, double seconds)
+{
+	struct json_object *was = find_by_name(before, "match", render_text(flow, "match"));
+	struct top top = {.flow = flow};
+
+	top.packets = rate_of(was, flow, "packets", seconds);
+	top.bytes = rate_of(was, flow, "bytes", seconds);
+	return top;
+}
+
+void render_top_flows(struct json_object *before, struct json_object *after, double seconds, unsigned n, FILE *out)
+{
+	struct table *table = table_create(">FRAMES/S >BIT/S MATCH ACTIONS");
+	struct json_object *array = member(after, "flows"), *old = member(before, "flows");
+	struct top *tops = calloc(length(array) + 1, sizeof(*tops));
+	char text[16];
+
+	for (size_t i = 0; tops && i < length(array); i++)
+		tops[i] = measure(old, json_object_array_get_idx(array, i), seconds);
+	if (tops)
+		qsort(tops, length(array), sizeof(*tops), faster_first);
+	for (size_t i = 0; tops && i < length(array) && i < n; i++) {
+		table_cell(table, "%s", human(tops[i].packets, text));
+		table_cell(table, "%s", human(8 * tops[i].bytes, text));
+		table_cell(table, "%s", render_text(tops[i].flow, "match"));
+		table_cell(table, "%s", render_text(tops[i].flow, "actions"));
+	}
+	table_print(table, "No flow is cached.", out);
+	free(tops);
+}
