@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "fixture.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include "bpf/hash.h"
+
+static void *map_memory(const struct bpf_map *map)
+{
+	size_t size = (size_t)((bpf_map__value_size(map) + 7) & ~7U) * bpf_map__max_entries(map);
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+static void unmap_memory(const struct bpf_map *map, void *p)
+{
+	if (p)
+		munmap(p, (size_t)((bpf_map__value_size(map) + 7) & ~7U) * bpf_map__max_entries(map));
+}
+
+static void set_sizes(struct fixture *f)
+{
+	uint32_t n_cpus = libbpf_num_possible_cpus();
+
+	f->n_rows = n_cpus + 1;
+	bpf_map__set_max_entries(f->skel->maps.flows, f->n_flows);
+	bpf_map__set_max_entries(f->skel->maps.buckets, f->n_buckets);
+	bpf_map__set_max_entries(f->skel->maps.flow_stats, f->n_rows * f->n_flows);
+	bpf_map__set_max_entries(f->skel->maps.emc, n_cpus * SW_EMC_SIZE);
+	bpf_map__set_max_entries(f->skel->maps.last_outputs, n_cpus);
+	bpf_map__set_max_entries(f->skel->maps.port_stats, f->n_rows * SW_MAX_PORTS);
+	bpf_map__set_max_entries(f->skel->maps.drops, f->n_rows * SW_MAX_PORTS * SW_DROP_SLOTS);
+}
+
+int fixture_open(struct fixture *f, uint32_t n_flows, uint32_t n_buckets)
+{
+	int err;
+
+	memset(f, 0, sizeof(*f));
+	f->n_flows = n_flows;
+	f->n_buckets = n_buckets;
+	f->skel = switch_bpf__open();
+	if (!f->skel)
+		return -errno;
+	set_sizes(f);
+	err = switch_bpf__load(f->skel);
+	if (err) {
+		fixture_close(f);
+		return err;
+	}
+	f->config = map_memory(f->skel->maps.config);
+	f->flows = map_memory(f->skel->maps.flows);
+	f->buckets = map_memory(f->skel->maps.buckets);
+	f->flow_stats = map_memory(f->skel->maps.flow_stats);
+	f->port_stats = map_memory(f->skel->maps.port_stats);
+	f->miss_buckets = map_memory(f->skel->maps.miss_buckets);
+	f->set_info = map_memory(f->skel->maps.set_info);
+	f->drops = map_memory(f->skel->maps.drops);
+	f->emc = map_memory(f->skel->maps.emc);
+	if (!f->config || !f->flows || !f->buckets || !f->flow_stats || !f->port_stats || !f->miss_buckets ||
+		!f->set_info || !f->drops || !f->emc) {
+		fixture_close(f);
+		return -ENOMEM;
+	}
+	fixture_reset(f);
+	return 0;
+}
+
+void fixture_close(struct fixture *f)
+{
+	if (!f->skel)
+		return;
+	unmap_memory(f->skel->maps.config, f->config);
+	unmap_memory(f->skel->maps.flows, f->flows);
+	unmap_memory(f->skel->maps.buckets, f->buckets);
+	unmap_memory(f->skel->maps.flow_stats, f->flow_stats);
+	unmap_memory(f->skel->maps.port_stats, f->port_stats);
+	unmap_memory(f->skel->maps.miss_buckets, f->miss_buckets);
+	unmap_memory(f->skel->maps.set_info, f->set_info);
+	unmap_memory(f->skel->maps.drops, f->drops);
+	unmap_memory(f->skel->maps.emc, f->emc);
+	switch_bpf__destroy(f->skel);
+	memset(f, 0, sizeof(*f));
+}
+
+static void forget_ports(struct fixture *f)
+{
+	int fd = bpf_map__fd(f->skel->maps.ports), tx_fd = bpf_map__fd(f->skel->maps.tx_ports);
+	uint32_t ifindex, id;
+
+	while (!bpf_map_get_next_key(fd, NULL, &ifindex))
+		bpf_map_delete_elem(fd, &ifindex);
+	for (id = 0; id < SW_MAX_PORTS; id++)
+		bpf_map_delete_elem(tx_fd, &id);
+}
+
+void fixture_forget_hints(struct fixture *f)
+{
+	memset(f->emc, 0, sizeof(*f->emc) * (f->n_rows - 1) * SW_EMC_SIZE);
+}
+
+void fixture_reset(struct fixture *f)
+{
+	forget_ports(f);
+	memset(f->buckets, 0, sizeof(*f->buckets) * f->n_buckets);
+	memset(f->flows, 0, sizeof(*f->flows) * f->n_flows);
+	memset(f->flow_stats, 0, sizeof(*f->flow_stats) * f->n_rows * f->n_flows);
+	fixture_forget_hints(f);
+	memset(f->port_stats, 0, sizeof(*f->port_stats) * f->n_rows * SW_MAX_PORTS);
+	memset(f->drops, 0, sizeof(*f->drops) * f->n_rows * SW_MAX_PORTS * SW_DROP_SLOTS);
+	memset(f->miss_buckets, 0, sizeof(*f->miss_buckets) * SW_MAX_PORTS);
+	memset(f->set_info, 0, sizeof(*f->set_info) * SW_MAX_SETS);
+	memset(f->config, 0, sizeof(*f->config));
+	f->next_slot = 0;
+	f->config->abi_version = SW_ABI_VERSION;
+	f->config->n_rows = f->n_rows;
+	f->config->n_flows = f->n_flows;
+	f->config->n_buckets = f->n_buckets;
+	f->config->depth = SW_L2_WORDS;
+	f->config->upcall_max = 4096;
+	f->config->upcall_max_frags = 4096;
+	f->config->seed = 0x243f6a8885a308d3;
+}
+
+void fixture_set_mask(struct fixture *f, unsigned int id, const struct sw_key *bits)
+{
+	struct sw_mask *mask = &f->config->masks[id];
+	unsigned int i;
+
+	mask->bits = *bits;
+	mask->n_words = 0;
+	for (i = 0; i < SW_KEY_WORDS; i++) {
+		if (bits->w[i])
+			mask->n_words = i + 1;
+	}
+	f->config->order[f->config->n_order++] = id;
+	if (mask->n_words > SW_L2_WORDS)
+		f->config->depth = SW_KEY_WORDS;
+}
+
+void fixture_set_port(struct fixture *f, uint32_t ifindex, const struct sw_port *port)
+{
+	bpf_map_update_elem(bpf_map__fd(f->skel->maps.ports), &ifindex, port, BPF_ANY);
+}
+
+void fixture_set_output(struct fixture *f, uint32_t port_id, uint32_t ifindex)
+{
+	struct bpf_devmap_val value = {.ifindex = ifindex, .bpf_prog.fd = -1};
+
+	if (bpf_map_update_elem(bpf_map__fd(f->skel->maps.tx_ports), &port_id, &value, BPF_ANY))
+		fprintf(stderr, "tx_ports[%u] = device %u: %s\n", port_id, ifindex, strerror(errno));
+}
+
+void fixture_set_members(struct fixture *f, uint32_t set_id, const uint32_t *ids, const uint32_t *ifindexes,
+	unsigned int n, uint32_t min_frame)
+{
+	struct bpf_devmap_val value = {.bpf_prog.fd = bpf_program__fd(f->skel->progs.sw_egress)};
+	int fd = bpf_map_create(BPF_MAP_TYPE_DEVMAP_HASH, "set", sizeof(uint32_t), sizeof(value), n ? n : 1, NULL);
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		value.ifindex = ifindexes[i];
+		if (bpf_map_update_elem(fd, &ids[i], &value, BPF_ANY))
+			fprintf(stderr, "set %u, device %u: %s\n", set_id, ifindexes[i], strerror(errno));
+	}
+	if (bpf_map_update_elem(bpf_map__fd(f->skel->maps.sets), &set_id, &fd, BPF_ANY))
+		fprintf(stderr, "set %u: %s\n", set_id, strerror(errno));
+	close(fd);
+	f->set_info[set_id].min_frame = min_frame;
+	f->set_info[set_id].n_members = n;
+}
+
+static uint32_t publish(struct fixture *f, const struct sw_key *key, unsigned int mask_id, uint32_t in_port,
+	uint8_t flags, const struct sw_step *steps, unsigned int n_steps, int alternate)
+{
+	const struct sw_mask *mask = &f->config->masks[mask_id];
+	uint64_t hash = sw_hash_masked(f->config->seed, key, &mask->bits, mask->n_words);
+	uint32_t primary = sw_hash_primary(hash, f->n_buckets), tag = sw_hash_tag(hash), index = primary;
+	uint32_t slot = f->next_slot++;
+	struct sw_flow *flow = &f->flows[slot];
+	unsigned int i;
+
+	if (slot >= f->n_flows)
+		abort();
+	flow->gen = 2;
+	flow->mask = mask_id;
+	flow->n_steps = n_steps;
+	flow->flags = flags;
+	flow->in_port = in_port;
+	for (i = 0; i < SW_KEY_WORDS; i++)
+		flow->key.w[i] = key->w[i] & mask->bits.w[i];
+	memcpy(flow->steps, steps, sizeof(*steps) * n_steps);
+	for (i = 0; !alternate && i < SW_BUCKET_CELLS && f->buckets[index].cell[i]; i++)
+		;
+	if (alternate || i == SW_BUCKET_CELLS) {
+		f->buckets[primary].n_overflow++;
+		index = sw_hash_alternate(primary, tag, f->n_buckets);
+		for (i = 0; i < SW_BUCKET_CELLS && f->buckets[index].cell[i]; i++)
+			;
+	}
+	if (i == SW_BUCKET_CELLS)
+		abort();
+	f->buckets[index].cell[i] = (uint64_t)tag << 32 | (slot + 1);
+	return slot;
+}
+
+uint32_t fixture_put(struct fixture *f, const struct sw_key *key, unsigned int mask_id, uint32_t in_port, uint8_t flags,
+	const struct sw_step *steps, unsigned int n_steps)
+{
+	return publish(f, key, mask_id, in_port, flags, steps, n_steps, 0);
+}
+
+uint32_t fixture_put_alternate(struct fixture *f, const struct sw_key *key, unsigned int mask_id, uint32_t in_port,
+	uint8_t flags, const struct sw_step *steps, unsigned int n_steps)
+{
+	return publish(f, key, mask_id, in_port, flags, steps, n_steps, 1);
+}
+
+uint32_t fixture_send_home(struct fixture *f, uint32_t slot, bool neighbour)
+{
+	const struct sw_mask *mask = &f->config->masks[f->flows[slot].mask];
+	uint64_t hash = sw_hash_masked(f->config->seed, &f->flows[slot].key, &mask->bits, mask->n_words);
+	uint32_t home = sw_hash_home(hash, f->n_flows) ^ neighbour;
+
+	f->flows[home] = f->flows[slot];
+	if (home != slot)
+		fixture_kill(f, slot);
+	memset(f->buckets, 0, sizeof(*f->buckets) * f->n_buckets);
+	return home;
+}
+
+void fixture_kill(struct fixture *f, uint32_t slot)
+{
+	f->flows[slot].gen |= 1;
+}
+
+uint64_t fixture_drops(const struct fixture *f, uint32_t port_id, enum sw_drop reason)
+{
+	uint64_t sum = 0;
+	uint32_t row;
+
+	for (row = 0; row < f->n_rows; row++)
+		sum += f->drops[(row * SW_MAX_PORTS + port_id) * SW_DROP_SLOTS + reason];
+	return sum;
+}
+
+uint64_t fixture_all_drops(const struct fixture *f)
+{
+	uint64_t sum = 0;
+	uint32_t i;
+
+	for (i = 0; i < f->n_rows * SW_MAX_PORTS * SW_DROP_SLOTS; i++)
+		sum += f->drops[i];
+	return sum;
+}
+
+struct sw_port_stats fixture_port_stats(const struct fixture *f, uint32_t port_id)
+{
+	struct sw_port_stats sum = {0};
+	uint32_t row;
+
+	for (row = 0; row < f->n_rows; row++) {
+		const struct sw_port_stats *s = &f->port_stats[row * SW_MAX_PORTS + port_id];
+
+		sum.rx_frames += s->rx_frames;
+		sum.rx_bytes += s->rx_bytes;
+		sum.tx_frames += s->tx_frames;
+		sum.tx_bytes += s->tx_bytes;
+		sum.emc_hits += s->emc_hits;
+		sum.mega_hits += s->mega_hits;
+		sum.upcalls += s->upcalls;
+		sum.csum_done += s->csum_done;
+	}
+	return sum;
+}
+
+struct sw_flow_stats fixture_flow_stats(const struct fixture *f, uint32_t slot)
+{
+	struct sw_flow_stats sum = {0};
+	uint32_t row;
+
+	for (row = 0; row < f->n_rows; row++) {
+		sum.packets += f->flow_stats[row * f->n_flows + slot].packets;
+		sum.bytes += f->flow_stats[row * f->n_flows + slot].bytes;
+	}
+	return sum;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * fixture.h - the shipped program loaded for a test, and its maps filled by hand.
+ *
+ * Nothing of the daemon is used: what a test says of the program does not depend on who fills the maps.
+ */
+#ifndef FIXTURE_H
+#define FIXTURE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "bpf/abi.h"
+#include "switch.skel.h"
+
+#define FIXTURE_FLOWS   262144
+#define FIXTURE_BUCKETS 65536
+
+struct fixture {
+	struct switch_bpf *skel;
+	uint32_t n_rows;
+	uint32_t n_flows, n_buckets;
+	struct sw_config *config;
+	struct sw_flow *flows;
+	struct sw_bucket *buckets;
+	struct sw_flow_stats *flow_stats;
+	struct sw_port_stats *port_stats;
+	struct sw_miss_bucket *miss_buckets;
+	struct sw_set_info *set_info;
+	uint64_t *drops;
+	uint64_t *emc;
+	uint32_t next_slot;
+};
+
+/* 0, or -errno: without privilege -EPERM. Sizes are powers of two. */
+int fixture_open(struct fixture *f, uint32_t n_flows, uint32_t n_buckets);
+void fixture_close(struct fixture *f);
+
+/* No flows, no hints, no counters, no masks, no ports; depth 3, no limit for upcalls but 4,096 bytes. */
+void fixture_reset(struct fixture *f);
+
+void fixture_set_mask(struct fixture *f, unsigned int id, const struct sw_key *bits);
+void fixture_set_port(struct fixture *f, uint32_t ifindex, const struct sw_port *port);
+/* A device behind a port id of tx_ports. */
+void fixture_set_output(struct fixture *f, uint32_t port_id, uint32_t ifindex);
+/* A set of devices; the caller gives ids and ifindexes. */
+void fixture_set_members(struct fixture *f, uint32_t set_id, const uint32_t *ids, const uint32_t *ifindexes,
+	unsigned int n, uint32_t min_frame);
+
+/* Publishes a flow whose key is masked here; its slot. Where 0: as the table does, 1: into the alternate bucket. */
+uint32_t fixture_put(struct fixture *f, const struct sw_key *key, unsigned int mask_id, uint32_t in_port, uint8_t flags,
+	const struct sw_step *steps, unsigned int n_steps);
+uint32_t fixture_put_alternate(struct fixture *f, const struct sw_key *key, unsigned int mask_id, uint32_t in_port,
+	uint8_t flags, const struct sw_step *steps, unsigned int n_steps);
+/* Moves a flow to its home, or to the slot beside it, and empties all buckets; the slot that it has now. */
+uint32_t fixture_send_home(struct fixture *f, uint32_t slot, bool neighbour);
+void fixture_kill(struct fixture *f, uint32_t slot);
+void fixture_forget_hints(struct fixture *f);
+
+uint64_t fixture_drops(const struct fixture *f, uint32_t port_id, enum sw_drop reason);
+uint64_t fixture_all_drops(const struct fixture *f);
+struct sw_port_stats fixture_port_stats(const struct fixture *f, uint32_t port_id);
+struct sw_flow_stats fixture_flow_stats(const struct fixture *f, uint32_t slot);
+
+#endif

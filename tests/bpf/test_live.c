@@ -1,0 +1,611 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What becomes of the program's verdicts: redirects, floods, upcalls and the names of losses, on real devices.
+ *
+ *	q1 ==== p1 [ the program ] p2 ==== q2
+ *	                           p3 ==== q3
+ *
+ * All six are veth ends in a network namespace of this process, which takes them with it. Frames are put into q1 and
+ * taken from the others with packet sockets. Each test runs in native and in generic mode.
+ */
+#include <arpa/inet.h>
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_ether.h>
+#include <linux/if_link.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <bpf/bpf.h>
+#include <xdp/xsk.h>
+#include "bpf/extract.h"
+#include "fixture.h"
+#include "packet.h"
+
+#define N_PORTS    3
+#define SET        5
+#define FRAMES     64
+#define FRAME_SIZE 4096
+
+static struct fixture f;
+static struct bpf_link *losses[3];
+static uint32_t p_ifindex[N_PORTS + 1], q_ifindex[N_PORTS + 1];
+static int q_socket[N_PORTS + 1];
+
+static void sh(const char *format, ...)
+{
+	char command[256];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(command, sizeof(command), format, args);
+	va_end(args);
+	if (system(command)) {
+		fprintf(stderr, "failed: %s\n", command);
+		exit(EXIT_FAILURE);
+	}
+}
+
+static int packet_socket(uint32_t ifindex)
+{
+	struct sockaddr_ll address = {
+		.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = ifindex};
+	int fd = socket(AF_PACKET, SOCK_RAW, htons(ETH_P_ALL)), one = 1;
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) ||
+		setsockopt(fd, SOL_PACKET, PACKET_AUXDATA, &one, sizeof(one)) ||
+		setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one))) {
+		perror("packet socket");
+		exit(EXIT_FAILURE);
+	}
+	return fd;
+}
+
+static void make_devices(void)
+{
+	int i;
+
+	sh("sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1");
+	for (i = 1; i <= N_PORTS; i++) {
+		char name[8];
+
+		sh("ip link add p%d type veth peer name q%d", i, i);
+		sh("ip link set p%d up", i);
+		sh("ip link set q%d up", i);
+		sh("ethtool -K q%d gro on", i);
+		snprintf(name, sizeof(name), "p%d", i);
+		p_ifindex[i] = if_nametoindex(name);
+		name[0] = 'q';
+		q_ifindex[i] = if_nametoindex(name);
+		q_socket[i] = packet_socket(q_ifindex[i]);
+	}
+}
+
+/* ---- frames ---- */
+
+static void put_frame(const struct packet *p)
+{
+	struct sockaddr_ll to = {.sll_family = AF_PACKET, .sll_ifindex = q_ifindex[1], .sll_halen = 6};
+
+	ck_assert_int_eq(sendto(q_socket[1], p->bytes, p->size, 0, (struct sockaddr *)&to, sizeof(to)), (int)p->size);
+}
+
+/* The kernel takes a tag off the frame and tells it beside; puts it back. */
+static void restore_tag(struct packet *p, const struct msghdr *message)
+{
+	struct cmsghdr *c;
+
+	for (c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR((struct msghdr *)message, c)) {
+		struct tpacket_auxdata aux;
+
+		if (c->cmsg_level != SOL_PACKET || c->cmsg_type != PACKET_AUXDATA)
+			continue;
+		memcpy(&aux, CMSG_DATA(c), sizeof(aux));
+		if (!(aux.tp_status & TP_STATUS_VLAN_VALID))
+			continue;
+		memmove(p->bytes + 16, p->bytes + 12, p->size - 12);
+		p->bytes[12] = 0x81;
+		p->bytes[13] = 0;
+		p->bytes[14] = aux.tp_vlan_tci >> 8;
+		p->bytes[15] = aux.tp_vlan_tci;
+		p->size += 4;
+	}
+}
+
+/* 1 if a frame came within timeout_ms. */
+static int take_frame(int port, struct packet *ret, int timeout_ms)
+{
+	struct pollfd poll_fd = {.fd = q_socket[port], .events = POLLIN};
+	char control[256];
+	struct iovec iov = {.iov_base = ret->bytes, .iov_len = sizeof(ret->bytes)};
+	struct msghdr message = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+	ssize_t n;
+
+	if (poll(&poll_fd, 1, timeout_ms) <= 0)
+		return 0;
+	n = recvmsg(q_socket[port], &message, MSG_DONTWAIT);
+	if (n < 0)
+		return 0;
+	ret->size = n;
+	restore_tag(ret, &message);
+	return 1;
+}
+
+static void check_arrives(int port, const struct packet *expected)
+{
+	struct packet p;
+
+	ck_assert_msg(take_frame(port, &p, 2000), "nothing arrives at q%d", port);
+	ck_assert_uint_eq(p.size, expected->size);
+	ck_assert_mem_eq(p.bytes, expected->bytes, p.size);
+}
+
+static void check_silence(int port)
+{
+	struct packet p;
+
+	ck_assert_msg(!take_frame(port, &p, 100), "%zu bytes arrive at q%d", p.size, port);
+}
+
+static void make(struct packet *p, int tci, size_t size)
+{
+	struct packet_spec spec = {.tci = tci, .ip_version = 4, .ip_proto = 17, .size = size, .csum = CSUM_FINISHED};
+	uint64_t seed = size;
+
+	packet_make(p, &spec, &seed);
+}
+
+static void untag(struct packet *p)
+{
+	memmove(p->bytes + 12, p->bytes + 16, p->size - 16);
+	p->size -= 4;
+}
+
+/* ---- the switch ---- */
+
+static void attach(int generic)
+{
+	uint32_t flags = generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE;
+
+	ck_assert_int_eq(bpf_xdp_attach(p_ifindex[1], bpf_program__fd(f.skel->progs.sw_ingress), flags, NULL), 0);
+}
+
+static void detach(void)
+{
+	bpf_xdp_attach(p_ifindex[1], -1, XDP_FLAGS_SKB_MODE, NULL);
+	bpf_xdp_attach(p_ifindex[1], -1, XDP_FLAGS_DRV_MODE, NULL);
+}
+
+static void set_ports(int generic)
+{
+	struct sw_port port = {.max_rx_frame = 1518, .flags = generic ? SW_PORT_GENERIC : 0};
+	uint32_t i;
+
+	for (i = 1; i <= N_PORTS; i++) {
+		port.id = i;
+		port.untagged_vid = i == 2 ? 10 : 0;
+		port.n_queues = i == 1;
+		fixture_set_port(&f, p_ifindex[i], &port);
+		fixture_set_output(&f, i, p_ifindex[i]);
+	}
+	fixture_set_members(&f, SET, (const uint32_t[]){1, 2, 3}, &p_ifindex[1], 3, 1518);
+}
+
+static void setup(int generic)
+{
+	struct sw_key bits = {0};
+	struct packet p;
+	struct stat st;
+	int i;
+
+	detach();
+	fixture_reset(&f);
+	bits.f.in_ifindex = UINT32_MAX;
+	bits.f.vlan_tci_be = htons(SW_VLAN_PRESENT | SW_VLAN_VID);
+	memset(bits.f.eth_dst, 0xff, 6);
+	fixture_set_mask(&f, 0, &bits);
+	ck_assert_int_eq(stat("/proc/self/ns/net", &st), 0);
+	f.config->netns_inum = st.st_ino;
+	set_ports(generic);
+	attach(generic);
+	for (i = 1; i <= N_PORTS; i++) {
+		while (take_frame(i, &p, 0))
+			;
+	}
+}
+
+static void put(const struct packet *p, uint8_t flags, const struct sw_step *steps, unsigned int n)
+{
+	struct sw_headers headers;
+	struct sw_key key;
+
+	sw_extract(p->bytes, p->bytes + p->size, p_ifindex[1], SW_KEY_WORDS, &key, &headers);
+	fixture_put(&f, &key, 0, 1, flags, steps, n);
+}
+
+static void put_output(const struct packet *p, uint32_t port_id)
+{
+	put(p, 0, &(struct sw_step){.op = SW_OP_OUTPUT, .arg = port_id}, 1);
+}
+
+/* Frames are counted a little after they are sent. */
+static void check_drop(uint32_t port_id, enum sw_drop reason, uint64_t n)
+{
+	int i;
+
+	for (i = 0; i < 100 && fixture_drops(&f, port_id, reason) < n; i++)
+		usleep(10000);
+	ck_assert_uint_eq(fixture_drops(&f, port_id, reason), n);
+	ck_assert_uint_eq(fixture_all_drops(&f), n);
+}
+
+/* ---- tests ---- */
+
+START_TEST(an_output_arrives)
+{
+	struct packet p;
+
+	setup(_i);
+	make(&p, UNTAGGED, 200);
+	put_output(&p, 2);
+	put_frame(&p);
+	check_arrives(2, &p);
+	check_silence(3);
+	ck_assert_uint_eq(fixture_port_stats(&f, 2).tx_frames, 1);
+	ck_assert_uint_eq(fixture_port_stats(&f, 2).tx_bytes, 200);
+	ck_assert_uint_eq(fixture_all_drops(&f), 0);
+}
+END_TEST
+
+START_TEST(tags_arrive_as_written)
+{
+	struct sw_step push[] = {{.op = SW_OP_VLAN_PUSH, .arg = 10}, {.op = SW_OP_OUTPUT, .arg = 2}};
+	struct sw_step pop[] = {{.op = SW_OP_VLAN_POP}, {.op = SW_OP_OUTPUT, .arg = 3}};
+	struct packet tagged, untagged;
+
+	setup(_i);
+	make(&tagged, 10, 300);
+	untagged = tagged;
+	untag(&untagged);
+	put(&untagged, 0, push, 2);
+	put(&tagged, 0, pop, 2);
+	put_frame(&untagged);
+	check_arrives(2, &tagged);
+	put_frame(&tagged);
+	check_arrives(3, &untagged);
+}
+END_TEST
+
+START_TEST(a_flood_is_untagged_for_each_port_of_its_own)
+{
+	struct sw_step steps[] = {{.op = SW_OP_VLAN_PUSH, .arg = 10}, {.op = SW_OP_BROADCAST, .arg = SET}};
+	struct packet tagged, untagged;
+
+	setup(_i);
+	make(&tagged, 10, 300);
+	untagged = tagged;
+	untag(&untagged);
+	put(&untagged, 0, steps, 2);
+	put_frame(&untagged);
+	check_arrives(2, &untagged);
+	check_arrives(3, &tagged);
+	check_silence(1);
+	ck_assert_uint_eq(fixture_port_stats(&f, 2).tx_bytes, 296);
+	ck_assert_uint_eq(fixture_port_stats(&f, 3).tx_bytes, 300);
+	ck_assert_uint_eq(fixture_port_stats(&f, 1).tx_frames, 0);
+	ck_assert_uint_eq(fixture_all_drops(&f), 0);
+}
+END_TEST
+
+START_TEST(an_unfinished_checksum_arrives_finished)
+{
+	struct packet_spec spec = {.tci = UNTAGGED, .ip_version = 4, .ip_proto = 6, .size = 1001};
+	uint64_t seed = 3;
+	struct packet p;
+
+	setup(_i);
+	spec.csum = CSUM_UNFINISHED;
+	packet_make(&p, &spec, &seed);
+	put(&p, SW_FLOW_CSUM, &(struct sw_step){.op = SW_OP_OUTPUT, .arg = 2}, 1);
+	put_frame(&p);
+	packet_set_csum(&p, CSUM_FINISHED);
+	check_arrives(2, &p);
+	ck_assert_uint_eq(fixture_port_stats(&f, 1).csum_done, 1);
+}
+END_TEST
+
+START_TEST(a_frame_over_the_outputs_mtu_is_named)
+{
+	struct packet p;
+	int i;
+
+	setup(_i);
+	make(&p, UNTAGGED, 1300);
+	put_output(&p, 2);
+	sh("ip link set p2 mtu 1200");
+	for (i = 0; i < 5; i++)
+		put_frame(&p);
+	check_drop(2, SW_DROP_OVER_MTU, 5);
+	sh("ip link set p2 mtu 1500");
+	ck_assert_uint_eq(fixture_port_stats(&f, 2).tx_frames, 0);
+	check_silence(2);
+}
+END_TEST
+
+START_TEST(a_frame_for_a_port_that_is_down_is_named)
+{
+	struct packet p;
+	int i;
+
+	setup(_i);
+	make(&p, UNTAGGED, 100);
+	put_output(&p, 2);
+	sh("ip link set p2 down");
+	for (i = 0; i < 5; i++)
+		put_frame(&p);
+	check_drop(2, SW_DROP_PORT_DOWN, 5);
+	sh("ip link set p2 up");
+	ck_assert_uint_eq(fixture_port_stats(&f, 2).tx_frames, 0);
+}
+END_TEST
+
+/* Native only: a generic redirect sends an skb, which needs no NAPI. */
+START_TEST(a_peer_without_napi_is_named)
+{
+	struct packet p;
+	int i;
+
+	setup(0);
+	make(&p, UNTAGGED, 100);
+	put_output(&p, 2);
+	sh("ethtool -K q2 gro off");
+	for (i = 0; i < 5; i++)
+		put_frame(&p);
+	for (i = 0; i < 100 && fixture_all_drops(&f) < 5; i++)
+		usleep(10000);
+	sh("ethtool -K q2 gro on");
+	ck_assert_uint_eq(fixture_drops(&f, 2, SW_DROP_XMIT), 5);
+	ck_assert_uint_eq(fixture_all_drops(&f), 5);
+	ck_assert_uint_eq(fixture_port_stats(&f, 2).tx_frames, 0);
+}
+END_TEST
+
+/* Native only: a generic redirect learns nothing of it, the peer counts it as received and dropped. */
+START_TEST(a_frame_that_the_driver_does_not_take_is_named)
+{
+	struct packet p;
+	int i;
+
+	setup(0);
+	make(&p, UNTAGGED, 1300);
+	put_output(&p, 2);
+	sh("ip link set q2 mtu 1200");
+	for (i = 0; i < 5; i++)
+		put_frame(&p);
+	for (i = 0; i < 100 && fixture_all_drops(&f) < 5; i++)
+		usleep(10000);
+	sh("ip link set q2 mtu 1500");
+	ck_assert_uint_eq(fixture_drops(&f, 2, SW_DROP_XMIT), 5);
+	ck_assert_uint_eq(fixture_all_drops(&f), 5);
+	ck_assert_uint_eq(fixture_port_stats(&f, 2).tx_frames, 0);
+}
+END_TEST
+
+START_TEST(a_device_that_is_gone_is_named)
+{
+	struct packet p;
+	uint32_t id = 2;
+
+	setup(_i);
+	make(&p, UNTAGGED, 100);
+	put_output(&p, 2);
+	ck_assert_int_eq(bpf_map_delete_elem(bpf_map__fd(f.skel->maps.tx_ports), &id), 0);
+	put_frame(&p);
+	check_drop(2, SW_DROP_PORT_DOWN, 1);
+}
+END_TEST
+
+START_TEST(a_runt_is_named)
+{
+	struct packet p;
+
+	setup(_i);
+	make(&p, 5, 100);
+	p.size = 16;
+	put_frame(&p);
+	check_drop(1, SW_DROP_RUNT, 1);
+}
+END_TEST
+
+START_TEST(another_namespaces_losses_are_not_ours)
+{
+	struct packet p;
+	int i;
+
+	setup(_i);
+	make(&p, UNTAGGED, 1300);
+	put_output(&p, 2);
+	f.config->netns_inum++;
+	sh("ip link set p2 mtu 1200");
+	for (i = 0; i < 5; i++)
+		put_frame(&p);
+	check_silence(2);
+	sh("ip link set p2 mtu 1500");
+	ck_assert_uint_eq(fixture_all_drops(&f), 0);
+	ck_assert_uint_eq(fixture_port_stats(&f, 1).rx_frames, 5);
+}
+END_TEST
+
+/* ---- upcalls ---- */
+
+struct listener {
+	struct xsk_umem *umem;
+	struct xsk_socket *socket;
+	struct xsk_ring_prod fill, tx;
+	struct xsk_ring_cons completion, rx;
+	void *memory;
+};
+
+static void listener_open(struct listener *l, unsigned int n_fill)
+{
+	struct xsk_umem_config umem_config = {.fill_size = FRAMES, .comp_size = FRAMES, .frame_size = FRAME_SIZE};
+	struct xsk_socket_config config = {.rx_size = FRAMES,
+		.tx_size = FRAMES,
+		.bind_flags = XDP_COPY,
+		.libxdp_flags = XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD};
+	uint32_t index, slot = 0, i;
+	int fd;
+
+	l->memory = mmap(NULL, FRAMES * FRAME_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ck_assert_ptr_ne(l->memory, MAP_FAILED);
+	ck_assert_int_eq(
+		xsk_umem__create(&l->umem, l->memory, FRAMES * FRAME_SIZE, &l->fill, &l->completion, &umem_config), 0);
+	ck_assert_int_eq(xsk_socket__create(&l->socket, "p1", 0, l->umem, &l->rx, &l->tx, &config), 0);
+	ck_assert_uint_eq(xsk_ring_prod__reserve(&l->fill, n_fill, &index), n_fill);
+	for (i = 0; i < n_fill; i++)
+		*xsk_ring_prod__fill_addr(&l->fill, index + i) = i * FRAME_SIZE;
+	xsk_ring_prod__submit(&l->fill, n_fill);
+	fd = xsk_socket__fd(l->socket);
+	ck_assert_int_eq(bpf_map_update_elem(bpf_map__fd(f.skel->maps.xsks), &slot, &fd, BPF_ANY), 0);
+}
+
+static void listener_close(struct listener *l)
+{
+	xsk_socket__delete(l->socket);
+	xsk_umem__delete(l->umem);
+	munmap(l->memory, FRAMES * FRAME_SIZE);
+}
+
+START_TEST(a_miss_arrives_at_the_daemon_with_its_metadata)
+{
+	const struct xdp_desc *desc;
+	struct listener l;
+	struct sw_meta meta;
+	struct packet p;
+	uint32_t index = 0, n = 0;
+	uint8_t *at;
+	int i;
+
+	setup(_i);
+	listener_open(&l, 16);
+	make(&p, 10, 500);
+	put_frame(&p);
+	for (i = 0; i < 200 && !n; i++) {
+		n = xsk_ring_cons__peek(&l.rx, 1, &index);
+		usleep(10000);
+	}
+	ck_assert_uint_eq(n, 1);
+	desc = xsk_ring_cons__rx_desc(&l.rx, index);
+	at = xsk_umem__get_data(l.memory, desc->addr);
+	ck_assert_uint_eq(desc->len, p.size);
+	ck_assert_mem_eq(at, p.bytes, p.size);
+	memcpy(&meta, at - sizeof(meta), sizeof(meta));
+	ck_assert_uint_eq(meta.magic, SW_META_MAGIC);
+	ck_assert_uint_eq(meta.reason, SW_UPCALL_MISS);
+	ck_assert_uint_eq(meta.in_port, 1);
+	ck_assert_uint_eq(fixture_port_stats(&f, 1).upcalls, 1);
+	ck_assert_uint_eq(fixture_all_drops(&f), 0);
+	listener_close(&l);
+}
+END_TEST
+
+START_TEST(a_full_ring_is_named)
+{
+	struct listener l;
+	struct packet p;
+	int i;
+
+	setup(_i);
+	listener_open(&l, 4);
+	make(&p, UNTAGGED, 100);
+	for (i = 0; i < 10; i++)
+		put_frame(&p);
+	check_drop(1, SW_DROP_UPCALL_FULL, 6);
+	listener_close(&l);
+}
+END_TEST
+
+START_TEST(a_daemon_that_died_is_named)
+{
+	struct listener l;
+	struct packet p;
+
+	setup(_i);
+	listener_open(&l, 4);
+	listener_close(&l);
+	make(&p, UNTAGGED, 100);
+	put_frame(&p);
+	check_drop(1, SW_DROP_NO_DAEMON, 1);
+}
+END_TEST
+
+static Suite *live_suite(void)
+{
+	Suite *suite = suite_create("live");
+	TCase *tcase = tcase_create("live");
+
+	tcase_set_timeout(tcase, 60);
+	tcase_add_loop_test(tcase, an_output_arrives, 0, 2);
+	tcase_add_loop_test(tcase, tags_arrive_as_written, 0, 2);
+	tcase_add_loop_test(tcase, a_flood_is_untagged_for_each_port_of_its_own, 0, 2);
+	tcase_add_loop_test(tcase, an_unfinished_checksum_arrives_finished, 0, 2);
+	tcase_add_loop_test(tcase, a_frame_over_the_outputs_mtu_is_named, 0, 2);
+	tcase_add_loop_test(tcase, a_frame_for_a_port_that_is_down_is_named, 0, 2);
+	tcase_add_test(tcase, a_peer_without_napi_is_named);
+	tcase_add_test(tcase, a_frame_that_the_driver_does_not_take_is_named);
+	tcase_add_loop_test(tcase, a_device_that_is_gone_is_named, 0, 2);
+	tcase_add_loop_test(tcase, a_runt_is_named, 0, 2);
+	tcase_add_loop_test(tcase, another_namespaces_losses_are_not_ours, 0, 2);
+	tcase_add_loop_test(tcase, a_miss_arrives_at_the_daemon_with_its_metadata, 0, 2);
+	tcase_add_loop_test(tcase, a_full_ring_is_named, 0, 2);
+	tcase_add_loop_test(tcase, a_daemon_that_died_is_named, 0, 2);
+	suite_add_tcase(suite, tcase);
+	return suite;
+}
+
+static int skip(const char *why)
+{
+	printf("SKIP: %s\n", why);
+	return getenv("REQUIRE_BPF") ? EXIT_FAILURE : 77;
+}
+
+int main(void)
+{
+	SRunner *runner;
+	int n_failed, err;
+
+	if (unshare(CLONE_NEWNET))
+		return skip("a network namespace of its own is not permitted here");
+	err = fixture_open(&f, 1024, 256);
+	if (err && geteuid())
+		return skip("loading BPF programs is not permitted here");
+	if (err) {
+		fprintf(stderr, "the program does not load: %s\n", strerror(-err));
+		return EXIT_FAILURE;
+	}
+	make_devices();
+	losses[0] = bpf_program__attach(f.skel->progs.sw_lost_redirect);
+	losses[1] = bpf_program__attach(f.skel->progs.sw_lost_xmit);
+	losses[2] = bpf_program__attach(f.skel->progs.sw_lost_generic);
+	runner = srunner_create(live_suite());
+	srunner_set_fork_status(runner, CK_NOFORK);
+	srunner_run_all(runner, CK_NORMAL);
+	n_failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	for (err = 0; err < 3; err++)
+		bpf_link__destroy(losses[err]);
+	detach();
+	fixture_close(&f);
+	return n_failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
