@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* grammar.h: what every command accepts, and what it says of what it refuses. */
+#include "ctl/grammar.h"
+
+#include "ctl/statement.h"
+#include "ctl/words.h"
+#include "dataplane/complaint.h"
+
+#include <check.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct words words;
+
+static int parse(const char *line, struct request *ret, struct grammar_problem *problem)
+{
+	struct complaint c;
+	unsigned column;
+
+	ck_assert_msg(!words_split(line, strlen(line), &words, &column, &c), "%s: %s", line, c.text);
+	return grammar_parse(&words, ret, problem);
+}
+
+/* At least one for each command. */
+static const struct good {
+	enum command_id id;
+	const char *line;
+} goods[] = {
+	{CMD_BRIDGE_ADD, "bridge add br0"},
+	{CMD_BRIDGE_ADD, "bridge add Br_0.x-15charsX"},
+	{CMD_BRIDGE_DEL, "bridge del br0"},
+	{CMD_BRIDGE_SET, "bridge set br0 ageing 300"},
+	{CMD_BRIDGE_SET, "bridge set br0 mac-limit 1 ageing 0 forward-reserved on"},
+	{CMD_BRIDGE_SHOW, "bridge show"},
+	{CMD_BRIDGE_SHOW, "bridge show br0"},
+	{CMD_PORT_ADD, "port add br0 p1"},
+	{CMD_PORT_ADD, "port add br0 vm2 type tap"},
+	{CMD_PORT_ADD, "port add br0 c3 type veth peer eth0 netns blue"},
+	{CMD_PORT_ADD, "port add br0 host0 type internal"},
+	{CMD_PORT_ADD, "port add br0 p1 vlan trunk 10,20,30 native 1 force mode generic"},
+	{CMD_PORT_ADD, "port add br0 p1 force vlan access 7 upcall-limit 0 burst 5"},
+	{CMD_PORT_DEL, "port del br0 p1"},
+	{CMD_PORT_SET, "port set br0 p1 vlan access 10"},
+	{CMD_PORT_SET, "port set br0 p1 vlan trunk 10,20,30 native 1"},
+	{CMD_PORT_SET, "port set br0 p1 vlan trunk 10-20 native 5 tagged mode auto"},
+	{CMD_PORT_SET, "port set br0 p1 vlan trunk all"},
+	{CMD_PORT_SET, "port set br0 p1 vlan open"},
+	{CMD_PORT_SET, "port set br0 p1 mode native upcall-limit 1000"},
+	{CMD_PORT_SHOW, "port show"},
+	{CMD_PORT_SHOW, "port show br0"},
+	{CMD_PORT_SHOW, "port show br0 p1"},
+	{CMD_FDB_ADD, "fdb add br0 02:00:00:00:00:01 p1"},
+	{CMD_FDB_ADD, "fdb add br0 02:00:00:00:00:01 p1 vlan 10"},
+	{CMD_FDB_DEL, "fdb del br0 02:00:00:00:00:01 vlan 10"},
+	{CMD_FDB_FLUSH, "fdb flush"},
+	{CMD_FDB_FLUSH, "fdb flush br0"},
+	{CMD_FDB_FLUSH, "fdb flush port p1"},
+	{CMD_FDB_FLUSH, "fdb flush br0 vlan 10 port p1"},
+	{CMD_FDB_SHOW, "fdb show"},
+	{CMD_FDB_SHOW, "fdb show br0 vlan 0"},
+	{CMD_CACHE_SHOW, "cache show"},
+	{CMD_CACHE_SHOW, "cache show limit 20"},
+	{CMD_CACHE_FLUSH, "cache flush"},
+	{CMD_STATS, "stats"},
+	{CMD_STATS, "stats --once"},
+	{CMD_DROPS, "drops"},
+	{CMD_TRACE, "trace br0 in_port=p1,eth_dst=02:00:00:00:00:01"},
+	{CMD_TRACE, "trace br0 in_port=p1 0200 0000 0001"},
+	{CMD_WATCH, "watch --count 3 interval 1"},
+	{CMD_CONFIG_SHOW, "config show"},
+	{CMD_CONFIG_SAVE, "config save"},
+	{CMD_CONFIG_SAVE, "config save /etc/a.conf"},
+	{CMD_CONFIG_LOAD, "config load"},
+	{CMD_CONFIG_LOAD, "config load /etc/a.conf merge"},
+	{CMD_CONFIG_LOAD, "config load merge"},
+	{CMD_CONTROL_LISTEN, "control listen tls:127.0.0.1:6640 cert a key b ca c"},
+	{CMD_CONTROL_LISTEN, "control listen tls:[::1]:1 ca c key b cert a"},
+	{CMD_CONTROL_CLOSE, "control close tls:localhost:6640"},
+	{CMD_CONTROL_SHOW, "control show"},
+	{CMD_SHOW_XDP, "show xdp"},
+	{CMD_LOG, "log"},
+	{CMD_LOG, "log 20"},
+	{CMD_VERSION, "version"},
+	{CMD_DAEMON_STOP, "daemon stop"},
+	{CMD_DAEMON_STOP, "daemon stop --flush"},
+	{CMD_DAEMON_STOP, "daemon stop flush"},
+	{CMD_PKI_INIT, "pki init"},
+	{CMD_PKI_INIT, "pki init /tmp/x san a.example,10.0.0.1 days 5"},
+	{CMD_HELP, "help"},
+	{CMD_HELP, "help port add"},
+};
+
+#define END ""
+
+/* Every command's refusals: the word at fault and what was expected. */
+static const struct bad {
+	const char *line, *word, *expected, *says;
+} bads[] = {
+	{"", END, "bridge", "too soon"},
+	{"brigde add br0", "brigde", "bridge", "did you mean \"bridge\"?"},
+	{"zzz", "zzz", "version", "unknown word"},
+	{"bridge", END, "add, del, set, show", "too soon"},
+	{"bridge foo", "foo", "add, del, set, show", "unknown word"},
+	{"bridge add", END, "BRIDGE", "too soon"},
+	{"bridge add br0 br1", "br1", "nothing more", "one too many"},
+	{"bridge add sixteen_letters_", "sixteen_letters_", "1 to 15", "cannot be a name"},
+	{"bridge add a/b", "a/b", "1 to 15", "cannot be a name"},
+	{"bridge add ..", "..", "1 to 15", "cannot be a name"},
+	{"bridge add \"\"", "", "1 to 15", "cannot be a name"},
+	{"bridge del", END, "BRIDGE", "too soon"},
+	{"bridge set br0", END, "ageing, mac-limit, forward-reserved", "too soon"},
+	{"bridge set br0 ageing", END, "SECONDS from 0 to 1000000", "too soon"},
+	{"bridge set br0 ageing never", "never", "SECONDS from 0", "not a number"},
+	{"bridge set br0 ageing -1", "-1", "SECONDS from 0", "not a number"},
+	{"bridge set br0 ageing 1000001", "1000001", "SECONDS from 0", "out of range"},
+	{"bridge set br0 ageing 99999999999999999999", "99999999999999999999", "SECONDS", "not a number"},
+	{"bridge set br0 ageing 1 ageing 2", "ageing", "mac-limit, forward-reserved", "twice"},
+	{"bridge set br0 mac-limit 0", "0", "NUMBER from 1", "out of range"},
+	{"bridge set br0 forward-reserved yes", "yes", "off, on", "unknown word"},
+	{"bridge set br0 aging 5", "aging", "ageing", "did you mean \"ageing\"?"},
+	{"bridge show br0 br1", "br1", "nothing more", "one too many"},
+	{"port", END, "add, del, set, show", "too soon"},
+	{"port add", END, "BRIDGE", "too soon"},
+	{"port add br0", END, "PORT", "too soon"},
+	{"port add br0 p1 tap", "tap", "type, peer, netns, vlan, mode", "unknown word"},
+	{"port add br0 p1 type", END, "existing, tap, veth, internal", "too soon"},
+	{"port add br0 p1 type tun", "tun", "existing, tap, veth, internal", "did you mean \"tap\"?"},
+	{"port add br0 p1 type veth netns a/b", "a/b", "NETNS", "cannot be"},
+	{"port add br0 p1 type veth netns ..", "..", "NETNS", "cannot be"},
+	{"port add br0 p1 vlan", END, "open, access, trunk", "too soon"},
+	{"port add br0 p1 mode fast", "fast", "auto, native, generic, offload", "unknown word"},
+	{"port add br0 p1 burst 0", "0", "FRAMES from 1", "out of range"},
+	{"port add br0 p1 force force", "force", "type", "twice"},
+	{"port del br0", END, "PORT", "too soon"},
+	{"port set br0 p1", END, "vlan, mode, upcall-limit, burst", "too soon"},
+	{"port set br0 p1 force", "force", "vlan, mode", "unknown word"},
+	{"port set br0 p1 vlan 10", "10", "open, access, trunk", "unknown word"},
+	{"port set br0 p1 vlan access", END, "VID from 1 to 4094", "too soon"},
+	{"port set br0 p1 vlan access 0", "0", "VID from 1 to 4094", "out of range"},
+	{"port set br0 p1 vlan access 4095", "4095", "VID from 1 to 4094", "out of range"},
+	{"port set br0 p1 vlan access ten", "ten", "VID", "not a number"},
+	{"port set br0 p1 vlan access 10 native 1", "native", "mode", "unknown word"},
+	{"port set br0 p1 vlan trunk", END, "VID,VID-VID", "too soon"},
+	{"port set br0 p1 vlan trunk some", "some", "VID,VID-VID", "list"},
+	{"port set br0 p1 vlan trunk 10,,20", "10,,20", "VID,VID-VID", ""},
+	{"port set br0 p1 vlan trunk 20-10", "20-10", "VID,VID-VID", ""},
+	{"port set br0 p1 vlan trunk 4095", "4095", "VID,VID-VID", ""},
+	{"port set br0 p1 vlan trunk 10 native", END, "VID from 1 to 4094", "too soon"},
+	{"port set br0 p1 vlan trunk 10 native x", "x", "VID from 1 to 4094", "not a number"},
+	{"port set br0 p1 vlan trunk 10 native 1 taged", "taged", "tagged", "did you mean \"tagged\"?"},
+	{"port show br0 p1 p2", "p2", "nothing more", "one too many"},
+	{"fdb add br0", END, "MAC", "too soon"},
+	{"fdb add br0 02:00:00:00:00 p1", "02:00:00:00:00", "MAC", "not a MAC"},
+	{"fdb add br0 02:00:00:00:00:0g p1", "02:00:00:00:00:0g", "MAC", "not a MAC"},
+	{"fdb add br0 02:00:00:00:00:01", END, "PORT", "too soon"},
+	{"fdb add br0 02:00:00:00:00:01 p1 vlan 4095", "4095", "VID from 0 to 4094", "out of range"},
+	{"fdb del br0", END, "MAC", "too soon"},
+	{"fdb flush br0 mac", "mac", "port, vlan", "unknown word"},
+	{"fdb flush port", END, "PORT", "too soon"},
+	{"fdb show br0 vlan x", "x", "VID", "not a number"},
+	{"cache", END, "show, flush", "too soon"},
+	{"cache show limit 0", "0", "NUMBER from 1 to 20000", "out of range"},
+	{"cache flush all", "all", "nothing more", "one too many"},
+	{"stats now", "now", "once", "unknown word"},
+	{"drops x", "x", "nothing more", "one too many"},
+	{"trace", END, "BRIDGE", "too soon"},
+	{"trace br0", END, "FRAME-OR-KEY", "too soon"},
+	{"watch count", END, "NUMBER from 1", "too soon"},
+	{"config", END, "show, save, load", "too soon"},
+	{"config show x", "x", "nothing more", "one too many"},
+	{"config save a b", "b", "nothing more", "one too many"},
+	{"config load a b", "b", "merge", "unknown word"},
+	{"control listen", END, "tls:HOST:PORT", "too soon"},
+	{"control listen 127.0.0.1:1 cert a key b ca c", "127.0.0.1:1", "tls:HOST:PORT", "tls:"},
+	{"control listen tls:1.2.3.4 cert a key b ca c", "tls:1.2.3.4", "tls:HOST:PORT", "port is missing"},
+	{"control listen tls:1.2.3.4:0 cert a key b ca c", "tls:1.2.3.4:0", "tls:HOST:PORT", "1 to 65535"},
+	{"control listen tls:1.2.3.4:65536 cert a key b ca c", "tls:1.2.3.4:65536", "tls:", "1 to 65535"},
+	{"control listen tls:::1:1 cert a key b ca c", "tls:::1:1", "tls:", "brackets"},
+	{"control listen tls::1 cert a key b ca c", "tls::1", "tls:", "host is missing"},
+	{"control listen tls:h:1", END, "cert, key, ca", "too soon"},
+	{"control listen tls:h:1 cert a key b", END, "ca", "too soon"},
+	{"control listen tls:h:1 cert a key b ca", END, "FILE", "too soon"},
+	{"control close", END, "tls:HOST:PORT", "too soon"},
+	{"control show x", "x", "nothing more", "one too many"},
+	{"show", END, "xdp", "too soon"},
+	{"show xpd", "xpd", "xdp", "unknown word"},
+	{"log all", "all", "LINES from 1", "not a number"},
+	{"log 1001", "1001", "LINES from 1", "out of range"},
+	{"version 2", "2", "nothing more", "one too many"},
+	{"daemon", END, "stop", "too soon"},
+	{"daemon stpo", "stpo", "stop", "did you mean \"stop\"?"},
+	{"daemon stop --force", "--force", "flush", "unknown word"},
+	{"pki", END, "init", "too soon"},
+	{"pki init d days 0", "0", "NUMBER from 1", "out of range"},
+};
+
+START_TEST(a_good_line_is_its_command)
+{
+	struct grammar_problem problem;
+	struct request request;
+
+	ck_assert_msg(!parse(goods[_i].line, &request, &problem), "%s: %s", goods[_i].line, problem.text);
+	ck_assert_int_eq(request.id, goods[_i].id);
+}
+END_TEST
+
+START_TEST(every_command_has_a_good_line_and_help)
+{
+	bool seen[N_COMMANDS] = {0};
+	char syntax[512];
+
+	for (size_t i = 0; i < sizeof(goods) / sizeof(goods[0]); i++)
+		seen[goods[i].id] = true;
+	for (int id = 0; id < N_COMMANDS; id++) {
+		ck_assert_msg(seen[id], "no good line for command %d", id);
+		ck_assert_ptr_nonnull(grammar_commands[id].help);
+		ck_assert_uint_lt(grammar_syntax((enum command_id)id, syntax, sizeof(syntax)), sizeof(syntax));
+		ck_assert_int_eq(
+			strncmp(syntax, grammar_commands[id].words[0], strlen(grammar_commands[id].words[0])), 0);
+	}
+}
+END_TEST
+
+START_TEST(a_bad_line_is_refused_by_the_word_at_fault)
+{
+	const struct bad *bad = &bads[_i];
+	struct grammar_problem problem;
+	struct request request;
+
+	ck_assert_msg(parse(bad->line, &request, &problem) == -EINVAL, "%s", bad->line);
+	ck_assert_str_eq(problem.word, bad->word);
+	ck_assert_msg(strstr(problem.expected, bad->expected), "%s: expected: %s", bad->line, problem.expected);
+	ck_assert_msg(strstr(problem.text, bad->says), "%s: %s", bad->line, problem.text);
+	ck_assert(!problem.not_yet);
+}
+END_TEST
+
+/* Every beginning of every good line is good itself, or ends too soon: no other verdict is right. */
+START_TEST(a_line_cut_after_any_word_is_good_or_ends_too_soon)
+{
+	struct grammar_problem problem;
+	struct request request;
+	char line[300];
+
+	for (size_t i = 0; i < sizeof(goods) / sizeof(goods[0]); i++) {
+		snprintf(line, sizeof(line), "%s", goods[i].line);
+		for (char *cut; (cut = strrchr(line, ' '));) {
+			*cut = '\0';
+			if (!parse(line, &request, &problem))
+				continue;
+			ck_assert_msg(
+				!problem.column && strstr(problem.text, "too soon"), "%s: %s", line, problem.text);
+			ck_assert_msg(problem.expected[0], "%s", line);
+		}
+	}
+}
+END_TEST
+
+START_TEST(words_of_later_parts_are_refused_as_not_there_yet)
+{
+	static const char *const lines[] = {"controller set br0 tls:1.2.3.4:6653", "flow add br0 x", "openflow",
+		"group add br0 1", "meter add br0 1", "table show"};
+	struct grammar_problem problem;
+	struct request request;
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		ck_assert_int_eq(parse(lines[i], &request, &problem), -EINVAL);
+		ck_assert_msg(
+			problem.not_yet && strstr(problem.text, "not there yet"), "%s: %s", lines[i], problem.text);
+	}
+}
+END_TEST
+
+START_TEST(what_is_echoed_is_safe_to_print)
+{
+	struct grammar_problem problem;
+	struct request request;
+	char line[400];
+
+	memset(line, 'x', sizeof(line) - 1);
+	line[sizeof(line) - 1] = '\0';
+	ck_assert_int_eq(parse(line, &request, &problem), -EINVAL);
+	ck_assert_uint_lt(strlen(problem.word), sizeof(problem.word));
+	ck_assert_uint_lt(strlen(problem.text), sizeof(problem.text));
+}
+END_TEST
+
+START_TEST(values_arrive_as_what_they_are)
+{
+	struct grammar_problem problem;
+	struct request request;
+	struct port_config config;
+	struct static_mac mac;
+
+	ck_assert_int_eq(
+		parse("port add br0 c3 netns blue type veth upcall-limit 500 peer eth0 vlan trunk 10,20 native 1",
+			&request, &problem),
+		0);
+	ck_assert_int_eq(statement_port(&request, &config, &problem), 0);
+	ck_assert_int_eq(config.type, PORT_VETH);
+	ck_assert_str_eq(config.bridge, "br0");
+	ck_assert_str_eq(config.name, "c3");
+	ck_assert_str_eq(config.peer, "eth0");
+	ck_assert_str_eq(config.netns, "blue");
+	ck_assert_uint_eq(config.upcall_rate, 500);
+	ck_assert_uint_eq(config.upcall_burst, 64);
+	ck_assert_int_eq(config.vlan.mode, VLAN_TRUNK);
+	ck_assert_uint_eq(config.vlan.vid, 1);
+
+	ck_assert_int_eq(parse("fdb add br0 02:00:5E:10:0a:ff p1 vlan 7", &request, &problem), 0);
+	statement_mac(&request, &mac);
+	ck_assert_int_eq(memcmp(mac.mac, "\x02\x00\x5e\x10\x0a\xff", 6), 0);
+	ck_assert_uint_eq(mac.vid, 7);
+}
+END_TEST
+
+/* Combinations that the rows cannot know. */
+static const struct combination {
+	const char *line, *word, *expected;
+} combinations[] = {
+	{"port add br0 c3 type veth", "", "peer DEVICE"},
+	{"port add br0 c3 type veth netns blue", "", "peer DEVICE"},
+	{"port add br0 c3 peer eth0", "eth0", "type veth"},
+	{"port add br0 c3 type tap netns blue", "blue", "type veth"},
+	{"port add br0 c3 type veth peer c3", "c3", "another name"},
+};
+
+START_TEST(options_that_do_not_go_together_are_refused)
+{
+	const struct combination *combination = &combinations[_i];
+	struct grammar_problem problem;
+	struct request request;
+	struct port_config config;
+
+	ck_assert_int_eq(parse(combination->line, &request, &problem), 0);
+	ck_assert_int_eq(statement_port(&request, &config, &problem), -EINVAL);
+	ck_assert_str_eq(problem.word, combination->word);
+	ck_assert_msg(strstr(problem.expected, combination->expected), "%s", problem.expected);
+}
+END_TEST
+
+/* ---- completion ---- */
+
+static char offered[1024];
+
+static void offer(void *ctx, const char *word, size_t word_size, const struct grammar_arg *arg)
+{
+	size_t used = strlen(offered);
+
+	snprintf(offered + used, sizeof(offered) - used, "%s%.*s", used ? " " : "",
+		word ? (int)word_size : (int)strlen(arg->name), word ? word : arg->name);
+}
+
+static const struct completion {
+	const char *line, *offers;
+} completions[] = {
+	{"", "bridge port fdb cache stats drops trace watch config control show log version daemon pki help"},
+	{"bridge", "add del set show"},
+	{"bridge add", "BRIDGE"},
+	{"bridge add br0", ""},
+	{"bridge foo", ""},
+	{"bridge show", "BRIDGE"},
+	{"port add br0 p1 type", "existing tap veth internal"},
+	{"port add br0 p1 type tap", "peer netns vlan mode upcall-limit burst force"},
+	{"port set br0 p1 vlan", "open access trunk"},
+	{"port set br0 p1 vlan trunk 10", "native mode upcall-limit burst"},
+	{"port set br0 p1 vlan trunk 10 native", "VID"},
+	{"port set br0 p1 vlan trunk 10 native 1", "tagged mode upcall-limit burst"},
+	{"fdb flush", "BRIDGE port vlan"},
+	{"config save", "FILE"},
+	{"control listen tls:h:1", "cert key ca"},
+	{"daemon stop", "flush"},
+};
+
+START_TEST(completion_offers_what_could_stand_next)
+{
+	struct complaint c;
+	unsigned column;
+
+	offered[0] = '\0';
+	ck_assert_int_eq(words_split(completions[_i].line, strlen(completions[_i].line), &words, &column, &c), 0);
+	grammar_complete(&words, offer, NULL);
+	ck_assert_str_eq(offered, completions[_i].offers);
+}
+END_TEST
+
+#define LOOP(tcase, test, table) tcase_add_loop_test(tcase, test, 0, sizeof(table) / sizeof((table)[0]))
+
+int main(void)
+{
+	Suite *suite = suite_create("grammar");
+	TCase *tcase = tcase_create("grammar");
+	SRunner *runner;
+	int failed;
+
+	LOOP(tcase, a_good_line_is_its_command, goods);
+	tcase_add_test(tcase, every_command_has_a_good_line_and_help);
+	LOOP(tcase, a_bad_line_is_refused_by_the_word_at_fault, bads);
+	tcase_add_test(tcase, a_line_cut_after_any_word_is_good_or_ends_too_soon);
+	tcase_add_test(tcase, words_of_later_parts_are_refused_as_not_there_yet);
+	tcase_add_test(tcase, what_is_echoed_is_safe_to_print);
+	tcase_add_test(tcase, values_arrive_as_what_they_are);
+	LOOP(tcase, options_that_do_not_go_together_are_refused, combinations);
+	LOOP(tcase, completion_offers_what_could_stand_next, completions);
+	suite_add_tcase(suite, tcase);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Changes of ports that are refused half way. Devices are real, the datapath is in memory and can be told to refuse. */
+#include "dataplane/port_manager.h"
+
+#include "dataplane/complaint.h"
+#include "dataplane/datapath.h"
+#include "dataplane/dp_memory.h"
+#include "dataplane/fdb.h"
+#include "dataplane/pipeline.h"
+#include "dataplane/reactor.h"
+#include "dataplane/sets.h"
+#include "tests/unit/sandbox.h"
+
+/* ---- a reactor in which nothing ever happens ---- */
+
+static char something;
+
+static struct reactor_watch *watch(void *ctx, int fd, void (*ready)(void *arg), void *arg)
+{
+	return (struct reactor_watch *)&something;
+}
+
+static struct reactor_timer *timer(void *ctx, void (*fire)(void *arg), void *arg)
+{
+	return (struct reactor_timer *)&something;
+}
+
+static void unwatch(void *ctx, struct reactor_watch *w)
+{
+}
+
+static void arm(void *ctx, struct reactor_timer *t, uint64_t after_ms)
+{
+}
+
+static void disarm(void *ctx, struct reactor_timer *t)
+{
+}
+
+static uint64_t now_ns(void *ctx)
+{
+	return now_us() * 1000;
+}
+
+static const struct reactor reactor = {.watch = watch,
+	.unwatch = unwatch,
+	.timer = timer,
+	.arm = arm,
+	.disarm = disarm,
+	.timer_free = disarm,
+	.now_ns = now_ns};
+
+/* ---- a datapath that can refuse ---- */
+
+static const struct datapath_ops *real;
+static struct datapath_ops ops;
+static int n_refusals_of_put, n_refusals_of_attach; /* to come */
+static struct dp_port there;                        /* ifindex 0: none */
+static bool attached;
+static enum dp_mode mode;
+
+static int port_put(struct datapath *dp, const struct dp_port *port, struct complaint *c)
+{
+	there = *port;
+	if (n_refusals_of_put && n_refusals_of_put--) /* half way */
+		return complain(c, -ENOMEM, "no room");
+	return real->port_put(dp, port, c);
+}
+
+static void port_remove(struct datapath *dp, uint16_t id)
+{
+	there.ifindex = 0;
+	attached = false;
+	real->port_remove(dp, id);
+}
+
+static int attach(struct datapath *dp, uint16_t id, const enum dp_mode *want, enum dp_mode *ret_mode, char *why,
+	size_t why_size, struct complaint *c)
+{
+	ck_assert_uint_ne(there.ifindex, 0);
+	why[0] = '\0';
+	if (n_refusals_of_attach && n_refusals_of_attach--)
+		return complain(c, -EOPNOTSUPP, "the driver says no");
+	attached = true;
+	mode = *ret_mode = want ? *want : DP_MODE_NATIVE;
+	if (mode == DP_MODE_GENERIC)
+		snprintf(why, why_size, "generic mode was asked for");
+	return 0;
+}
+
+/* ---- a switch of one port ---- */
+
+static struct datapath *dp;
+static struct fdb *fdb;
+static struct pipeline *pl;
+static struct sets *sets;
+static struct port_manager *pm;
+static int n_flushed;
+
+static void unsettled(void *ctx)
+{
+}
+
+static void fdb_changed(void *ctx, const struct fdb_key *key)
+{
+	n_flushed++;
+}
+
+static void open_switch(void)
+{
+	struct dp_events events = {.ctx = NULL};
+	struct fdb_events fdb_events = {.changed = fdb_changed};
+	struct port_manager_parts parts = {.reactor = &reactor, .unsettled = unsettled};
+	struct complaint c = {""};
+	uint16_t id;
+
+	dp = dp_memory_create(64, &events);
+	real = dp->ops;
+	ops = *real;
+	ops.port_put = port_put;
+	ops.port_remove = port_remove;
+	ops.attach = attach;
+	dp->ops = &ops;
+	fdb = fdb_create(dp->memory.fdb, SW_MAX_FDB, &fdb_events);
+	pl = pipeline_create(fdb);
+	sets = sets_create(dp);
+	ck_assert_int_eq(pipeline_bridge_add(pl, "br0", 1, &id, NULL), 0);
+	parts.dp = dp;
+	parts.pl = pl;
+	parts.fdb = fdb;
+	parts.sets = sets;
+	ck_assert_msg(port_manager_create(&parts, &pm, &c) == 0, "%s", c.text);
+}
+
+static void close_switch(void)
+{
+	port_manager_destroy(pm, true);
+	sets_destroy(sets);
+	pipeline_destroy(pl);
+	fdb_destroy(fdb);
+	dp->ops = real;
+	real->destroy(dp, true);
+}
+
+static struct port_config wish(const char *vlan)
+{
+	const char *words[] = {"access", vlan};
+	struct complaint c = {""};
+	struct port_config config;
+
+	port_config_init(&config, "br0", "p1");
+	if (vlan)
+		ck_assert_msg(vlan_parse(words, 2, &config.vlan, &c) == 0, "%s", c.text);
+	return config;
+}
+
+static void add_port(void)
+{
+	struct port_config config = wish(NULL);
+	struct complaint c = {""};
+
+	run("ip link add p1 type veth peer name c1; ip link set c1 up; ip link set p1 up");
+	open_switch();
+	ck_assert_msg(port_manager_add(pm, &config, &c) == 0, "%s", c.text);
+	fdb_set_limit(fdb, 1, FDB_DEFAULT_LIMIT);
+	ck_assert_int_eq(fdb_learn(fdb, &(struct fdb_key){.bridge = 1, .mac = {2, 0, 0, 0, 0, 1}}, 1, 1), FDB_NEW);
+	n_flushed = 0;
+}
+
+static struct port_status status(void)
+{
+	struct port_status ret;
+
+	ck_assert_int_eq(port_manager_status(pm, "p1", &ret), 0);
+	return ret;
+}
+
+/* What there was before is there after. */
+static void check_unchanged(const struct port_config *config, const struct port_status *before)
+{
+	struct port_status after = status();
+
+	ck_assert(memcmp(port_manager_config(pm, "p1"), config, sizeof(*config)) == 0);
+	ck_assert_int_eq(memcmp(&pipeline_port(pl, 1)->vlan, &config->vlan, sizeof(config->vlan)), 0);
+	ck_assert_msg(memcmp(&after, before, sizeof(after)) == 0, "phase %d, reason '%s'", after.phase, after.reason);
+	ck_assert_uint_eq(there.ifindex, before->ifindex);
+	ck_assert_uint_eq(there.untagged_vid, vlan_untagged(&config->vlan));
+	ck_assert_uint_eq(there.miss_rate, config->upcall_rate);
+	ck_assert(attached && mode == before->mode);
+	ck_assert_int_eq(n_flushed, 0);
+}
+
+static void check_refused(struct port_config *config, unsigned which, const char *says)
+{
+	struct port_config had = *port_manager_config(pm, "p1");
+	struct port_status before = status();
+	struct complaint c = {""};
+
+	ck_assert_int_lt(port_manager_set(pm, config, which, &c), 0);
+	ck_assert_msg(strstr(c.text, says) != NULL, "said: %s", c.text);
+	check_unchanged(&had, &before);
+}
+
+/* ---- the tests ---- */
+
+START_TEST(mode_that_preflight_refuses_changes_nothing)
+{
+	struct port_config config = wish("7");
+
+	add_port();
+	config.mode = PORT_MODE_OFFLOAD;
+	check_refused(&config, PORT_SET_MODE | PORT_SET_VLAN, "hardware");
+	close_switch();
+}
+END_TEST
+
+START_TEST(mode_that_the_kernel_refuses_changes_nothing)
+{
+	struct port_config config = wish("7");
+
+	add_port();
+	config.mode = PORT_MODE_GENERIC;
+	config.upcall_rate = 7;
+	n_refusals_of_attach = 1;
+	check_refused(&config, PORT_SET_MODE | PORT_SET_VLAN | PORT_SET_UPCALLS, "the driver says no");
+	n_refusals_of_put = 1;
+	check_refused(&config, PORT_SET_MODE | PORT_SET_VLAN | PORT_SET_UPCALLS, "no room");
+	close_switch();
+}
+END_TEST
+
+START_TEST(setting_that_the_datapath_refuses_changes_nothing)
+{
+	struct port_config config = wish("7");
+
+	add_port();
+	config.upcall_rate = 7;
+	n_refusals_of_put = 1;
+	check_refused(&config, PORT_SET_VLAN | PORT_SET_UPCALLS, "no room");
+	close_switch();
+}
+END_TEST
+
+START_TEST(change_of_mode_keeps_what_was_learned)
+{
+	struct port_config config = wish("7");
+	struct complaint c = {""};
+
+	add_port();
+	config.mode = PORT_MODE_GENERIC;
+	ck_assert_msg(port_manager_set(pm, &config, PORT_SET_MODE, &c) == 0, "%s", c.text);
+	ck_assert(attached && mode == DP_MODE_GENERIC && status().mode == DP_MODE_GENERIC);
+	ck_assert_str_eq(status().reason, "generic mode was asked for");
+	ck_assert_int_eq(port_manager_config(pm, "p1")->mode, PORT_MODE_GENERIC);
+	ck_assert_int_eq(port_manager_config(pm, "p1")->vlan.mode, VLAN_OPEN);
+	ck_assert(status().phase == PORT_UP && n_flushed == 0);
+	close_switch();
+}
+END_TEST
+
+/* Neither the new mode nor the old one: then the port is refused, and says why, and keeps the configuration it had. */
+START_TEST(port_that_cannot_go_back_is_refused)
+{
+	struct port_config config = wish(NULL);
+	struct complaint c = {""};
+
+	add_port();
+	config.mode = PORT_MODE_GENERIC;
+	n_refusals_of_attach = 2;
+	ck_assert_int_lt(port_manager_set(pm, &config, PORT_SET_MODE, &c), 0);
+	ck_assert_int_eq(status().phase, PORT_REFUSED);
+	ck_assert_str_eq(status().reason, "the driver says no");
+	ck_assert_int_eq(port_manager_config(pm, "p1")->mode, PORT_MODE_AUTO);
+	ck_assert(!attached && there.ifindex == 0 && !pipeline_port(pl, 1)->up);
+	ck_assert_msg(port_manager_set(pm, &config, PORT_SET_MODE, &c) == 0, "%s", c.text); /* tries again */
+	ck_assert(attached && status().phase == PORT_UP);
+	close_switch();
+}
+END_TEST
+
+START_TEST(setting_of_a_port_without_device_waits_with_it)
+{
+	struct port_config config = wish(NULL);
+	struct complaint c = {""};
+
+	open_switch();
+	ck_assert_int_eq(port_manager_add(pm, &config, &c), 0);
+	config = wish("7");
+	config.mode = PORT_MODE_GENERIC;
+	ck_assert_int_eq(port_manager_set(pm, &config, PORT_SET_MODE | PORT_SET_VLAN, &c), 0);
+	ck_assert_int_eq(status().phase, PORT_WAITING);
+	ck_assert_int_eq(port_manager_config(pm, "p1")->mode, PORT_MODE_GENERIC);
+	ck_assert_uint_eq(vlan_untagged(&pipeline_port(pl, 1)->vlan), 7);
+	close_switch();
+}
+END_TEST
+
+int main(void)
+{
+	TCase *t = tcase_create("set");
+
+	if (!can_make_namespaces())
+		return skip("making devices and network namespaces needs root");
+	tcase_add_test(t, mode_that_preflight_refuses_changes_nothing);
+	tcase_add_test(t, mode_that_the_kernel_refuses_changes_nothing);
+	tcase_add_test(t, setting_that_the_datapath_refuses_changes_nothing);
+	tcase_add_test(t, change_of_mode_keeps_what_was_learned);
+	tcase_add_test(t, port_that_cannot_go_back_is_refused);
+	tcase_add_test(t, setting_of_a_port_without_device_waits_with_it);
+	return run_in_sandbox("port_manager", &t, 1);
+}
