@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Who is measured. A candidate takes the ports p1 and p2 of the lab's switch namespace and gives them back.
+
+available()  None, or why it cannot run here
+start()      takes the ports; afterwards frames pass
+own_core     True when its work is not done on the generator's core
+slow_frames()  frames that took a slow path so far, where it can say so
+"""
+import json
+import os
+import shutil
+import subprocess
+import time
+
+from lab import BenchError, run
+
+
+class Candidate:
+    own_core = False
+    program = "own"
+
+    def __init__(self, lab, cpu):
+        self.lab, self.cpu = lab, cpu
+
+    def available(self):
+        return None
+
+    def version(self):
+        return ""
+
+    def start(self):
+        pass
+
+    def stop(self):
+        pass
+
+    def slow_frames(self):
+        """Frames that took a slow path so far, where the candidate can say so."""
+        return None
+
+
+class Twin(Candidate):
+    """The bare program once more, loaded a second time: its distance from 1 is the bench's own error."""
+    name = "twin"
+    program = "twin"
+
+
+class Bridge(Candidate):
+    """The Linux bridge. GRO gives p1 the NAPI without which the generator's frames could not enter it."""
+    name = "bridge"
+
+    def version(self):
+        return "Linux " + os.uname().release
+
+    def start(self):
+        self.lab.do("ip", "link", "add", "br0", "type", "bridge")
+        for port in ("p1", "p2"):
+            self.lab.do("ethtool", "-K", port, "gro", "on")
+            self.lab.do("ip", "link", "set", port, "master", "br0")
+        self.lab.do("ip", "link", "set", "br0", "up")
+
+    def stop(self):
+        run(*self.lab.inside("ip", "link", "del", "br0"), quiet=True)
+        for port in ("p1", "p2"):
+            run(*self.lab.inside("ethtool", "-K", port, "gro", "off"), quiet=True)
+
+
+class Switchd(Candidate):
+    name = "switchd"
+
+    def __init__(self, lab, cpu, build):
+        super().__init__(lab, cpu)
+        self.daemon, self.ctl = os.path.join(build, "ctl/switchd"), os.path.join(build, "ctl/switchctl")
+        self.directory = os.path.join(lab.directory, "switchd")
+        self.process = None
+
+    def available(self):
+        return None if os.access(self.daemon, os.X_OK) else "%s is not built" % self.daemon
+
+    def version(self):
+        return run(self.daemon, "--version").strip()
+
+    def control(self, *words):
+        return run(self.ctl, "--run-dir", self.directory, *words)
+
+    def launch(self):
+        with open(os.path.join(self.lab.directory, "switchd.out"), "w") as out:
+            self.process = self.lab.background(self.daemon, "--run-dir", self.directory, stdin=subprocess.DEVNULL,
+                                               stdout=out, stderr=out)
+        deadline = time.monotonic() + 15
+        while not self.answers():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise BenchError("switchd did not start: " + self.said())
+            time.sleep(0.1)
+
+    def start(self):
+        os.makedirs(self.directory, exist_ok=True)
+        self.launch()
+        for line in ("bridge add br0", "port add br0 p1", "port add br0 p2"):
+            self.control(*line.split())
+
+    def answers(self):
+        return subprocess.run([self.ctl, "--run-dir", self.directory, "version"], stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL).returncode == 0
+
+    def said(self):
+        text = ""
+        for path in (os.path.join(self.lab.directory, "switchd.out"), os.path.join(self.directory, "switchd.log")):
+            if os.path.exists(path):
+                text += open(path).read()
+        return text[-2000:]
+
+    def stop(self):
+        if not self.process:
+            return
+        if self.process.poll() is not None:
+            self.launch()  # what a dead one left pinned, only another one takes away
+        run(self.ctl, "--run-dir", self.directory, "daemon", "stop", "--flush", quiet=True)
+        try:
+            self.process.wait(15)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process = None
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def slow_frames(self):
+        return json.loads(self.control("--json", "stats"))["slow_path_frames"]
+
+
+class Ovs(Candidate):
+    """Open vSwitch's userspace datapath on AF_XDP, with a polling thread of its own on another core.
+
+    Its database, sockets and logs are in the lab's directory; the system's service is not touched.
+    """
+    name = "ovs"
+    own_core = True
+
+    def __init__(self, lab, cpu):
+        super().__init__(lab, cpu)
+        self.directory = os.path.join(lab.directory, "ovs")
+        self.environment = dict(os.environ, OVS_RUNDIR=self.directory, OVS_LOGDIR=self.directory,
+                                OVS_DBDIR=self.directory)
+        self.daemons = []
+
+    def available(self):
+        if not shutil.which("ovs-vswitchd") or not shutil.which("ovsdb-server"):
+            return "openvswitch-switch is not installed (tests/install-deps ovs)"
+        return None
+
+    def version(self):
+        return run("ovs-vswitchd", "--version").splitlines()[0]
+
+    def path(self, name):
+        return os.path.join(self.directory, name)
+
+    def daemon(self, *words):
+        with open(self.path(words[0] + ".out"), "w") as out:
+            # As the pump does: others' work on the polling core is noise.
+            process = self.lab.background("nice", "-n", "-20", *words, env=self.environment,
+                                          stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+        self.daemons.append(process)
+
+    def vsctl(self, *words):
+        done = subprocess.run(["ovs-vsctl", "--timeout=20", "--db=unix:" + self.path("db.sock"), *words],
+                              env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if done.returncode or "rror" in done.stdout:
+            raise BenchError("ovs-vsctl %s: %s" % (" ".join(words), done.stdout.strip()))
+        return done.stdout
+
+    def start(self):
+        os.makedirs(self.directory)
+        run("ovsdb-tool", "create", self.path("conf.db"), "/usr/share/openvswitch/vswitch.ovsschema")
+        self.daemon("ovsdb-server", self.path("conf.db"), "--remote=punix:" + self.path("db.sock"), "--log-file=" +
+                    self.path("ovsdb.log"), "--unixctl=" + self.path("ovsdb.ctl"), "-vconsole:off")
+        self.wait_for("db.sock")
+        self.vsctl("--no-wait", "init")
+        mask = 1 << self.polling_cpu()
+        # Flows that rest while the bare program has the port are not to be forgotten; 100,000 are to fit. (Nor is it
+        # stopped by a signal meanwhile: it would take the pause for slow revalidation, and cut its flow limit.)
+        self.vsctl("--no-wait", "set", "Open_vSwitch", ".", "other_config:pmd-cpu-mask=%x" % mask,
+                   "other_config:max-idle=600000", "other_config:flow-limit=400000")
+        self.daemon("ovs-vswitchd", "unix:" + self.path("db.sock"), "--log-file=" + self.path("vswitchd.log"),
+                    "--unixctl=" + self.path("vswitchd.ctl"), "-vconsole:off")
+        self.wait_for("vswitchd.ctl")
+        self.vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=netdev")
+        for port in ("p1", "p2"):
+            self.vsctl("add-port", "br0", port, "--", "set", "interface", port, "type=afxdp")
+
+    def polling_cpu(self):
+        others = sorted(os.sched_getaffinity(0) - {self.cpu})
+        return others[0] if others else self.cpu
+
+    def wait_for(self, name):
+        deadline = time.monotonic() + 20
+        while not os.path.exists(self.path(name)):
+            if time.monotonic() > deadline or any(d.poll() is not None for d in self.daemons):
+                raise BenchError("Open vSwitch did not start: no %s" % name)
+            time.sleep(0.1)
+
+    def stop(self):
+        for process in reversed(self.daemons):
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self.daemons = []
+        shutil.rmtree(self.directory, ignore_errors=True)

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The benchmark's place: three network namespaces, two veth ports, and the pump between them.
+
+    [sender  s0] ==== p1 [switch: the candidate] p2 ==== [r0  receiver]
+
+Everything made here goes when the Lab closes, also after an error or a signal, and only that.
+"""
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+
+
+class BenchError(Exception):
+    """What a user is told in one line."""
+
+
+def run(*words, quiet=False):
+    done = subprocess.run([str(w) for w in words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode and not quiet:
+        raise BenchError("%s: %s" % (" ".join(str(w) for w in words), done.stdout.strip() or done.returncode))
+    return done.stdout
+
+
+def progress(text):
+    """One line on stderr; on a terminal it overwrites itself."""
+    if sys.stderr.isatty():
+        sys.stderr.write("\r\033[K" + text)
+    else:
+        sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+class Lab:
+    def __init__(self):
+        head = "swb%d" % os.getpid()
+        self.sender, self.switch, self.receiver = head + "s", head + "w", head + "r"
+        self.made = []
+        self.directory = tempfile.mkdtemp(prefix=head + ".", dir="/tmp")
+
+    def __enter__(self):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self.interrupted)
+        try:
+            self.build()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    @staticmethod
+    def interrupted(number, _frame):
+        raise BenchError("interrupted by signal %d" % number)
+
+    @staticmethod
+    def sweep():
+        """Namespaces of benches that were killed before they could take them away."""
+        for line in run("ip", "netns", "list").splitlines():
+            found = re.match(r"swb(\d+)[swr]\b", line)
+            if found and not os.path.exists("/proc/" + found.group(1)):
+                run("ip", "netns", "del", found.group(0), quiet=True)
+
+    def build(self):
+        self.sweep()
+        for name in (self.sender, self.switch, self.receiver):
+            run("ip", "netns", "add", name)
+            self.made.append(name)
+            # No address but the frames' own: a neighbour solicitation in between would be counted as a frame.
+            for scope in ("all", "default"):
+                run("ip", "netns", "exec", name, "sysctl", "-qw", "net.ipv6.conf.%s.disable_ipv6=1" % scope, quiet=True)
+        for port, peer, netns in (("p1", "s0", self.sender), ("p2", "r0", self.receiver)):
+            run("ip", "-n", self.switch, "link", "add", port, "type", "veth", "peer", "name", peer, "netns", netns)
+            run("ip", "-n", netns, "link", "set", peer, "up")
+            run("ip", "-n", self.switch, "link", "set", port, "up")
+
+    def close(self):
+        for name in reversed(self.made):
+            run("ip", "netns", "del", name, quiet=True)
+        self.made = []
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def inside(self, *words):
+        """A command line in the switch's namespace. Not `ip netns exec`, which hides bpffs."""
+        return ["nsenter", "--net=/run/netns/" + self.switch, *(str(w) for w in words)]
+
+    def background(self, *words, **options):
+        """A process in the switch's namespace that ends with this one, but not at its ^C: it is asked to in order."""
+        return subprocess.Popen(self.inside("setpriv", "--pdeathsig", "TERM", *words), start_new_session=True, **options)
+
+    def do(self, *words):
+        return run(*self.inside(*words))
+
+
+class Pump:
+    """The process that sends, counts and times (pump.c). ask("round 1000000") gives its answer as a dict."""
+
+    def __init__(self, lab, program, cpu):
+        self.process = lab.background(program, cpu, lab.sender, "s0", lab.receiver, "r0", "p1", "p2",
+                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def ask(self, command):
+        try:
+            self.process.stdin.write(command + "\n")
+            self.process.stdin.flush()
+            line = self.process.stdout.readline()
+        except BrokenPipeError:
+            line = ""
+        if not line:
+            raise BenchError("the pump ended with status %s" % self.process.wait())
+        answer = json.loads(line)
+        if "error" in answer:
+            raise BenchError("pump: %s: %s" % (command, answer["error"]))
+        return answer

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * traffic.h - frames from a sender's device to a receiver's, made and counted in the kernel.
+ *
+ * The generator is an XDP program run by BPF_PROG_TEST_RUN on live frames, which redirects each into a veth; the sink
+ * is an XDP program on both devices, which counts and drops. So a frame costs no system call and no skb, and what is
+ * measured is the switch between the devices, not who feeds it.
+ */
+#ifndef BENCH_TRAFFIC_H
+#define BENCH_TRAFFIC_H
+
+#include <stdint.h>
+#include "frame.h"
+
+struct traffic;
+
+/* A device by its name and the name of its network namespace, as in /run/netns. */
+struct traffic_place {
+	const char *netns;
+	const char *device;
+};
+
+/* Attaches the sink to both devices. 0 or -errno; the calling thread is in its own namespace again. */
+int traffic_open(
+	const struct traffic_place *sender, const struct traffic_place *receiver, struct traffic **ret_traffic);
+void traffic_close(struct traffic *traffic);
+
+/* Which flows the frames after this belong to. The plan is read and written by the generator as it goes. */
+struct bench_plan *traffic_plan(struct traffic *traffic);
+
+/* Sends n_frames from the plan's device, from the calling thread's CPU. 0 or -errno. */
+int traffic_send(struct traffic *traffic, uint32_t n_frames);
+
+/* Sends n_frames, `per_second` of them a second. 0 or -errno. */
+int traffic_send_slowly(struct traffic *traffic, uint32_t n_frames, uint32_t per_second);
+
+/* Frames counted so far: of the plan's flows, for a receiver. */
+uint64_t traffic_received(struct traffic *traffic);
+
+/* Waits until no frame has come for a while, then as traffic_received(). */
+uint64_t traffic_settled(struct traffic *traffic);
+
+/* The frame that the plan has next, as the generator writes it, without sending it. 0 or -errno. */
+int traffic_preview(struct traffic *traffic, struct bench_frame *ret_frame);
+
+#endif
