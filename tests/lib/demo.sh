@@ -94,6 +94,7 @@ finish() {
 		if kill -0 "$pid" 2>/dev/null; then kill -KILL "$pid"; echo "switchd did not stop when asked"; failures=$((failures + 1)); fi
 	fi
 	for ns in ${made_netns:-}; do ip netns del "$ns"; done
+	restore_bpffs
 	if [ $failures = 0 ]; then
 		printf '\nIt worked: everything above is ok, and everything is cleaned up.\n'
 		rm -rf "$run"
