@@ -27,7 +27,7 @@
 #include <linux/types.h>
 
 /* Raised when any layout or meaning below changes. A daemon throws away pinned maps of another version. */
-#define SW_ABI_VERSION 2
+#define SW_ABI_VERSION 3
 
 #define SW_MAX_PORTS     1024  /* port ids 1 .. 1023; 0 is "no port" */
 #define SW_MAX_BRIDGES   64    /* bridge ids 1 .. 63; 0 is "no bridge" */
@@ -125,6 +125,8 @@ enum sw_op {
 	SW_OP_VLAN_SET,  /* arg: VID; keeps the PCP of the tag that is there */
 	SW_OP_UPCALL,    /* terminal; arg: enum sw_upcall */
 	SW_OP_DROP,      /* terminal; arg: enum sw_drop */
+	SW_OP_NORMAL, /* first only; arg: VID. Looks the frame's addresses up in the FDB (bpf/normal.h): a destination
+			 that it knows ends the program there; what is for everybody goes on to the steps behind */
 };
 
 struct sw_step {
@@ -136,6 +138,8 @@ struct sw_step {
 /* sw_flow.flags */
 #define SW_FLOW_CSUM       1 /* frames of this port may carry unfinished checksums; see csum.h */
 #define SW_FLOW_ONE_BUFFER 2 /* the driver of the output takes frames in one buffer only: others go up */
+#define SW_FLOW_LEARN      4 /* NORMAL: a source that the FDB does not have goes up, to be learned; else it is let be */
+#define SW_FLOW_RESERVED   8 /* NORMAL: the bridge forwards 01:80:C2:00:00:0x too */
 
 /*
  * A slot of map `flows` (mmap-able): a pair of cache lines. All that a layer-2 flow needs to be found and carried out
@@ -147,7 +151,8 @@ struct sw_flow {
 	__u16 mask; /* id of its mask */
 	__u8 n_steps;
 	__u8 flags;    /* SW_FLOW_* */
-	__u32 in_port; /* id of the port whose ifindex the key holds; for counters */
+	__u16 in_port; /* id of the port whose ifindex the key holds; for counters, and for NORMAL */
+	__u16 bridge;  /* id of its bridge; for NORMAL */
 	__u32 zero1;
 	struct sw_step steps[SW_MAX_STEPS];
 	struct sw_key key; /* masked */
@@ -191,7 +196,7 @@ struct sw_port_stats {
 	__u64 tx_frames; /* frames handed to this port's driver; the daemon's row: those sent through its XSK */
 	__u64 tx_bytes;
 	__u64 emc_hits;  /* of frames taken in: found by an exact-match hint */
-	__u64 mega_hits; /* of frames taken in: found by a megaflow lookup */
+	__u64 misses;    /* of frames taken in: no flow matched; all others were found by a megaflow lookup */
 	__u64 upcalls;   /* program rows: frames sent up; the daemon's row: frames that it received */
 	__u64 csum_done; /* unfinished checksums completed */
 };
@@ -257,12 +262,6 @@ struct sw_miss_bucket {
 	__u64 last_ns; /* CLOCK_MONOTONIC, coarse */
 };
 
-/* Map `last_outputs`: by CPU, its own cache line. The port that the CPU's last unicast frame left by; see act.h. */
-struct sw_last_output {
-	__u32 port; /* id */
-	__u32 zero[15];
-};
-
 /* Map `set_info`: by set id; what the program must know before it broadcasts. */
 struct sw_set_info {
 	__u32 min_frame; /* smallest max_frame among the members, bytes */
@@ -322,17 +321,53 @@ struct sw_registry {
 	struct sw_registry_set set[SW_MAX_SETS];
 };
 
-/* An element of map `fdb` (mmap-able): the daemon's FDB lives here, so that it survives the daemon. */
-#define SW_FDB_VALID  1
-#define SW_FDB_STATIC 2
+/*
+ * The FDB: which port an address lives behind, for the program's NORMAL step. Map `fdb` (mmap-able) is buckets of one
+ * cache line, map `fdb_times` (mmap-able) has what only the daemon asks, at the index of the cell: bucket *
+ * SW_FDB_CELLS + cell. An address has a cell in one of two buckets (bpf/fdb.h). The daemon writes, but for `used`.
+ *
+ * A6 A cell's place is one aligned word. The cell is given to another key only after the key was zero, and the place
+ * empty, for a grace period: who has found the key reads the place of that key or an empty one.
+ */
+#define SW_FDB_CELLS   4
+#define SW_FDB_BUCKETS 32768 /* a power of two; twice the cells that SW_MAX_FDB needs, so that two choices suffice */
 
-struct sw_fdb_entry {
-	__u8 mac[6];
-	__u16 vid;        /* 0 .. 4094; 0: the untagged VLAN of a bridge without VLANs */
-	__u16 bridge;     /* id */
-	__u16 port;       /* id */
-	__u32 flags;      /* SW_FDB_*; VALID is stored last, and cleared first */
-	__u64 used_ns;    /* CLOCK_BOOTTIME of the last frame seen from it */
+/* What becomes of a frame whose destination is this address, behind a port that it did not come in by. */
+enum sw_fdb_out {
+	SW_FDB_OUT_UPCALL, /* only the daemon can send it there */
+	SW_FDB_OUT_DROP,   /* for `drop` */
+	SW_FDB_OUT_AS_IS,  /* from here on it is sent; of VLAN 0: with the tag that it has, or none */
+	SW_FDB_OUT_UNTAGGED,
+	SW_FDB_OUT_TAGGED, /* with its VLAN */
+};
+
+#define SW_FDB_STATIC     1 /* its source may be seen on any port: nothing is learned from that */
+#define SW_FDB_ONE_BUFFER 2 /* the driver of the port takes frames in one buffer only: others go up */
+
+union sw_fdb_place {
+	__u64 word; /* 0: the cell is empty */
+	struct {
+		__u16 port;  /* id; never 0 in a cell that is not empty */
+		__u8 bridge; /* id */
+		__u8 flags;  /* SW_FDB_* */
+		__u8 out;    /* enum sw_fdb_out */
+		__u8 drop;   /* enum sw_drop, of SW_FDB_OUT_DROP */
+		__u8 used;   /* the program stores 1 when the address was a source; the daemon clears it */
+		__u8 zero;
+	};
+};
+
+struct sw_fdb_cell {
+	__u64 key; /* sw_fdb_key(); 0: none */
+	union sw_fdb_place place;
+};
+
+struct sw_fdb_bucket {
+	struct sw_fdb_cell cell[SW_FDB_CELLS];
+};
+
+struct sw_fdb_times {
+	__u64 used_ns;    /* CLOCK_BOOTTIME of when a frame from it was last known to have come */
 	__u64 learned_ns; /* CLOCK_BOOTTIME of when it was learned here */
 };
 
@@ -343,7 +378,7 @@ _Static_assert(__builtin_offsetof(struct sw_flow, key.w[SW_L2_WORDS]) <= 64, "la
 _Static_assert(sizeof(struct sw_bucket) == 64, "a bucket is a cache line");
 _Static_assert(sizeof(struct sw_port_stats) == 64, "port counters are a cache line");
 _Static_assert(sizeof(struct sw_meta) == 16, "metadata is a multiple of four, at most 32");
-_Static_assert(sizeof(struct sw_fdb_entry) == 32, "two FDB entries a cache line");
+_Static_assert(sizeof(struct sw_fdb_bucket) == 64, "an FDB bucket is a cache line");
 _Static_assert(SW_N_DROPS <= SW_DROP_SLOTS, "more drop reasons than counters");
 
 #endif

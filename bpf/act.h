@@ -2,9 +2,10 @@
 /*
  * act.h - the action interpreter.
  *
- * A program is rewrites (VLAN_PUSH, VLAN_POP, VLAN_SET) and then one terminal step, the last. The terminal step is
- * looked at first: what ends in a drop or goes up is not rewritten, so that the daemon sees the frame that the guest
- * sent, and a broadcast that the kernel could not carry out whole is found before a byte is changed.
+ * A program is at most one NORMAL, then rewrites (VLAN_PUSH, VLAN_POP, VLAN_SET), then one terminal step, the last.
+ * NORMAL either ends it, by what the FDB says of the frame's addresses, or lets it go on. The terminal step is looked
+ * at before the rewrites: what ends in a drop or goes up is not rewritten, so that the daemon sees the frame that the
+ * guest sent, and a broadcast that the kernel could not carry out whole is found before a byte is changed.
  */
 #ifndef SW_ACT_H
 #define SW_ACT_H
@@ -13,17 +14,18 @@
 #include <bpf/bpf_helpers.h>
 #include "frame.h"
 #include "maps.h"
+#include "normal.h"
 #include "upcall.h"
 #include "vlan.h"
 
-/* By how much the rewrites before the last step lengthen the frame. */
-SW_INLINE int act_growth(const struct sw_flow *flow, __u32 n_rewrites)
+/* By how much the rewrites, which are the steps from `first` to the last but one, lengthen the frame. */
+SW_INLINE int act_growth(const struct sw_flow *flow, __u32 first)
 {
 	int growth = 0;
 	__u32 i;
 
 #pragma clang loop unroll(disable)
-	for (i = 0; i < SW_MAX_STEPS - 1 && i < n_rewrites; i++) {
+	for (i = first; i < SW_MAX_STEPS - 1 && i < flow->n_steps - 1U; i++) {
 		if (flow->steps[i].op == SW_OP_VLAN_PUSH)
 			growth += TAG_SIZE;
 		else if (flow->steps[i].op == SW_OP_VLAN_POP)
@@ -49,7 +51,7 @@ SW_INLINE enum sw_drop act_rewrite_step(struct xdp_md *ctx, struct frame *frame,
 }
 
 static __attribute__((noinline)) enum sw_drop act_rewrite(
-	struct xdp_md *ctx, struct frame *frame, const struct sw_flow *flow, __u32 n_rewrites)
+	struct xdp_md *ctx, struct frame *frame, const struct sw_flow *flow, __u32 first)
 {
 	enum sw_drop reason;
 	__u32 i;
@@ -57,7 +59,7 @@ static __attribute__((noinline)) enum sw_drop act_rewrite(
 	if (!flow)
 		return SW_DROP_BAD_PROGRAM;
 #pragma clang loop unroll(disable)
-	for (i = 0; i < SW_MAX_STEPS - 1 && i < n_rewrites; i++) {
+	for (i = first; i < SW_MAX_STEPS - 1 && i < flow->n_steps - 1U; i++) {
 		reason = act_rewrite_step(ctx, frame, flow->steps[i].op, flow->steps[i].arg);
 		if (reason)
 			return reason;
@@ -65,46 +67,41 @@ static __attribute__((noinline)) enum sw_drop act_rewrite(
 	return SW_DROP_NONE;
 }
 
-/*
- * The same number, as a guess that a comparison confirms. What follows then hangs on the comparison, which the CPU
- * predicts, and not on the load from the flow's slot, for which it would have to wait: the kernel's work on the frame
- * and the next frames' lookups go on while the slot is on its way. Frames come in runs to one port often enough.
- */
-SW_INLINE __u32 act_guessed(__u32 cpu, __u32 port_id)
+/* The port had no device after all. */
+static __attribute__((noinline)) int act_not_sent(__u32 cpu, __u32 size, __u32 port_id)
 {
-	struct sw_last_output *last = bpf_map_lookup_elem(&last_outputs, &cpu);
-	__u32 port, guess;
+	struct sw_port_stats *stats = port_stats_get(cpu, port_id % SW_MAX_PORTS);
 
-	if (!last)
-		return port_id;
-	port = last->port;
-	guess = port;
-	__asm__ volatile("" : "+r"(guess)); /* else the compiler sees that it equals port_id, and takes that */
-	if (port == port_id)
-		return guess;
-	last->port = port_id;
-	return port_id;
+	if (stats) {
+		stats->tx_frames--;
+		stats->tx_bytes -= size;
+	}
+	drop_count(cpu, port_id, SW_DROP_PORT_DOWN, 1);
+	return XDP_DROP;
 }
 
-SW_INLINE int act_output(const struct frame *frame, __u32 to_port)
+/*
+ * Counts first: where the kernel guards returns, the CPU cannot run ahead of the one from the redirect, and what comes
+ * behind it is time spent.
+ */
+SW_INLINE int act_output(__u32 cpu, __u32 size, __u32 port_id)
 {
-	__u32 port_id = act_guessed(frame->cpu, to_port);
-	struct sw_port_stats *stats = port_stats_get(frame->cpu, port_id % SW_MAX_PORTS);
+	struct sw_port_stats *stats = port_stats_get(cpu, port_id % SW_MAX_PORTS);
+	int verdict;
 
-	if (bpf_redirect_map(&tx_ports, port_id, XDP_DROP) != XDP_REDIRECT)
-		return frame_drop(frame, port_id, SW_DROP_PORT_DOWN);
 	if (stats) {
 		stats->tx_frames++;
-		stats->tx_bytes += frame->size;
+		stats->tx_bytes += size;
 	}
-	return XDP_REDIRECT;
+	verdict = bpf_redirect_map(&tx_ports, port_id, XDP_DROP);
+	return sw_likely(verdict == XDP_REDIRECT) ? verdict : act_not_sent(cpu, size, port_id);
 }
 
 /* What would keep the kernel from giving every member of the set its copy; SW_UPCALL_NONE: nothing. */
 SW_INLINE enum sw_upcall act_broadcast_hindrance(
 	struct xdp_md *ctx, const struct frame *frame, const struct sw_set_info *set, int growth)
 {
-	if (frame_is_split(ctx, frame))
+	if (frame_is_split(ctx))
 		return SW_UPCALL_FRAGS; /* xdpf_clone() copies the first buffer only, and the redirect refuses */
 	if (frame->size + growth > set->min_frame)
 		return SW_UPCALL_OVER_MTU; /* dev_map_enqueue_multi() passes over a device whose MTU is too small */
@@ -112,26 +109,29 @@ SW_INLINE enum sw_upcall act_broadcast_hindrance(
 }
 
 static __attribute__((noinline)) int act_broadcast(
-	struct xdp_md *ctx, struct frame *frame, const struct sw_flow *flow, __u32 set_id)
+	struct xdp_md *ctx, struct frame *frame, const struct sw_flow *flow, __u32 first)
 {
-	struct sw_set_info *set = bpf_map_lookup_elem(&set_info, &set_id);
-	__u32 n_rewrites;
+	struct sw_set_info *set;
 	void *members;
 	int hindrance;
+	__u32 set_id;
 
-	if (!flow || !set)
+	if (!flow)
+		return frame_drop(frame, frame->in_port, SW_DROP_BAD_PROGRAM);
+	set_id = flow->steps[(flow->n_steps - 1U) % SW_MAX_STEPS].arg;
+	set = bpf_map_lookup_elem(&set_info, &set_id);
+	if (!set)
 		return frame_drop(frame, frame->in_port, SW_DROP_BAD_PROGRAM);
 	if (!set->n_members)
 		return frame_drop(frame, frame->in_port, SW_DROP_NO_OUTPUT);
-	n_rewrites = flow->n_steps - 1;
-	hindrance = act_broadcast_hindrance(ctx, frame, set, act_growth(flow, n_rewrites));
+	hindrance = act_broadcast_hindrance(ctx, frame, set, act_growth(flow, first));
 	if (hindrance)
-		return upcall_hit(ctx, frame, hindrance);
+		return upcall(ctx, frame, hindrance);
 	members = bpf_map_lookup_elem(&sets, &set_id);
 	if (!members)
 		return frame_drop(frame, frame->in_port, SW_DROP_BAD_PROGRAM);
-	if (n_rewrites) {
-		enum sw_drop reason = act_rewrite(ctx, frame, flow, n_rewrites);
+	if (flow->n_steps - 1U > first) {
+		enum sw_drop reason = act_rewrite(ctx, frame, flow, first);
 
 		if (reason)
 			return frame_drop(frame, frame->in_port, reason);
@@ -141,35 +141,126 @@ static __attribute__((noinline)) int act_broadcast(
 	return XDP_REDIRECT;
 }
 
-/* Runs the flow's program; the verdict. */
-SW_INLINE int act(struct xdp_md *ctx, struct frame *frame, const struct sw_flow *flow)
+/* The steps from `first` on; the verdict. */
+SW_INLINE int act_steps(struct xdp_md *ctx, struct frame *frame, const struct sw_flow *flow, __u32 first)
 {
-	__u32 n_rewrites = flow->n_steps - 1;
-	const struct sw_step *last;
+	__u32 last = flow->n_steps - 1;
+	const struct sw_step *terminal;
 	enum sw_drop reason;
 
-	if (n_rewrites >= SW_MAX_STEPS)
+	if (last >= SW_MAX_STEPS)
 		return frame_drop(frame, frame->in_port, SW_DROP_BAD_PROGRAM);
-	last = &flow->steps[n_rewrites];
-	switch (last->op) {
+	terminal = &flow->steps[last];
+	switch (terminal->op) {
 	case SW_OP_OUTPUT:
-		if (flow->flags & SW_FLOW_ONE_BUFFER && frame_is_split(ctx, frame))
-			return upcall_hit(ctx, frame, SW_UPCALL_FRAGS);
-		if (n_rewrites) {
-			reason = act_rewrite(ctx, frame, flow, n_rewrites);
+		if (flow->flags & SW_FLOW_ONE_BUFFER && frame_is_split(ctx))
+			return upcall(ctx, frame, SW_UPCALL_FRAGS);
+		if (last > first) {
+			reason = act_rewrite(ctx, frame, flow, first);
 			if (reason)
 				return frame_drop(frame, frame->in_port, reason);
 		}
-		return act_output(frame, last->arg);
+		return act_output(frame->cpu, frame->size, terminal->arg);
 	case SW_OP_BROADCAST:
-		return act_broadcast(ctx, frame, flow, last->arg);
+		return act_broadcast(ctx, frame, flow, first);
 	case SW_OP_UPCALL:
-		return upcall_hit(ctx, frame, last->arg);
+		return upcall(ctx, frame, terminal->arg);
 	case SW_OP_DROP:
-		return frame_drop(frame, frame->in_port, last->arg);
+		return frame_drop(frame, frame->in_port, terminal->arg);
 	default:
 		return frame_drop(frame, frame->in_port, SW_DROP_BAD_PROGRAM);
 	}
+}
+
+/* What is left of a program behind its NORMAL. A function, so that unicast does not make room for it. */
+static __attribute__((noinline)) int act_flood(struct xdp_md *ctx, struct frame *frame, const struct sw_flow *flow)
+{
+	return flow ? act_steps(ctx, frame, flow, 1) : XDP_DROP;
+}
+
+/* Takes the tag off, puts one in front or rewrites its VID, so that the frame leaves as `out` says. */
+static __attribute__((noinline)) enum sw_drop act_retag(struct xdp_md *ctx, __u32 tci, __u32 out, __u32 vid)
+{
+	if (out == SW_FDB_OUT_UNTAGGED)
+		return vlan_pop(ctx);
+	return tci & SW_VLAN_PRESENT ? vlan_set(ctx, vid) : vlan_push(ctx, vid);
+}
+
+/* By how much that lengthens the frame. */
+SW_INLINE int act_tag_growth(__u32 tci, __u32 out)
+{
+	if (out == SW_FDB_OUT_UNTAGGED)
+		return -TAG_SIZE;
+	return tci & SW_VLAN_PRESENT ? 0 : TAG_SIZE;
+}
+
+/* The tag with which a frame came, in `tci` as in the key, is the one with which it is to leave. */
+SW_INLINE int act_tag_fits(__u32 tci, __u32 out, __u32 vid)
+{
+	__u32 tag = tci & (SW_VLAN_PRESENT | SW_VLAN_VID);
+
+	if (sw_likely(out == SW_FDB_OUT_AS_IS))
+		return 1;
+	return out == SW_FDB_OUT_UNTAGGED ? !(tag & SW_VLAN_PRESENT) : tag == (SW_VLAN_PRESENT | vid);
+}
+
+SW_INLINE int act_forward(struct xdp_md *ctx, struct frame *frame, union sw_fdb_place to, __u32 vid)
+{
+	enum sw_drop reason;
+
+	if (to.flags & SW_FDB_ONE_BUFFER && frame_is_split(ctx))
+		return upcall(ctx, frame, SW_UPCALL_FRAGS);
+	if (!act_tag_fits(frame->tci, to.out, vid)) {
+		reason = act_retag(ctx, frame->tci, to.out, vid);
+		if (reason)
+			return frame_drop(frame, frame->in_port, reason);
+		frame->size += act_tag_growth(frame->tci, to.out);
+	}
+	return act_output(frame->cpu, frame->size, to.port);
+}
+
+/* The flow's NORMAL, for a frame with these words 1 and 2 of the key. */
+SW_INLINE enum sw_normal act_ask_fdb(
+	const struct sw_config *cfg, const struct sw_flow *flow, __u64 dst, __u64 src, struct sw_normal_answer *ret)
+{
+	const struct sw_normal_frame question = {
+		.dst = dst,
+		.src = src,
+		.vid = flow->steps[0].arg,
+		.bridge = flow->bridge,
+		.in_port = flow->in_port,
+		.flags = flow->flags,
+		.seed = cfg->seed,
+	};
+
+	return sw_normal(0, &question, ret);
+}
+
+SW_INLINE int act_normal(
+	struct xdp_md *ctx, const struct sw_config *cfg, struct frame *frame, const struct sw_flow *flow)
+{
+	struct sw_normal_answer answer;
+
+	switch (act_ask_fdb(cfg, flow, frame->dst, frame->src, &answer)) {
+	case SW_NORMAL_FORWARD:
+		return act_forward(ctx, frame, answer.to, flow->steps[0].arg);
+	case SW_NORMAL_UPCALL:
+		return upcall(ctx, frame, SW_UPCALL_ACTION);
+	case SW_NORMAL_LEARN:
+		return upcall(ctx, frame, SW_UPCALL_MISS);
+	case SW_NORMAL_DROP:
+		return frame_drop(frame, frame->in_port, answer.drop);
+	default:
+		return act_flood(ctx, frame, flow);
+	}
+}
+
+/* Runs the flow's program; the verdict. */
+SW_INLINE int act(struct xdp_md *ctx, const struct sw_config *cfg, struct frame *frame, const struct sw_flow *flow)
+{
+	if (flow->steps[0].op == SW_OP_NORMAL)
+		return act_normal(ctx, cfg, frame, flow);
+	return act_steps(ctx, frame, flow, 0);
 }
 
 #endif

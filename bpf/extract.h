@@ -33,6 +33,7 @@
 #define SW_EXTRACT_H
 
 #include "abi.h"
+#include "hash.h"
 
 #define SW_PARSE_MAX       256 /* bytes of a frame that the parser looks at */
 #define SW_IPV6_EXTENSIONS 8
@@ -192,6 +193,16 @@ SW_INLINE __u64 sw_key_word0(__u32 in_ifindex, __be16 eth_type_be, __be16 vlan_t
 #endif
 }
 
+/* vlan_tci_be out of word 0. */
+SW_INLINE __be16 sw_key_tci_be(__u64 word0)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return word0 >> 48;
+#else
+	return word0;
+#endif
+}
+
 SW_INLINE void sw_extract_link(
 	const void *data, const void *data_end, __u32 in_ifindex, struct sw_key *key, struct sw_headers *ret)
 {
@@ -205,7 +216,7 @@ SW_INLINE void sw_extract_link(
 		key->w[2] = sw_load64(eth->src) & SW_MAC_BITS;
 		type_be = eth->type_be;
 		l3 = sizeof(*eth);
-		if (type_be == sw_swap16(SW_ETH_VLAN)) {
+		if (sw_unlikely(type_be == sw_swap16(SW_ETH_VLAN))) {
 			l3 = 0;
 			tag = sw_at(data, data_end, sizeof(*eth), sizeof(*tag));
 			if (tag) {
@@ -214,7 +225,7 @@ SW_INLINE void sw_extract_link(
 				l3 = sizeof(*eth) + sizeof(*tag);
 			}
 		}
-		if (sw_swap16(type_be) < SW_ETH_TYPE_MIN)
+		if (sw_unlikely(sw_swap16(type_be) < SW_ETH_TYPE_MIN))
 			type_be = 0;
 	}
 	key->w[0] = sw_key_word0(in_ifindex, type_be, tci_be);

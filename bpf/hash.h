@@ -10,6 +10,10 @@
 
 #include "abi.h"
 
+/* Where the compiler is to lay the code of the common case in one line: it has no profile to learn that from. */
+#define sw_likely(x)   __builtin_expect(!!(x), 1)
+#define sw_unlikely(x) __builtin_expect(!!(x), 0)
+
 #define SW_HASH_MULTIPLIER 0x9fb21c651e98df25ULL
 
 static inline __attribute__((always_inline)) __u64 sw_hash_step(__u64 h, __u64 word)
@@ -18,23 +22,23 @@ static inline __attribute__((always_inline)) __u64 sw_hash_step(__u64 h, __u64 w
 	return h ^ (h >> 32);
 }
 
-/* How many words of a key are hashed and compared under a mask: of layer 2 alone, or all. Two widths and no loop. */
-static inline __attribute__((always_inline)) __u32 sw_hash_words(__u32 n_words)
-{
-	return n_words <= SW_L2_WORDS ? SW_L2_WORDS : SW_KEY_WORDS;
-}
-
-/* The hash of a key under a mask whose bits lie in its first n_words words. */
+/*
+ * The hash of a key under a mask whose bits lie in its first n_words words: of port and VLAN alone, of layer 2, or of
+ * all words. Three widths and no loop.
+ */
 static inline __attribute__((always_inline)) __u64 sw_hash_masked(
 	__u64 seed, const struct sw_key *key, const struct sw_key *bits, __u32 n_words)
 {
 	__u64 h = seed;
 	__u32 i;
 
+	h = sw_hash_step(h, key->w[0] & bits->w[0]);
+	if (n_words <= 1)
+		return h;
 #pragma GCC unroll 9
-	for (i = 0; i < SW_L2_WORDS; i++)
+	for (i = 1; i < SW_L2_WORDS; i++)
 		h = sw_hash_step(h, key->w[i] & bits->w[i]);
-	if (sw_hash_words(n_words) == SW_L2_WORDS)
+	if (n_words <= SW_L2_WORDS)
 		return h;
 #pragma GCC unroll 9
 	for (i = SW_L2_WORDS; i < SW_KEY_WORDS; i++)

@@ -182,15 +182,23 @@ SW_LOOKUP_INLINE int sw_lookup(const void *mem, const struct sw_config *config, 
 	return 1;
 }
 
+/* The words of a key of layer 2 under a mask, in registers. */
+struct sw_short_key {
+	__u64 word0, word1, word2;
+	__u32 n_words; /* of the mask; 1: the other two are zero */
+};
+
 /* Whether the flow at this slot is one of the mask and has these masked words. */
 SW_LOOKUP_INLINE const struct sw_flow *sw_lookup_home(
-	const void *mem, __u32 slot, __u32 mask_id, __u64 word0, __u64 word1, __u64 word2)
+	const void *mem, __u32 slot, __u32 mask_id, const struct sw_short_key *key)
 {
 	const struct sw_flow *flow = sw_mem_flow(mem, slot);
 
-	if (!flow || sw_read(flow->gen) & 1 || flow->mask != mask_id)
+	if (sw_unlikely(!flow || sw_read(flow->gen) & 1 || flow->mask != mask_id || key->word0 != flow->key.w[0]))
 		return 0;
-	return (word0 ^ flow->key.w[0]) | (word1 ^ flow->key.w[1]) | (word2 ^ flow->key.w[2]) ? 0 : flow;
+	if (sw_unlikely(key->n_words > 1) && (key->word1 != flow->key.w[1] || key->word2 != flow->key.w[2]))
+		return 0;
+	return flow;
 }
 
 /*
@@ -202,18 +210,23 @@ SW_LOOKUP_INLINE int sw_lookup_short(
 {
 	__u32 mask_id = sw_read(config->order[0]) % SW_MAX_MASKS;
 	const struct sw_mask *mask = &config->masks[mask_id];
-	__u64 word0 = key->w[0] & mask->bits.w[0], word1 = key->w[1] & mask->bits.w[1];
-	__u64 word2 = key->w[2] & mask->bits.w[2], hash, *hint;
+	struct sw_short_key masked = {.word0 = key->w[0] & mask->bits.w[0], .n_words = sw_read(mask->n_words)};
+	__u64 hash, *hint;
 
-	if (sw_read(mask->n_words) - 1 < SW_L2_WORDS) { /* a mask of no words is none */
-		hash = sw_hash_step(sw_hash_step(sw_hash_step(config->seed, word0), word1), word2);
+	if (sw_likely(masked.n_words - 1 < SW_L2_WORDS)) { /* a mask of no words is none */
+		hash = sw_hash_step(config->seed, masked.word0);
+		if (sw_unlikely(masked.n_words > 1)) {
+			masked.word1 = key->w[1] & mask->bits.w[1];
+			masked.word2 = key->w[2] & mask->bits.w[2];
+			hash = sw_hash_step(sw_hash_step(hash, masked.word1), masked.word2);
+		}
 		ret->by_hint = 0;
 		ret->slot = sw_hash_home(hash, config->n_flows);
-		ret->flow = sw_lookup_home(mem, ret->slot, mask_id, word0, word1, word2);
-		if (ret->flow)
+		ret->flow = sw_lookup_home(mem, ret->slot, mask_id, &masked);
+		if (sw_likely(ret->flow))
 			return 1;
 		ret->slot ^= 1;
-		ret->flow = sw_lookup_home(mem, ret->slot, mask_id, word0, word1, word2);
+		ret->flow = sw_lookup_home(mem, ret->slot, mask_id, &masked);
 		if (ret->flow)
 			return 1;
 	}

@@ -7,7 +7,6 @@
  *	flows		n_flows			flow_stats	n_rows * n_flows
  *	buckets		n_buckets		emc		possible CPUs * SW_EMC_SIZE
  *	port_stats	n_rows * SW_MAX_PORTS	drops		n_rows * SW_MAX_PORTS * SW_DROP_SLOTS
- *	last_outputs	possible CPUs
  * Every element is reached through bpf_map_lookup_elem, which the kernel inlines for arrays and which checks the index,
  * so no size is trusted. A counter that is out of reach is not counted and the frame goes on.
  *
@@ -20,6 +19,7 @@
 #include <bpf/bpf_helpers.h>
 #include "abi.h"
 #include "extract.h"
+#include "fdb.h"
 #include "lookup.h"
 
 struct {
@@ -95,13 +95,6 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32); /* CPU */
-	__type(value, struct sw_last_output);
-} last_outputs SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, SW_MAX_SETS);
 	__type(key, __u32); /* set id */
@@ -119,10 +112,19 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, SW_MAX_FDB);
+	__uint(max_entries, SW_FDB_BUCKETS);
 	__type(key, __u32);
-	__type(value, struct sw_fdb_entry);
+	__type(value, struct sw_fdb_bucket);
 } fdb SEC(".maps");
+
+/* The program never reads it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, SW_FDB_BUCKETS *SW_FDB_CELLS);
+	__type(key, __u32);
+	__type(value, struct sw_fdb_times);
+} fdb_times SEC(".maps");
 
 /* One frame to one port. Values are struct bpf_devmap_val without a program: unicast is counted here, not there. */
 struct {
@@ -159,8 +161,20 @@ struct {
 
 #define SW_SCRATCH_CHUNK 512 /* what bpf_csum_diff takes at once */
 
+/* A frame on the long way. */
+struct frame {
+	__u32 size; /* all buffers; follows what the rewrites do */
+	__u32 cpu;
+	__u32 in_port;  /* id; 0 until known */
+	__u32 slot;     /* of the flow that matched, for an upcall that its steps ask for */
+	__u64 dst, src; /* words 1 and 2 of its key; known once a flow matched */
+	__u32 tci;      /* host order, as vlan_tci_be in the key; likewise */
+	__u32 zero;
+};
+
 /* Where a CPU puts what does not fit on the stack. */
 struct sw_scratch {
+	struct frame frame;
 	__u8 bytes[SW_SCRATCH_CHUNK + 8];
 	struct sw_key key;
 	struct sw_headers headers;
@@ -187,6 +201,11 @@ SW_INLINE __u64 *sw_mem_hint(const void *mem, __u32 cpu, __u32 index)
 {
 	index += cpu * SW_EMC_SIZE;
 	return bpf_map_lookup_elem(&emc, &index);
+}
+
+SW_INLINE const struct sw_fdb_bucket *sw_mem_fdb(const void *mem, __u32 index)
+{
+	return bpf_map_lookup_elem(&fdb, &index);
 }
 
 SW_INLINE const struct sw_config *config_get(void)

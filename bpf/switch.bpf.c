@@ -2,9 +2,12 @@
 /*
  * switch.bpf.c - the fast path.
  *
- * sw_ingress runs on every frame that comes in by a port: intake, extract, lookup, and then either the hit (count,
- * finish the checksum, run the flow's program) or the miss (up to the daemon). sw_egress runs on each copy of a flood.
- * The programs in lost.h name what the kernel drops afterwards.
+ * sw_ingress runs on every frame that comes in by a port. Nearly all are known, unicast and in one buffer, and go the
+ * short way: layer 2 of the key, the flow at its home, the FDB, out. What the short way is not made for it leaves as it
+ * found it, uncounted, and the long way begins anew: intake, extract, lookup, and then either the hit (count, finish
+ * the checksum, run the flow's program) or the miss (up to the daemon). So the long way can do everything and the short
+ * one keeps what it knows in registers. sw_egress runs on each copy of a flood. The programs in lost.h name what the
+ * kernel drops afterwards.
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
@@ -21,10 +24,6 @@
 
 /* A stage's answer: a verdict (enum xdp_action) is final, NEXT goes on. */
 #define NEXT (-1)
-
-/* What the long way answers: slot + 1 of the flow, with LONG_BY_HINT; or LONG_VERDICT and a verdict. */
-#define LONG_BY_HINT (1ULL << 32)
-#define LONG_VERDICT (1ULL << 33)
 
 /* No frame longer than this needs a look at its port's MTU: a full one of the common 1500, tagged. */
 #define LONG_FRAME 1518
@@ -75,11 +74,12 @@ SW_INLINE struct sw_port *intake(struct xdp_md *ctx, struct frame *frame)
 	if (stats) {
 		stats->rx_frames++;
 		stats->rx_bytes += frame->size;
+		stats->misses++;
 	}
 	return port;
 }
 
-static __attribute__((noinline)) int drop_runt(struct xdp_md *ctx, struct frame *frame)
+SW_INLINE int drop_runt(struct xdp_md *ctx, struct frame *frame)
 {
 	return intake(ctx, frame) ? frame_drop(frame, frame->in_port, SW_DROP_RUNT)
 				  : frame_drop(frame, 0, SW_DROP_NO_PORT);
@@ -93,124 +93,144 @@ static __attribute__((noinline)) int miss(struct xdp_md *ctx, struct frame *fram
 		return frame_drop(frame, 0, SW_DROP_NO_PORT);
 	if (frame->size > port->max_rx_frame)
 		return frame_drop(frame, port->id, SW_DROP_GSO);
-	return upcall(ctx, frame, port, SW_UPCALL_MISS);
-}
-
-/* For what the short way does not take: deep keys, several masks, full buckets, headers out of reach, and misses. */
-static __attribute__((noinline)) __u64 long_way(struct xdp_md *ctx, struct frame *frame, __u32 depth)
-{
-	struct sw_scratch *s = scratch_get();
-	__u32 found;
-
-	if (!s || extract_to_scratch(ctx, frame->size, depth) || !s->headers.l3)
-		return LONG_VERDICT | drop_runt(ctx, frame);
-	found = lookup_scratch(depth, frame->cpu);
-	if (!found)
-		return LONG_VERDICT | miss(ctx, frame);
-	return (found & 0x7fffffff) | (found >> 31 ? LONG_BY_HINT : 0);
-}
-
-/* Layer 2 alone, in one piece, one probe. Says where layer 3 begins, 0 if it did not get so far. */
-SW_INLINE int short_way(
-	struct xdp_md *ctx, const struct sw_config *cfg, const struct frame *frame, struct sw_hit *ret, __u32 *ret_l3)
-{
-	struct sw_headers headers = {};
-	struct sw_key key = {};
-
-	sw_extract_link(frame_data(ctx), frame_end(ctx), ctx->ingress_ifindex, &key, &headers);
-	*ret_l3 = headers.eth_type_be == sw_swap16(SW_ETH_IPV4) ? headers.l3 : 0;
-	return headers.l3 && sw_lookup_short(0, cfg, &key, frame->cpu, ret);
-}
-
-SW_INLINE void count_hit(const struct sw_config *cfg, const struct frame *frame, const struct sw_hit *hit)
-{
-	struct sw_port_stats *port = port_stats_get(frame->cpu, frame->in_port);
-	__u32 index = frame->cpu * cfg->n_flows + hit->slot;
-	struct sw_flow_stats *flow = bpf_map_lookup_elem(&flow_stats, &index);
-
-	if (flow) {
-		flow->packets++;
-		flow->bytes += frame->size;
-	}
-	if (!port)
-		return;
-	port->rx_frames++;
-	port->rx_bytes += frame->size;
-	if (hit->by_hint)
-		port->emc_hits++;
-	else
-		port->mega_hits++;
+	return upcall(ctx, frame, SW_UPCALL_MISS);
 }
 
 /* A frame longer than its sender's MTU was put together by segmentation offload; nobody can take it. */
-static __attribute__((noinline)) int stage_long(struct xdp_md *ctx, struct frame *frame)
+SW_INLINE int stage_long(struct xdp_md *ctx, const struct frame *frame)
 {
-	struct sw_port *port = port_get(ctx->ingress_ifindex);
+	struct sw_port *port;
 
+	if (frame->size <= LONG_FRAME)
+		return NEXT;
+	port = port_get(ctx->ingress_ifindex);
 	if (port && frame->size > port->max_rx_frame)
 		return frame_drop(frame, frame->in_port, SW_DROP_GSO);
 	return NEXT;
 }
 
-static __attribute__((noinline)) void stage_csum(struct xdp_md *ctx, const struct frame *frame)
+SW_INLINE void count_hit(const struct sw_config *cfg, __u32 cpu, __u32 in_port, __u32 size, const struct sw_hit *hit)
+{
+	struct sw_port_stats *port = port_stats_get(cpu, in_port);
+	__u32 index = cpu * cfg->n_flows + hit->slot;
+	struct sw_flow_stats *flow = bpf_map_lookup_elem(&flow_stats, &index);
+
+	if (flow) {
+		flow->packets++;
+		flow->bytes += size;
+	}
+	if (!port)
+		return;
+	port->rx_frames++;
+	port->rx_bytes += size;
+	if (sw_unlikely(hit->by_hint))
+		port->emc_hits++;
+}
+
+static __attribute__((noinline)) void finish_csum(struct xdp_md *ctx, __u32 cpu, __u32 in_port, __u32 size)
 {
 	struct sw_port_stats *stats;
 
-	if (!csum_check(ctx, frame->size))
+	if (!csum_check(ctx, size))
 		return;
-	stats = port_stats_get(frame->cpu, frame->in_port);
+	stats = port_stats_get(cpu, in_port);
 	if (stats)
 		stats->csum_done++;
 }
 
-SW_INLINE int hit_stages(
-	struct xdp_md *ctx, const struct sw_config *cfg, struct frame *frame, const struct sw_hit *hit, __u32 ipv4_l3)
-{
-	int verdict;
-
-	frame->slot = hit->slot;
-	frame->in_port = hit->flow->in_port;
-	count_hit(cfg, frame, hit);
-	if (frame->size > LONG_FRAME) {
-		verdict = stage_long(ctx, frame);
-		if (verdict != NEXT)
-			return verdict;
-	}
-	if (hit->flow->flags & SW_FLOW_CSUM && !(ipv4_l3 && csum_is_plain(ctx, ipv4_l3)))
-		stage_csum(ctx, frame);
-	return act(ctx, frame, hit->flow);
-}
-
-SW_INLINE int ingress(struct xdp_md *ctx)
+static __attribute__((noinline)) int long_way(struct xdp_md *ctx)
 {
 	const struct sw_config *cfg = config_get();
-	__u32 depth, ipv4_l3 = 0;
+	struct sw_scratch *s = scratch_get();
 	struct sw_hit hit = {};
-	struct frame frame = {};
-	__u64 found;
+	struct frame *frame;
+	__u32 depth, found;
+	int verdict;
 
-	if (!cfg)
+	if (!cfg || !s)
 		return XDP_DROP;
-	frame.cpu = bpf_get_smp_processor_id();
-	frame.size = bpf_xdp_get_buff_len(ctx);
+	frame = &s->frame;
+	*frame = (struct frame){.cpu = bpf_get_smp_processor_id(), .size = frame_size(ctx)};
 	depth = sw_read(cfg->depth);
-	if (depth > SW_L2_WORDS || !short_way(ctx, cfg, &frame, &hit, &ipv4_l3)) {
-		found = long_way(ctx, &frame, depth);
-		if (found & LONG_VERDICT)
-			return (__u32)found;
-		hit.slot = (__u32)found - 1;
-		hit.by_hint = !!(found & LONG_BY_HINT);
-		hit.flow = sw_mem_flow(0, hit.slot);
-		if (!hit.flow)
-			return XDP_DROP;
+	if (extract_to_scratch(ctx, frame->size, depth) || !s->headers.l3)
+		return drop_runt(ctx, frame);
+	frame->dst = s->key.w[1];
+	frame->src = s->key.w[2];
+	frame->tci = sw_swap16(sw_key_tci_be(s->key.w[0]));
+	found = lookup_scratch(depth, frame->cpu);
+	if (!found)
+		return miss(ctx, frame);
+	frame->slot = hit.slot = (found & 0x7fffffff) - 1;
+	hit.by_hint = found >> 31;
+	hit.flow = sw_mem_flow(0, hit.slot);
+	if (!hit.flow)
+		return XDP_DROP;
+	frame->in_port = hit.flow->in_port;
+	count_hit(cfg, frame->cpu, frame->in_port, frame->size, &hit);
+	verdict = stage_long(ctx, frame);
+	if (verdict != NEXT)
+		return verdict;
+	if (hit.flow->flags & SW_FLOW_CSUM)
+		finish_csum(ctx, frame->cpu, frame->in_port, frame->size);
+	return act(ctx, cfg, frame, hit.flow);
+}
+
+/* Where a flow that the short way takes sends this frame; 0: it is not one of those. */
+SW_INLINE int short_output(
+	const struct sw_config *cfg, const struct sw_key *key, const struct sw_flow *flow, union sw_fdb_place *ret)
+{
+	struct sw_normal_answer answer;
+
+	if (sw_likely(flow->steps[0].op == SW_OP_NORMAL)) {
+		if (act_ask_fdb(cfg, flow, key->w[1], key->w[2], &answer) != SW_NORMAL_FORWARD)
+			return 0;
+		*ret = answer.to;
+		return 1;
 	}
-	return hit_stages(ctx, cfg, &frame, &hit, ipv4_l3);
+	ret->port = flow->steps[0].arg;
+	ret->out = SW_FDB_OUT_AS_IS;
+	return flow->steps[0].op == SW_OP_OUTPUT && flow->n_steps == 1;
+}
+
+SW_INLINE int short_way(struct xdp_md *ctx)
+{
+	const struct sw_config *cfg = config_get();
+	__u32 cpu = bpf_get_smp_processor_id(), size = frame_first_size(ctx), vid, tci;
+	struct sw_headers headers = {};
+	union sw_fdb_place to = {};
+	struct sw_hit hit = {};
+	struct sw_key key = {};
+	enum sw_drop reason;
+
+	if (sw_unlikely(!cfg || sw_read(cfg->depth) > SW_L2_WORDS || size > LONG_FRAME || frame_is_split(ctx)))
+		return NEXT;
+	sw_extract_link(frame_data(ctx), frame_end(ctx), ctx->ingress_ifindex, &key, &headers);
+	if (sw_unlikely(!headers.l3) || !sw_lookup_short(0, cfg, &key, cpu, &hit) ||
+		!short_output(cfg, &key, hit.flow, &to))
+		return NEXT;
+	count_hit(cfg, cpu, hit.flow->in_port, size, &hit);
+	if (hit.flow->flags & SW_FLOW_CSUM &&
+		!(headers.eth_type_be == sw_swap16(SW_ETH_IPV4) && csum_is_plain(ctx, headers.l3)))
+		finish_csum(ctx, cpu, hit.flow->in_port, size);
+	vid = hit.flow->steps[0].arg;
+	tci = sw_swap16(sw_key_tci_be(key.w[0]));
+	if (sw_unlikely(!act_tag_fits(tci, to.out, vid))) {
+		reason = act_retag(ctx, tci, to.out, vid);
+		if (reason) {
+			drop_count(cpu, hit.flow->in_port, reason, 1);
+			return XDP_DROP;
+		}
+		size += act_tag_growth(tci, to.out);
+	}
+	return act_output(cpu, size, to.port);
 }
 
 SEC("xdp.frags")
 int sw_ingress(struct xdp_md *ctx)
 {
-	return ingress(ctx);
+	int verdict = short_way(ctx);
+
+	return verdict == NEXT ? long_way(ctx) : verdict;
 }
 
 /* Each copy of a flood, before its port's driver gets it. A verdict other than PASS would be one more drop to name. */
@@ -228,7 +248,7 @@ int sw_egress(struct xdp_md *ctx)
 	stats = port_stats_get(bpf_get_smp_processor_id(), port->id % SW_MAX_PORTS);
 	if (stats) {
 		stats->tx_frames++;
-		stats->tx_bytes += bpf_xdp_get_buff_len(ctx);
+		stats->tx_bytes += frame_size(ctx);
 	}
 	return XDP_PASS;
 }

@@ -86,15 +86,18 @@ SW_INLINE int upcall_redirect(
 	return XDP_REDIRECT;
 }
 
-static __attribute__((noinline)) int upcall(
-	struct xdp_md *ctx, struct frame *frame, const struct sw_port *port, enum sw_upcall reason)
+/* The frame's device is looked up anew: one that matched a flow has not needed its record yet. */
+static __attribute__((noinline)) int upcall(struct xdp_md *ctx, struct frame *frame, enum sw_upcall reason)
 {
+	const struct sw_port *port = port_get(ctx->ingress_ifindex);
 	const struct sw_config *cfg = config_get();
 	struct sw_port_stats *stats;
 
-	if (!cfg || !port)
+	if (!cfg)
 		return XDP_DROP;
-	if (frame->size > (frame_is_split(ctx, frame) ? cfg->upcall_max_frags : cfg->upcall_max))
+	if (!port)
+		return frame_drop(frame, 0, SW_DROP_NO_PORT);
+	if (frame->size > (frame_is_split(ctx) ? cfg->upcall_max_frags : cfg->upcall_max))
 		return frame_drop(frame, port->id, SW_DROP_UPCALL_TOO_BIG);
 	if (reason == SW_UPCALL_MISS && !upcall_allowed(port))
 		return frame_drop(frame, port->id, SW_DROP_MISS_LIMIT);
@@ -104,14 +107,6 @@ static __attribute__((noinline)) int upcall(
 			stats->csum_done++;
 	}
 	return upcall_redirect(ctx, frame, port, reason);
-}
-
-/* The same for a frame that matched a flow, whose port record has not been looked at yet. */
-static __attribute__((noinline)) int upcall_hit(struct xdp_md *ctx, struct frame *frame, enum sw_upcall reason)
-{
-	struct sw_port *port = port_get(ctx->ingress_ifindex);
-
-	return port ? upcall(ctx, frame, port, reason) : frame_drop(frame, 0, SW_DROP_NO_PORT);
 }
 
 #endif

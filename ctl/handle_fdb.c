@@ -39,7 +39,7 @@ void fdb_add_asked(struct daemon *d, const struct request *request, struct reply
 {
 	const struct bridge *bridge = find_bridge(d, request, reply);
 	const struct port *port = bridge ? find_port(d, bridge, &request->args[2], reply) : NULL;
-	const struct sw_fdb_entry *has;
+	const struct fdb_entry *has;
 	struct static_mac mac;
 	struct fdb_key key;
 	struct complaint c;
@@ -50,7 +50,7 @@ void fdb_add_asked(struct daemon *d, const struct request *request, struct reply
 	key = (struct fdb_key){.bridge = bridge->id, .vid = mac.vid};
 	memcpy(key.mac, mac.mac, 6);
 	has = fdb_lookup(vswitch_fdb(d->vs), &key);
-	if (has && (has->flags & SW_FDB_STATIC)) {
+	if (has && (has->flags & FDB_STATIC)) {
 		port = pipeline_port(vswitch_pipeline(d->vs), has->port);
 		reply_refuse(reply, "%s is a static address of port %s already", request->args[1].text,
 			port ? port->name : "?");
@@ -138,26 +138,26 @@ static uint64_t seconds_since(uint64_t now_ns, uint64_t then_ns)
 	return now_ns > then_ns ? (now_ns - then_ns) / 1000000000ULL : 0;
 }
 
-static void list_entry(void *ctx, const struct sw_fdb_entry *e)
+static void list_entry(void *ctx, const struct fdb_entry *e)
 {
 	struct listing *listing = ctx;
 	const struct pipeline *pl = vswitch_pipeline(listing->d->vs);
-	const struct bridge *bridge = pipeline_bridge(pl, e->bridge);
+	const struct bridge *bridge = pipeline_bridge(pl, e->key.bridge);
 	const struct port *port = pipeline_port(pl, e->port);
 	struct json_object *entry;
 	char mac[18];
 
 	if ((listing->selection.port && port != listing->selection.port) ||
-		(listing->selection.vid >= 0 && listing->selection.vid != e->vid))
+		(listing->selection.vid >= 0 && listing->selection.vid != e->key.vid))
 		return;
-	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", e->mac[0], e->mac[1], e->mac[2], e->mac[3],
-		e->mac[4], e->mac[5]);
+	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", e->key.mac[0], e->key.mac[1], e->key.mac[2],
+		e->key.mac[3], e->key.mac[4], e->key.mac[5]);
 	entry = json_append_object(listing->addresses);
 	json_add_text(entry, "bridge", bridge ? bridge->name : "");
-	json_add_number(entry, "vlan", e->vid);
+	json_add_number(entry, "vlan", e->key.vid);
 	json_add_text(entry, "mac", mac);
 	json_add_text(entry, "port", port ? port->name : "");
-	json_add_text(entry, "kind", e->flags & SW_FDB_STATIC ? "static" : "learned");
+	json_add_text(entry, "kind", e->flags & FDB_STATIC ? "static" : "learned");
 	json_add_number(entry, "age_s", seconds_since(listing->now_ns, e->learned_ns));
 	json_add_number(entry, "idle_s", seconds_since(listing->now_ns, e->used_ns));
 }

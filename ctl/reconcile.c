@@ -60,19 +60,19 @@ struct reading {
 	int err;
 };
 
-static void read_mac(void *ctx, const struct sw_fdb_entry *e)
+static void read_mac(void *ctx, const struct fdb_entry *e)
 {
 	struct reading *reading = ctx;
 	const struct pipeline *pl = vswitch_pipeline(reading->vs);
-	const struct bridge *bridge = pipeline_bridge(pl, e->bridge);
+	const struct bridge *bridge = pipeline_bridge(pl, e->key.bridge);
 	const struct port *port = pipeline_port(pl, e->port);
-	struct static_mac mac = {.vid = e->vid};
+	struct static_mac mac = {.vid = e->key.vid};
 
-	if (!(e->flags & SW_FDB_STATIC) || !bridge || !port)
+	if (!(e->flags & FDB_STATIC) || !bridge || !port)
 		return;
 	memcpy(mac.bridge, bridge->name, sizeof(mac.bridge));
 	memcpy(mac.port, port->name, sizeof(mac.port));
-	memcpy(mac.mac, e->mac, sizeof(mac.mac));
+	memcpy(mac.mac, e->key.mac, sizeof(mac.mac));
 	if (!model_put_mac(reading->model, &mac))
 		reading->err = -ENOMEM;
 }

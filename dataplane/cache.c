@@ -20,11 +20,8 @@ static int allocate(struct cache *cache)
 	cache->entries = calloc(cache->n_slots, sizeof(*cache->entries));
 	cache->vacant = calloc(cache->n_slots, sizeof(*cache->vacant));
 	cache->limbo = calloc(cache->n_slots, sizeof(*cache->limbo));
-	cache->dirty = calloc(cache->n_slots, sizeof(*cache->dirty));
 	cache->live = calloc((cache->n_slots + 63) / 64, sizeof(*cache->live));
-	if (!cache->entries || !cache->live || !cache->vacant || !cache->limbo || !cache->dirty)
-		return -ENOMEM;
-	return deps_init(&cache->deps, cache->n_slots, cache->config->seed);
+	return cache->entries && cache->live && cache->vacant && cache->limbo ? 0 : -ENOMEM;
 }
 
 static void vacate(struct cache *cache, uint32_t slot)
@@ -43,8 +40,7 @@ static void begin_empty(struct cache *cache)
 	}
 }
 
-struct cache *cache_create(
-	struct datapath *dp, const struct pipeline *pl, struct sets *sets, const struct cache_events *events)
+struct cache *cache_create(struct datapath *dp, const struct pipeline *pl, struct sets *sets)
 {
 	struct cache *cache = calloc(1, sizeof(*cache));
 
@@ -56,7 +52,6 @@ struct cache *cache_create(
 	cache->stats = dp->memory.flow_stats;
 	cache->pl = pl;
 	cache->sets = sets;
-	cache->events = *events;
 	cache->n_slots = cache->config->n_flows;
 	cache->version = pipeline_version(pl);
 	cache->index = (struct flow_index){dp->memory.buckets, cache->flows, cache->config->n_buckets};
@@ -76,12 +71,10 @@ failed:
 
 void cache_destroy(struct cache *cache)
 {
-	deps_free(&cache->deps);
 	free(cache->entries);
 	free(cache->live);
 	free(cache->vacant);
 	free(cache->limbo);
-	free(cache->dirty);
 	free(cache);
 }
 
@@ -145,7 +138,7 @@ uint64_t cache_hash(const struct cache *cache, uint32_t slot)
 
 /* What a slot is to hold. */
 struct flow_body {
-	uint16_t mask, in_port;
+	uint16_t mask, in_port, bridge;
 	const struct sw_key *key; /* masked */
 	const struct program *program;
 	uint64_t put_ns;
@@ -160,6 +153,7 @@ static void publish(struct cache *cache, uint32_t slot, const struct flow_body *
 	flow->n_steps = body->program->n_steps;
 	flow->flags = body->program->flags;
 	flow->in_port = body->in_port;
+	flow->bridge = body->bridge;
 	flow->key = *body->key;
 	memcpy(flow->steps, body->program->steps, body->program->n_steps * sizeof(flow->steps[0]));
 	flow->cookie = body->put_ns;
@@ -167,17 +161,9 @@ static void publish(struct cache *cache, uint32_t slot, const struct flow_body *
 }
 
 /* The daemon's side of a slot that was just published. */
-static void enter(struct cache *cache, uint32_t slot, const struct program *program, const struct xlate *answer)
+static void enter(struct cache *cache, uint32_t slot, const struct program *program)
 {
-	struct entry *entry = &cache->entries[slot];
-
-	*entry = (struct entry){
-		.state = ENTRY_LIVE,
-		.set = program->set,
-		.source = answer->learn.key,
-		.port = answer->learn.port,
-	};
-	deps_link(&cache->deps, slot, answer->deps, answer->n_deps);
+	cache->entries[slot] = (struct entry){.state = ENTRY_LIVE, .set = program->set};
 	masks_hold(&cache->masks, cache->flows[slot].mask);
 	cache_live_add(cache, slot);
 }
@@ -195,9 +181,7 @@ static void bury(struct cache *cache, uint32_t slot, uint32_t heir)
 	struct sw_flow *flow = &cache->flows[slot];
 
 	__atomic_store_n(&flow->gen, flow->gen + 1, __ATOMIC_RELEASE);
-	deps_unlink(&cache->deps, slot);
 	masks_drop(&cache->masks, flow->mask);
-	entry->dirty = false;
 	entry->heir = heir;
 	live_remove(cache, slot);
 	cache_limbo_add(cache, slot);
@@ -213,7 +197,8 @@ void cache_remove(struct cache *cache, uint32_t slot)
 static void replace(struct cache *cache, uint32_t slot, const struct program *program)
 {
 	const struct sw_flow *flow = &cache->flows[slot];
-	struct flow_body body = {flow->mask, cache->answer.in_port, &flow->key, program, flow->cookie};
+	struct flow_body body = {
+		flow->mask, cache->answer.in_port, cache->answer.bridge, &flow->key, program, flow->cookie};
 	uint64_t hash = cache_hash(cache, slot);
 	uint32_t fresh;
 
@@ -225,7 +210,7 @@ static void replace(struct cache *cache, uint32_t slot, const struct program *pr
 	}
 	fresh = choose_slot(cache, hash);
 	publish(cache, fresh, &body);
-	enter(cache, fresh, program, &cache->answer);
+	enter(cache, fresh, program);
 	cache_carry(cache, slot, fresh);
 	index_replace(&cache->index, hash, slot, fresh);
 	bury(cache, slot, fresh);
@@ -256,8 +241,8 @@ static int put_masked(
 		return refuse(cache, -ENOSPC);
 	slot = choose_slot(cache, hash);
 	program_compile(cache->sets, cache->pl, key, xlate, &program);
-	publish(cache, slot, &(struct flow_body){mask, xlate->in_port, key, &program, now_ns});
-	enter(cache, slot, &program, xlate);
+	publish(cache, slot, &(struct flow_body){mask, xlate->in_port, xlate->bridge, key, &program, now_ns});
+	enter(cache, slot, &program);
 	cache->entries[slot].used_ns = now_ns;
 	index_insert(&cache->index, hash, slot);
 	cache->totals.put++;
@@ -334,52 +319,22 @@ void cache_grace_ended(struct cache *cache)
 
 /* ---- settling ---- */
 
-static void mark(void *ctx, uint32_t slot)
-{
-	struct cache *cache = ctx;
-
-	if (cache->entries[slot].dirty || cache->ask_all)
-		return;
-	if (cache->n_dirty == cache->n_slots) {
-		cache->ask_all = true;
-		return;
-	}
-	cache->entries[slot].dirty = true;
-	cache->dirty[cache->n_dirty++] = slot;
-}
-
-void cache_fdb_changed(struct cache *cache, uint64_t dep)
-{
-	deps_each(&cache->deps, dep, mark, cache);
-}
-
 static void withdraw(struct cache *cache, uint32_t slot)
 {
 	cache->totals.withdrawn++;
 	cache_remove(cache, slot);
 }
 
-/* The answer stands, but what it rests on and what it teaches may be others. */
-static void keep(struct cache *cache, uint32_t slot)
-{
-	struct entry *entry = &cache->entries[slot];
-	const struct xlate *answer = &cache->answer;
-
-	entry->source = answer->learn.key;
-	entry->port = answer->learn.port;
-	deps_relink(&cache->deps, slot, answer->deps, answer->n_deps);
-}
-
-/* Whether an entry of the same key and mask gives the new answer. What has come to want learning is to come up. */
+/* Whether an entry of the same key and mask can give the new answer. */
 static bool may_stay(const struct cache *cache, const struct sw_flow *flow)
 {
 	const struct xlate *answer = &cache->answer;
 
-	return answer->cacheable && !answer->learn.wanted && answer->in_port == flow->in_port &&
+	return answer->cacheable && answer->in_port == flow->in_port && answer->bridge == flow->bridge &&
 	       flow_equal(&answer->mask, &cache->config->masks[flow->mask].bits);
 }
 
-/* What was counted so far was counted under the old answer, and says nothing of where the source is now. */
+/* What was counted so far was counted under the old answer. */
 static void ask(struct cache *cache, uint32_t slot)
 {
 	const struct sw_flow *flow = &cache->flows[slot];
@@ -387,7 +342,6 @@ static void ask(struct cache *cache, uint32_t slot)
 	const struct xlate *answer = &cache->answer;
 	struct program program;
 
-	entry->dirty = false;
 	entry->active |= cache_harvest(cache, slot) > 0;
 	cache->totals.asked++;
 	translate(cache->pl, &flow->key, NULL, &cache->answer);
@@ -401,34 +355,16 @@ static void ask(struct cache *cache, uint32_t slot)
 		return;
 	}
 	program_release(cache->sets, &program);
-	keep(cache, slot);
-}
-
-static void settle_all(struct cache *cache)
-{
-	cache->ask_all = false;
-	cache->n_dirty = 0;
-	cache->version = pipeline_version(cache->pl);
-	cache_for_each_live(cache, slot) /* replacements among them, once more */
-		ask(cache, slot);
-}
-
-static void settle_dirty(struct cache *cache)
-{
-	while (cache->n_dirty) {
-		uint32_t slot = cache->dirty[--cache->n_dirty];
-
-		if (cache->entries[slot].state == ENTRY_LIVE && cache->entries[slot].dirty)
-			ask(cache, slot);
-	}
 }
 
 void cache_settle(struct cache *cache)
 {
-	if (cache->ask_all || cache->version != pipeline_version(cache->pl))
-		settle_all(cache);
-	else
-		settle_dirty(cache);
+	if (cache->ask_all || cache->version != pipeline_version(cache->pl)) {
+		cache->ask_all = false;
+		cache->version = pipeline_version(cache->pl);
+		cache_for_each_live(cache, slot) /* replacements among them, once more */
+			ask(cache, slot);
+	}
 	cache_grace_begin(cache);
 }
 

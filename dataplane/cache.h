@@ -16,12 +16,11 @@
  *
  * Why a masked key is asked: by T2 of pipeline.h an answer holds for every key that agrees in the bits consulted, so
  * the masked key, whose other bits are zero, may speak for all that the entry matches. If the answer comes back under
- * another mask the entry goes, for it may now be too wide; so it does if the answer has come to want learning, so that
- * the next frame comes up and is learned from.
+ * another mask the entry goes, for it may now be too wide. What the FDB says is no part of an answer (xlate.normal).
  *
  * Invariants: C1, C2, S1 of the design; A1-A4 of bpf/abi.h; and
- * M1 cache_settle() leaves every live entry equal to translate() of its key: asked again for each one whose dependency
- *    changed (fdb_dep), or for all where pipeline_version() moved.
+ * M1 cache_settle() leaves every live entry equal to translate() of its key: all are asked again where
+ *    pipeline_version() moved.
  * M2 An entry is put only if its answer was asked after the last settle began.
  * M3 A slot, a mask or a set that a program run may still look at is not rewritten (A2): all three are held by the
  *    slot until its grace period has ended.
@@ -39,7 +38,7 @@
  * caller keeps back until every port is there; slots, masks and sets that the last daemon gave up in its last moment
  * wait for a grace period too.
  *
- * Cost: about 150 bytes of memory a slot beside the maps, all had at creation.
+ * Cost: about 48 bytes of memory a slot beside the maps, all had at creation.
  */
 #ifndef DATAPLANE_CACHE_H
 #define DATAPLANE_CACHE_H
@@ -51,28 +50,17 @@
 
 struct cache;
 struct datapath;
-struct fdb_key;
 struct pipeline;
 struct sets;
 struct xlate;
 
 #define CACHE_IDLE_MS 10000 /* an entry that no frame hit for so long goes */
 
-struct cache_events {
-	void *ctx;
-	/*
-	 * Frames went by an entry since it was last looked at, which says where their source is (xlate.learn): that is
-	 * to be refreshed, or, had the FDB been full, learned. May call cache_fdb_changed(), and nothing else here.
-	 */
-	void (*used)(void *ctx, const struct fdb_key *source, uint16_t port, uint64_t now_ns);
-};
-
 /*
  * Borrows everything. When the datapath was adopted, its live slots are taken over; see above for when they are asked.
  * NULL: ENOMEM.
  */
-struct cache *cache_create(
-	struct datapath *dp, const struct pipeline *pl, struct sets *sets, const struct cache_events *events);
+struct cache *cache_create(struct datapath *dp, const struct pipeline *pl, struct sets *sets);
 /* Live entries stay in the maps. */
 void cache_destroy(struct cache *cache);
 
@@ -82,14 +70,11 @@ void cache_destroy(struct cache *cache);
  */
 int cache_put(struct cache *cache, const struct sw_key *key, const struct xlate *xlate, uint64_t now_ns);
 
-/* The FDB changed its mind about an address: its dependants are asked again at the next settle. */
-void cache_fdb_changed(struct cache *cache, uint64_t dep);
-
 /* Brings the maps up to date with every change made so far (M1). Cheap when nothing changed. */
 void cache_settle(struct cache *cache);
 
 /*
- * Harvests counters, reports used entries, expires idle ones, reorders masks by hits, makes room. A round is due once a
+ * Harvests counters, expires idle entries, reorders masks by hits, makes room. A round is due once a
  * second or so; a large table is swept in slices of a few milliseconds: false: the round is not done, call again soon.
  */
 bool cache_sweep(struct cache *cache, uint64_t now_ns);

@@ -63,7 +63,7 @@ static bool are_sane_steps(const struct cache *cache, const struct sw_flow *flow
 {
 	if (!flow->n_steps || flow->n_steps > SW_MAX_STEPS)
 		return false;
-	for (uint8_t i = 0; i < flow->n_steps - 1; i++) {
+	for (uint8_t i = flow->steps[0].op == SW_OP_NORMAL; i < flow->n_steps - 1; i++) {
 		uint8_t op = flow->steps[i].op;
 
 		if (op != SW_OP_VLAN_PUSH && op != SW_OP_VLAN_POP && op != SW_OP_VLAN_SET)
@@ -76,7 +76,8 @@ static bool is_sane(const struct adoption *a, const bool sane_masks[SW_MAX_MASKS
 {
 	struct sw_key masked;
 
-	if (flow->mask >= SW_MAX_MASKS || !sane_masks[flow->mask] || !flow->in_port || flow->in_port >= SW_MAX_PORTS)
+	if (flow->mask >= SW_MAX_MASKS || !sane_masks[flow->mask] || !flow->in_port || flow->in_port >= SW_MAX_PORTS ||
+		!flow->bridge || flow->bridge >= SW_MAX_BRIDGES)
 		return false;
 	masked = flow_masked(&flow->key, &a->cache->config->masks[flow->mask].bits);
 	return flow_equal(&masked, &flow->key) && are_sane_steps(a->cache, flow);

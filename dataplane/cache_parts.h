@@ -9,10 +9,8 @@
 #define DATAPLANE_CACHE_PARTS_H
 
 #include "dataplane/cache.h"
-#include "dataplane/cache_deps.h"
 #include "dataplane/cache_index.h"
 #include "dataplane/cache_masks.h"
-#include "dataplane/fdb.h"
 #include "dataplane/pipeline.h"
 
 enum entry_state {
@@ -31,10 +29,7 @@ struct entry {
 	uint32_t recent; /* packets between the last two sweeps */
 	uint16_t set;    /* that it holds, or SW_MAX_SETS */
 	uint8_t state;
-	bool dirty;    /* to be asked at the next settle */
-	bool active;   /* used since the last sweep, as a settle found */
-	uint16_t port; /* frames refresh `source` behind it; 0: they do not */
-	struct fdb_key source;
+	bool active; /* used since the last sweep, as a settle found */
 };
 
 struct cache {
@@ -44,11 +39,9 @@ struct cache {
 	struct sw_flow_stats *stats;
 	const struct pipeline *pl;
 	struct sets *sets;
-	struct cache_events events;
 
 	struct masks masks;
 	struct flow_index index;
-	struct deps deps;
 	struct entry *entries;
 	uint32_t n_slots;
 	uint64_t *live; /* bit map by slot */
@@ -63,10 +56,8 @@ struct cache {
 	bool holds_adopted_sets; /* until the first grace period has ended: those that an unseen run may broadcast to */
 	bool adopted_sets[SW_MAX_SETS];
 
-	uint32_t *dirty; /* a stack; may name slots that are no longer dirty */
-	uint32_t n_dirty;
-	bool ask_all;
-	uint64_t version; /* of the pipeline, that every live entry but the dirty was asked at */
+	bool ask_all;     /* whatever the version */
+	uint64_t version; /* of the pipeline, that every live entry was asked at */
 
 	uint32_t swept;    /* by the round that is under way: slots below */
 	bool slots_wanted; /* one was refused since the last sweep */

@@ -5,7 +5,7 @@
 #include "dataplane/datapath.h"
 
 #define NS_A_MS     1000000ULL
-#define SWEEP_SLICE 32768 /* live entries: 2.5 ms if each was used and its source is refreshed */
+#define SWEEP_SLICE 32768 /* live entries: at most 2.5 ms */
 
 /* ---- counters ---- */
 
@@ -199,9 +199,6 @@ static void sweep_one(struct cache *cache, uint32_t slot, uint64_t now_ns)
 	if (n || entry->active || !entry->used_ns)
 		entry->used_ns = now_ns;
 	entry->active = false;
-	/* An entry that is about to be asked may teach what is no longer so. */
-	if (n && entry->port && !entry->dirty && !cache->ask_all)
-		cache->events.used(cache->events.ctx, &entry->source, entry->port, now_ns);
 	if (now_ns > entry->used_ns && now_ns - entry->used_ns > CACHE_IDLE_MS * NS_A_MS) {
 		cache->totals.expired++;
 		cache_remove(cache, slot);

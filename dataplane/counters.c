@@ -54,6 +54,7 @@ void counters_unsent(const struct dp_memory *memory, uint16_t port, enum sw_drop
 void counters_read_port(const struct dp_memory *memory, uint16_t port, struct port_counters *ret)
 {
 	uint32_t daemon = daemon_row(memory);
+	uint64_t misses = 0, found;
 
 	memset(ret, 0, sizeof(*ret));
 	for (uint32_t row = 0; row <= daemon; row++) {
@@ -64,11 +65,13 @@ void counters_read_port(const struct dp_memory *memory, uint16_t port, struct po
 		ret->tx_frames += read_once(&stats->tx_frames);
 		ret->tx_bytes += read_once(&stats->tx_bytes);
 		ret->emc_hits += read_once(&stats->emc_hits);
-		ret->mega_hits += read_once(&stats->mega_hits);
+		misses += read_once(&stats->misses);
 		ret->csum_done += read_once(&stats->csum_done);
 		if (row != daemon)
 			ret->upcalls += read_once(&stats->upcalls);
 	}
+	found = ret->rx_frames > misses ? ret->rx_frames - misses : 0; /* rows are read one after the other */
+	ret->mega_hits = found > ret->emc_hits ? found - ret->emc_hits : 0;
 	for (unsigned reason = 0; reason < SW_N_DROPS; reason++)
 		ret->drops[reason] = counters_read_drop(memory, port, reason);
 }

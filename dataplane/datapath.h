@@ -33,7 +33,8 @@ struct dp_memory {
 	struct sw_port_stats *port_stats;
 	__u64 *drops;
 	struct sw_registry *registry;
-	struct sw_fdb_entry *fdb;
+	struct sw_fdb_bucket *fdb;
+	struct sw_fdb_times *fdb_times;
 };
 
 enum dp_mode { DP_MODE_NATIVE, DP_MODE_GENERIC, DP_MODE_OFFLOAD };

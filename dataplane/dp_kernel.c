@@ -35,8 +35,9 @@ static bool map_memory(struct dpk *k)
 	m->drops = dpk_map_memory(k->skel->maps.drops);
 	m->registry = dpk_map_memory(k->skel->maps.registry);
 	m->fdb = dpk_map_memory(k->skel->maps.fdb);
+	m->fdb_times = dpk_map_memory(k->skel->maps.fdb_times);
 	return m->config && m->flows && m->buckets && m->flow_stats && m->port_stats && m->drops && m->registry &&
-	       m->fdb;
+	       m->fdb && m->fdb_times;
 }
 
 static void unmap_memory(struct dpk *k)
@@ -51,6 +52,7 @@ static void unmap_memory(struct dpk *k)
 	dpk_unmap(k->skel->maps.drops, m->drops);
 	dpk_unmap(k->skel->maps.registry, m->registry);
 	dpk_unmap(k->skel->maps.fdb, m->fdb);
+	dpk_unmap(k->skel->maps.fdb_times, m->fdb_times);
 }
 
 /* The registry's version last: without it nobody adopts what is only half there. */
@@ -81,15 +83,22 @@ static void grace(struct datapath *dp)
 	grace_begin(k->grace);
 }
 
-/* On the grace thread. The map is our own: only the waiting counts. */
+/* The map is our own: only the waiting counts. */
+static void sit_out_grace(struct dpk *k)
+{
+	uint32_t zero = 0, fd = k->grace_inner_fd;
+
+	if (bpf_map_update_elem(k->grace_map_fd, &zero, &fd, BPF_ANY))
+		log_error("waiting for a grace period failed: %s", strerror(errno));
+}
+
+/* On the grace thread. */
 static void wait_for_grace(void *ctx)
 {
 	struct dpk *k = ctx;
-	uint32_t zero = 0, fd = k->grace_inner_fd;
 
 	dpk_sets_stock(k);
-	if (bpf_map_update_elem(k->grace_map_fd, &zero, &fd, BPF_ANY))
-		log_error("waiting for a grace period failed: %s", strerror(errno));
+	sit_out_grace(k);
 }
 
 static void grace_over(void *ctx)
@@ -370,6 +379,7 @@ static int build(struct dpk *k, const struct dp_kernel_options *options, struct 
 	if (error)
 		return error;
 	if (k->dp.adopted) {
+		sit_out_grace(k); /* what the last daemon cleared in its last moment is free now (fdb_create) */
 		dpk_ports_adopt(k);
 		dpk_sets_adopt(k);
 	}

@@ -95,8 +95,6 @@ static void count_hit(struct dp_mem *m, uint32_t cpu, uint32_t size, const struc
 	port->rx_bytes += size;
 	if (hit->by_hint)
 		port->emc_hits++;
-	else
-		port->mega_hits++;
 }
 
 bool dp_memory_lookup(
@@ -385,7 +383,6 @@ static void grace(struct datapath *dp)
 {
 	struct dp_mem *m = of(dp);
 
-	assert(!m->grace_running);
 	m->grace_running = true;
 	m->n_graces++;
 	if (m->grace_at_once)
@@ -499,7 +496,8 @@ static struct dp_memory lay_out(struct layout *layout, size_t n_flows, size_t n_
 		.port_stats = lay(layout, N_ROWS * SW_MAX_PORTS * sizeof(struct sw_port_stats)),
 		.drops = lay(layout, N_ROWS * SW_MAX_PORTS * SW_DROP_SLOTS * sizeof(__u64)),
 		.registry = lay(layout, sizeof(struct sw_registry)),
-		.fdb = lay(layout, SW_MAX_FDB * sizeof(struct sw_fdb_entry)),
+		.fdb = lay(layout, SW_FDB_BUCKETS * sizeof(struct sw_fdb_bucket)),
+		.fdb_times = lay(layout, SW_FDB_BUCKETS * SW_FDB_CELLS * sizeof(struct sw_fdb_times)),
 	};
 }
 

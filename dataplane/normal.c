@@ -32,12 +32,10 @@ static bool is_reserved(const uint8_t mac[6])
 	return !memcmp(mac, prefix, sizeof(prefix)) && mac[5] <= 0x0f;
 }
 
-static void consult(const struct translation *t)
+static void consult_vlan(const struct translation *t)
 {
 	flow_look(&t->answer->mask, FIELD_IN_PORT);
 	flow_look(&t->answer->mask, FIELD_VLAN_VID);
-	flow_look(&t->answer->mask, FIELD_ETH_SRC);
-	flow_look(&t->answer->mask, FIELD_ETH_DST);
 }
 
 static bool addresses_pass(const struct translation *t)
@@ -103,11 +101,10 @@ static struct fdb_key address_in_vlan(const struct translation *t, const uint8_t
 static void learn(const struct translation *t)
 {
 	const struct fdb_key key = address_in_vlan(t, t->key->f.eth_src);
-	const struct sw_fdb_entry *entry = fdb_lookup(t->fdb, &key);
+	const struct fdb_entry *entry = fdb_lookup(t->fdb, &key);
 	struct xlate_learn *learn = &t->answer->learn;
 
-	xlate_depend(t, &key);
-	if (entry && entry->flags & SW_FDB_STATIC) {
+	if (entry && entry->flags & FDB_STATIC) {
 		xlate_tell(t, 1, "source " MAC_TEXT " has a static entry: nothing to learn", MAC_BYTES(key.mac));
 		return;
 	}
@@ -117,6 +114,7 @@ static void learn(const struct translation *t)
 	}
 	*learn = (struct xlate_learn){
 		.wanted = !entry || entry->port != t->in->id,
+		.moved = entry && entry->port != t->in->id,
 		.key = key,
 		.port = t->in->id,
 	};
@@ -207,7 +205,7 @@ static void forward_to(const struct translation *t, uint16_t id)
 static void choose_outputs(const struct translation *t)
 {
 	const struct fdb_key key = address_in_vlan(t, t->key->f.eth_dst);
-	const struct sw_fdb_entry *entry;
+	const struct fdb_entry *entry;
 	const struct port *port;
 
 	if (is_group(key.mac)) {
@@ -216,7 +214,6 @@ static void choose_outputs(const struct translation *t)
 		flood(t);
 		return;
 	}
-	xlate_depend(t, &key);
 	entry = fdb_lookup(t->fdb, &key);
 	if (!entry) {
 		xlate_tell(t, 1, "the FDB does not know " MAC_TEXT ": to all others in VLAN %u", MAC_BYTES(key.mac),
@@ -226,15 +223,70 @@ static void choose_outputs(const struct translation *t)
 	}
 	port = pipeline_port(t->pl, entry->port);
 	xlate_tell(t, 1, "the FDB has " MAC_TEXT " in VLAN %u on %s%s", MAC_BYTES(key.mac), key.vid,
-		port ? port->name : "a port that is gone", entry->flags & SW_FDB_STATIC ? " (static)" : "");
+		port ? port->name : "a port that is gone", entry->flags & FDB_STATIC ? " (static)" : "");
 	forward_to(t, entry->port);
+}
+
+/* The half that the addresses decide. */
+static void forward(const struct translation *t)
+{
+	if (!addresses_pass(t))
+		return;
+	learn(t);
+	choose_outputs(t);
 }
 
 void normal_forward(const struct translation *t)
 {
-	consult(t);
-	if (!addresses_pass(t) || !vlan_passes(t))
+	struct translation silent = *t;
+
+	consult_vlan(t);
+	if (!vlan_passes(t))
 		return;
-	learn(t);
-	choose_outputs(t);
+	t->answer->normal = true;
+	silent.trace = NULL; /* what becomes of the frame at hand is told when it is carried out */
+	flood(&silent);
+}
+
+void normal_at_once(const struct translation *t)
+{
+	consult_vlan(t);
+	t->answer->cacheable = false;
+	t->answer->uncacheable = "NORMAL is one of several actions";
+	if (vlan_passes(t))
+		forward(t);
+}
+
+void normal_carry_out(
+	const struct pipeline *pl, const struct sw_key *key, const struct trace_sink *trace, struct xlate *answer)
+{
+	const struct translation t = xlate_begin(pl, key, trace, answer);
+
+	if (!answer->normal)
+		return;
+	answer->normal = false;
+	answer->flood = false;
+	answer->n_outputs = 0;
+	answer->drop = SW_DROP_NONE;
+	forward(&t);
+}
+
+struct fdb_out normal_out(const struct pipeline *pl, const struct fdb_entry *entry)
+{
+	const struct port *port = pipeline_port(pl, entry->port);
+	enum vlan_form form;
+
+	if (!port || port->bridge != entry->key.bridge || !port->up)
+		return (struct fdb_out){.out = SW_FDB_OUT_DROP, .drop = SW_DROP_PORT_DOWN};
+	form = vlan_leave(&port->vlan, entry->key.vid);
+	if (form == VLAN_NOT_A_MEMBER)
+		return (struct fdb_out){.out = SW_FDB_OUT_DROP, .drop = SW_DROP_NO_OUTPUT};
+	if (!port->fast)
+		return (struct fdb_out){.out = SW_FDB_OUT_UPCALL};
+	return (struct fdb_out){
+		.out = !entry->key.vid         ? SW_FDB_OUT_AS_IS
+		       : form == VLAN_UNTAGGED ? SW_FDB_OUT_UNTAGGED
+					       : SW_FDB_OUT_TAGGED,
+		.flags = port->sg ? 0 : SW_FDB_ONE_BUFFER,
+	};
 }

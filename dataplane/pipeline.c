@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dataplane/pipeline.h"
 
-#include "bpf/hash.h"
 #include "dataplane/action.h"
 #include "dataplane/classifier.h"
 #include "dataplane/complaint.h"
@@ -30,15 +29,6 @@ struct pipeline {
 	uint16_t by_ifindex[IFINDEX_BUCKETS];
 	uint16_t next_by_ifindex[SW_MAX_PORTS];
 };
-
-uint64_t fdb_dep(const struct fdb_key *key)
-{
-	uint64_t word = key->vid;
-
-	for (int i = 0; i < 6; i++)
-		word = word << 8 | key->mac[i];
-	return sw_hash_step(sw_hash_step(0, word), key->bridge);
-}
 
 struct pipeline *pipeline_create(const struct fdb *fdb)
 {
@@ -114,7 +104,10 @@ static void run_actions(const struct translation *t, const struct actions *actio
 	for (uint32_t i = 0; i < actions->n; i++) {
 		switch (actions->list[i].type) {
 		case ACTION_NORMAL:
-			normal_forward(t);
+			if (actions->n == 1)
+				normal_forward(t);
+			else
+				normal_at_once(t);
 			break;
 		case ACTION_OUTPUT:
 			output_to(t, actions->list[i].port);
@@ -122,7 +115,7 @@ static void run_actions(const struct translation *t, const struct actions *actio
 		}
 	}
 	if (t->answer->n_outputs)
-		t->answer->drop = SW_DROP_NONE;
+		t->answer->drop = SW_DROP_NONE; /* what one action did not send another may have */
 	if (actions->n > 1)
 		t->answer->flood = false; /* another action may have added to the outputs */
 }
@@ -135,20 +128,28 @@ static void answer_for_stranger(const struct translation *t)
 	t->answer->uncacheable = "it came in by a device that is not a port";
 }
 
+struct translation xlate_begin(
+	const struct pipeline *pl, const struct sw_key *key, const struct trace_sink *trace, struct xlate *answer)
+{
+	struct translation t = {.pl = pl, .fdb = pl->fdb, .key = key, .trace = trace, .answer = answer};
+
+	t.in = pipeline_port_by_ifindex(pl, key->f.in_ifindex);
+	t.bridge = t.in ? pipeline_bridge(pl, t.in->bridge) : NULL;
+	return t;
+}
+
 void translate(const struct pipeline *pl, const struct sw_key *key, const struct trace_sink *trace, struct xlate *ret)
 {
-	struct translation t = {.pl = pl, .fdb = pl->fdb, .key = key, .trace = trace, .answer = ret};
+	struct translation t = xlate_begin(pl, key, trace, ret);
 	const struct rule *rule;
 
 	memset(ret, 0, offsetof(struct xlate, outputs));
 	ret->cacheable = true;
 	flow_look(&ret->mask, FIELD_IN_PORT);
-	t.in = pipeline_port_by_ifindex(pl, key->f.in_ifindex);
 	if (!t.in) {
 		answer_for_stranger(&t);
 		return;
 	}
-	t.bridge = pipeline_bridge(pl, t.in->bridge);
 	ret->in_port = t.in->id;
 	ret->bridge = t.bridge->id;
 	xlate_tell(&t, 0, "came in by port %s of bridge %s", t.in->name, t.bridge->name);
@@ -304,6 +305,7 @@ int pipeline_bridge_add(struct pipeline *pl, const char *name, uint16_t id, uint
 	strcpy(bridge->name, name);
 	bridge->ageing_s = FDB_DEFAULT_AGEING_S;
 	bridge->fdb_limit = FDB_DEFAULT_LIMIT;
+	bridge->learning = true;
 	bridge->table = cls_create();
 	pl->bridges[id] = bridge;
 	error = bridge->table ? pipeline_rule_put(pl, id, &(struct flow_match){0}, 0, &normal, c)
@@ -392,6 +394,12 @@ void pipeline_bridge_set(struct pipeline *pl, uint16_t id, uint32_t ageing_s, ui
 	bridge->fdb_limit = fdb_limit;
 	bridge->forward_reserved = forward_reserved;
 	pl->version++;
+}
+
+void pipeline_bridge_set_learning(struct pipeline *pl, uint16_t id, bool learning)
+{
+	pl->version += pl->bridges[id]->learning != learning;
+	pl->bridges[id]->learning = learning;
 }
 
 void pipeline_port_set_vlan(struct pipeline *pl, uint16_t id, const struct vlan_config *vlan)

@@ -3,18 +3,21 @@
  * pipeline.h - bridges, their ports and rules, and the one question that everything asks them: translate().
  *
  * What: translate(key) says what happens to every frame that agrees with `key` in the bits it consulted. The miss path,
- * revalidation, `switchctl trace` and the tests ask the same call, and it has no side effects: what should be learned
- * is part of the answer, and whoever acts on the answer learns it.
+ * revalidation, `switchctl trace` and the tests ask the same call, and it has no side effects.
+ *
+ * What a frame's addresses decide is left open: where the answer is NORMAL (xlate.normal), the FDB is asked for each
+ * frame by whoever carries the answer out, which is the program's NORMAL step (bpf/normal.h), or normal_carry_out() in
+ * the daemon. What should be learned is part of what that says, and whoever acts on it learns it.
  *
  * Why no shortcut for layer 2: learning is the NORMAL action of a rule (normal.c), the table's last, priority 0. A
  * controller that adds rules in front of it, or takes it out, finds nothing beside it to switch off.
  *
  * Invariants
- * T1 Pure: the same pipeline, FDB and key give the same answer, and asking changes neither.
+ * T1 Pure: the same pipeline and key give the same answer, and asking changes neither.
  * T2 Complete: the answer holds for every key that agrees with this one in xlate.mask (C2). in_ifindex is always in it.
- * T3 Traceable: every fact outside the key that the answer rests on and that may change without pipeline_version
- *    being raised (an FDB entry, its absence) is in xlate.deps.
- * Safe error: a bit or a dependency too many. Unsafe error: one too few.
+ *    Of an answer that is not cacheable only this holds: mask and `cacheable` are the same for all of them.
+ * T3 Every fact outside the key that the answer rests on changes only with pipeline_version().
+ * Safe error: a bit too many. Unsafe error: one too few.
  *
  * Ownership: the pipeline owns bridges and ports; pointers handed out are borrowed until the next change of
  * configuration. The FDB is borrowed for the pipeline's life. Single-threaded.
@@ -38,6 +41,7 @@ struct bridge {
 	uint32_t ageing_s;     /* 0: addresses never age */
 	uint32_t fdb_limit;    /* addresses */
 	bool forward_reserved; /* forward 01:80:C2:00:00:0x too */
+	bool learning;         /* the FDB has room for one more of its addresses */
 	uint16_t n_ports;
 	struct classifier *table; /* table 0 */
 };
@@ -67,41 +71,35 @@ struct xlate_output {
 /*
  * What the frame says of its sender's place. `wanted`: the FDB does not know it yet, so that fdb_learn() would change
  * an answer. Not wanted and port != 0: it is known, and frames refresh it. port == 0: nothing to learn or refresh.
- *
- * An answer that wants to learn is put into the cache only after that was tried (a full FDB may have refused). A
- * cached one that, asked again, has come to want it (the address was seen elsewhere meanwhile) is to be taken out, so
- * that the next frame comes up and is learned from.
  */
 struct xlate_learn {
 	bool wanted;
+	bool moved; /* wanted, and the FDB has it on another port */
 	struct fdb_key key;
 	uint16_t port;
 };
 
-#define XLATE_MAX_DEPS 4
-
 /*
  * The answer. Big (every port may be an output): keep one and reuse it. n_outputs == 0 means a drop, for `drop`.
  * Outputs are in order of port id, each port at most once, never the port that the frame came in by.
+ *
+ * `normal`: outputs and drop are those of a frame that is for everybody in its VLAN, and stand only for such; for a
+ * frame of which the addresses are known, normal_carry_out() puts its own in their place.
  */
 struct xlate {
 	struct sw_key mask; /* bits consulted */
 	uint16_t bridge;    /* id; 0 when the frame's device is no port */
 	uint16_t in_port;   /* id */
 	uint16_t vid;       /* VLAN it was put into */
+	bool normal;        /* left to the FDB, frame by frame; see above */
 	bool flood;         /* the outputs are "all others in the VLAN" */
 	bool cacheable;     /* else every frame of it goes through the daemon; `uncacheable` says why */
 	const char *uncacheable;
 	enum sw_drop drop;
-	struct xlate_learn learn;
-	uint32_t n_deps;
-	uint64_t deps[XLATE_MAX_DEPS]; /* fdb_dep() of each address looked up */
+	struct xlate_learn learn; /* of an answer that was carried out for a frame */
 	uint32_t n_outputs;
 	struct xlate_output outputs[SW_MAX_PORTS];
 };
-
-/* The name of "what the FDB says of this address", as it stands in xlate.deps. */
-uint64_t fdb_dep(const struct fdb_key *key);
 
 /* Where translate() tells its reasoning, a line at a time; `depth` is for indenting. */
 struct trace_sink {
@@ -136,9 +134,14 @@ const struct port *pipeline_port_by_ifindex(const struct pipeline *pl, uint32_t 
 const struct bridge *pipeline_next_bridge(const struct pipeline *pl, uint16_t id);
 const struct port *pipeline_next_port(const struct pipeline *pl, uint16_t id);
 
-/* Changes of what translate() rests on. Each raises pipeline_version(): all cached answers are to be asked again. */
+/*
+ * Changes of what translate() rests on. Each raises pipeline_version(): all cached answers are to be asked again, and
+ * all addresses of the FDB are to be written out again (normal_out()).
+ */
 void pipeline_bridge_set(
 	struct pipeline *pl, uint16_t id, uint32_t ageing_s, uint32_t fdb_limit, bool forward_reserved);
+/* Whether the FDB takes one more address of this bridge. Raises the version only when that is news. */
+void pipeline_bridge_set_learning(struct pipeline *pl, uint16_t id, bool learning);
 void pipeline_port_set_vlan(struct pipeline *pl, uint16_t id, const struct vlan_config *vlan);
 
 /*

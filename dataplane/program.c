@@ -36,9 +36,10 @@ static void add(struct program *program, enum sw_op op, uint32_t arg)
 	program->steps[program->n_steps++] = (struct sw_step){.op = op, .arg = arg};
 }
 
+/* A NORMAL at the front stays. */
 static void go_up(struct program *program)
 {
-	program->n_steps = 0;
+	program->n_steps = program->n_steps && program->steps[0].op == SW_OP_NORMAL;
 	add(program, SW_OP_UPCALL, SW_UPCALL_ACTION);
 }
 
@@ -153,6 +154,15 @@ static void compile_many(struct sets *sets, const struct pipeline *pl, const str
 	add(ret, SW_OP_BROADCAST, ret->set);
 }
 
+static void add_normal(struct program *program, const struct bridge *bridge, uint16_t vid)
+{
+	add(program, SW_OP_NORMAL, vid);
+	if (bridge->learning)
+		program->flags |= SW_FLOW_LEARN;
+	if (bridge->forward_reserved)
+		program->flags |= SW_FLOW_RESERVED;
+}
+
 void program_compile(struct sets *sets, const struct pipeline *pl, const struct sw_key *key, const struct xlate *xlate,
 	struct program *ret)
 {
@@ -162,6 +172,8 @@ void program_compile(struct sets *sets, const struct pipeline *pl, const struct 
 	ret->n_steps = 0;
 	ret->flags = in_port && in_port->csum ? SW_FLOW_CSUM : 0;
 	ret->set = SW_MAX_SETS;
+	if (xlate->normal)
+		add_normal(ret, pipeline_bridge(pl, xlate->bridge), xlate->vid);
 	if (!xlate->cacheable || !is_fast(pl, xlate))
 		go_up(ret);
 	else if (!xlate->n_outputs)
@@ -267,6 +279,9 @@ static void put_step(struct text *text, const struct pipeline *pl, const struct 
 		break;
 	case SW_OP_VLAN_SET:
 		put(text, "set_vlan:%u", step->arg);
+		break;
+	case SW_OP_NORMAL:
+		put(text, step->arg ? "normal:%u" : "normal", step->arg);
 		break;
 	case SW_OP_UPCALL:
 		put(text, "upcall:%s", upcall_word(step->arg));

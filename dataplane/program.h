@@ -10,6 +10,8 @@
  * A broadcast leaves out the port that the frame came in by, so the set of a flood holds that port too, and one set
  * serves all the ports of a VLAN (sets.h).
  *
+ * NORMAL comes first, and what is compiled behind it is its flood.
+ *
  * What the fast path cannot do goes up to the daemon (SW_UPCALL_ACTION): an answer that is not cacheable, an output
  * whose driver takes no redirected frame, forms that the egress program could not tell apart, no set left. Where it is
  * only frames in several buffers that a driver does not take (a tap's), a flag tells the program to send those up.
@@ -50,8 +52,8 @@ void program_release(struct sets *sets, const struct program *program);
 bool program_is_of(const struct program *program, const struct sw_flow *flow);
 
 /*
- * "push_vlan:10,output:p2", "broadcast:p1+p2+p3", "drop:same_port", "upcall:action", with port names; sizes as in
- * flow_format().
+ * "push_vlan:10,output:p2", "normal:10,broadcast:p1+p2+p3", "drop:same_port", "upcall:action", with port names; sizes
+ * as in flow_format(). Behind "normal" stands what happens to frames that are for everybody; VLAN 0 is not said.
  */
 size_t program_format(const struct pipeline *pl, const struct sets *sets, const struct sw_step *steps, uint8_t n_steps,
 	char *text, size_t size);

@@ -2,6 +2,7 @@
 #include "dataplane/trace.h"
 
 #include "dataplane/complaint.h"
+#include "dataplane/normal.h"
 #include "dataplane/program.h"
 #include "dataplane/text.h"
 
@@ -63,13 +64,22 @@ static bool same_steps(const struct program *program, const struct sw_flow *flow
 	       memcmp(program->steps, flow->steps, program->n_steps * sizeof(flow->steps[0])) == 0;
 }
 
-/* What the verdict of the program must be when it runs `program`. */
-static const char *verdict_of(const struct program *program)
+/* What is to be learned goes up, and a move always. */
+static bool goes_up(const struct sw_flow *flow, const struct xlate *carried_out)
 {
-	return program->steps[program->n_steps - 1].op == SW_OP_DROP ? "drop" : "redirect";
+	const struct xlate_learn *learn = &carried_out->learn;
+
+	return flow->steps[0].op == SW_OP_NORMAL && (learn->moved || (learn->wanted && flow->flags & SW_FLOW_LEARN));
 }
 
-static void judge_hit(const struct trace_parts *parts, const struct program *program, struct trace_result *ret)
+/* What the verdict of the program must be: it goes out, up, or nowhere. */
+static const char *verdict_of(const struct sw_flow *flow, const struct xlate *carried_out)
+{
+	return carried_out->n_outputs || goes_up(flow, carried_out) ? "redirect" : "drop";
+}
+
+static void judge_hit(const struct trace_parts *parts, const struct program *program, const struct xlate *carried_out,
+	struct trace_result *ret)
 {
 	const struct dp_probe *probe = &ret->probe;
 	const struct sw_flow *flow = &parts->dp->memory.flows[probe->slot];
@@ -78,8 +88,9 @@ static void judge_hit(const struct trace_parts *parts, const struct program *pro
 
 	text = text_begin(ret->kernel, sizeof(ret->kernel));
 	program_format(parts->pl, parts->sets, flow->steps, flow->n_steps, steps, sizeof(steps));
-	text_put(&text, "flow %u answers: %s; verdict %s, %u bytes", probe->slot, steps, probe->verdict, probe->size);
-	ret->agree = same_steps(program, flow) && strcmp(probe->verdict, verdict_of(program)) == 0;
+	text_put(&text, "flow %u answers: %s; verdict %s%s, %u bytes", probe->slot, steps, probe->verdict,
+		goes_up(flow, carried_out) ? " to the daemon, which is to learn its source" : "", probe->size);
+	ret->agree = same_steps(program, flow) && strcmp(probe->verdict, verdict_of(flow, carried_out)) == 0;
 }
 
 static void judge_miss(struct trace_result *ret)
@@ -94,25 +105,22 @@ static void judge_miss(struct trace_result *ret)
 	ret->agree = true;
 }
 
-static void ask_kernel(const struct trace_parts *parts, const struct sw_key *key, const struct xlate *answer,
-	const void *frame, uint32_t size, struct trace_result *ret)
+/* `program` is what the answer compiles to, `carried_out` what it is for this frame. */
+static void ask_kernel(const struct trace_parts *parts, const struct program *program, const struct xlate *carried_out,
+	uint32_t ifindex, const void *frame, uint32_t size, struct trace_result *ret)
 {
-	struct program program;
 	int error;
 
-	error = parts->dp->ops->probe(parts->dp, key->f.in_ifindex, frame, size, &ret->probe);
+	error = parts->dp->ops->probe(parts->dp, ifindex, frame, size, &ret->probe);
 	if (error) {
 		snprintf(ret->kernel, sizeof(ret->kernel), "the program could not be asked: %s", strerror(-error));
 		return;
 	}
 	ret->probed = true;
-	if (!ret->probe.cached) {
+	if (ret->probe.cached)
+		judge_hit(parts, program, carried_out, ret);
+	else
 		judge_miss(ret);
-		return;
-	}
-	program_compile(parts->sets, parts->pl, key, answer, &program);
-	judge_hit(parts, &program, ret);
-	program_release(parts->sets, &program);
 }
 
 int trace_run(const struct trace_parts *parts, const struct sw_key *key, const void *frame, uint32_t size,
@@ -120,6 +128,7 @@ int trace_run(const struct trace_parts *parts, const struct sw_key *key, const v
 {
 	struct flow_names names = pipeline_names(parts->pl);
 	struct xlate *answer = malloc(sizeof(*answer));
+	struct program program;
 	struct sw_key all;
 
 	if (!answer)
@@ -127,13 +136,16 @@ int trace_run(const struct trace_parts *parts, const struct sw_key *key, const v
 	memset(ret, 0, sizeof(*ret));
 	memset(&all, 0xff, sizeof(all));
 	translate(parts->pl, key, sink, answer);
+	program_compile(parts->sets, parts->pl, key, answer, &program);
+	normal_carry_out(parts->pl, key, sink, answer);
 	describe_answer(parts, answer, ret);
 	flow_format(key, &all, &names, ret->key, sizeof(ret->key));
 	flow_format(key, &answer->mask, &names, ret->megaflow, sizeof(ret->megaflow));
 	if (frame)
-		ask_kernel(parts, key, answer, frame, size, ret);
+		ask_kernel(parts, &program, answer, key->f.in_ifindex, frame, size, ret);
 	else
 		snprintf(ret->kernel, sizeof(ret->kernel), "not asked: a key is no frame");
+	program_release(parts->sets, &program);
 	free(answer);
 	return 0;
 }

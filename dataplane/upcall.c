@@ -7,6 +7,7 @@
 #include "dataplane/datapath.h"
 #include "dataplane/fdb.h"
 #include "dataplane/frame.h"
+#include "dataplane/normal.h"
 #include "dataplane/pipeline.h"
 
 #include <errno.h>
@@ -44,10 +45,13 @@ void upcall_destroy(struct upcall *up)
 	free(up);
 }
 
-void upcall_learn(struct fdb *fdb, const struct xlate_learn *learn, uint64_t now_ns)
+/* Learns, or refreshes, what the frame says of its sender. */
+static void learn(struct upcall *up, uint64_t now_ns)
 {
-	if (learn->port)
-		fdb_learn(fdb, &learn->key, learn->port, now_ns);
+	const struct xlate_learn *what = &up->answer.learn;
+
+	if (what->port)
+		fdb_learn(up->fdb, &what->key, what->port, now_ns);
 }
 
 static void drop(struct upcall *up, uint16_t port, enum sw_drop reason)
@@ -174,7 +178,8 @@ static void handle(struct upcall *up, struct dp_frame *frame, uint64_t now_ns)
 		return;
 	}
 	translate(up->pl, key, NULL, &up->answer);
-	upcall_learn(up->fdb, &up->answer.learn, now_ns);
+	normal_carry_out(up->pl, key, NULL, &up->answer);
+	learn(up, now_ns);
 	if (up->answer.cacheable)
 		up->n_keys++;
 	send(up, frame);
@@ -183,6 +188,7 @@ static void handle(struct upcall *up, struct dp_frame *frame, uint64_t now_ns)
 /* The second pass: the batch is on its way, its answers may be cached. */
 static void install(struct upcall *up, uint64_t now_ns)
 {
+	fdb_settle(up->fdb);
 	if (!up->n_keys)
 		return;
 	cache_settle(up->cache);

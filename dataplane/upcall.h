@@ -6,8 +6,9 @@
  * the answers into the cache.
  *
  * Why two passes: once an entry is in, the flow's next frames no longer come up, and would overtake one that is still
- * here. So the whole batch is sent and flushed first. And learning from one frame may change the answer to an earlier
- * one, so the second pass settles the cache and asks again (M2 of cache.h).
+ * here. So the whole batch is sent and flushed first. The same goes for what is learned from it: the program is told of
+ * new addresses by fdb_settle() in the second pass. And the pipeline may have changed since the last turn, so the
+ * second pass settles the cache and asks again (M2 of cache.h).
  *
  * Invariants
  * U1 Every frame of a batch is given back to the datapath exactly once (X1).
@@ -26,7 +27,6 @@ struct datapath;
 struct fdb;
 struct pipeline;
 struct upcall;
-struct xlate_learn;
 
 /* NULL: out of memory. */
 struct upcall *upcall_create(struct datapath *dp, const struct pipeline *pl, struct fdb *fdb, struct cache *cache);
@@ -34,8 +34,5 @@ void upcall_destroy(struct upcall *up);
 
 /* Handles what waits, up to a bound, so that nobody else on the loop starves; returns whether frames may be left. */
 int upcall_run(struct upcall *up, uint64_t now_ns);
-
-/* Learns, or refreshes, what the frame says of its sender. */
-void upcall_learn(struct fdb *fdb, const struct xlate_learn *learn, uint64_t now_ns);
 
 #endif

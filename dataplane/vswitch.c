@@ -4,6 +4,7 @@
 #include "dataplane/cache.h"
 #include "dataplane/complaint.h"
 #include "dataplane/log.h"
+#include "dataplane/normal.h"
 #include "dataplane/port_manager.h"
 #include "dataplane/program.h"
 #include "dataplane/reactor.h"
@@ -26,6 +27,7 @@ struct vswitch {
 	const struct reactor *reactor;
 	struct datapath *dp;
 	struct fdb *fdb;
+	uint64_t fdb_version; /* of the pipeline, that the program's view of the FDB was written by */
 	struct pipeline *pl;
 	struct sets *sets;
 	struct cache *cache;
@@ -34,6 +36,7 @@ struct vswitch {
 	struct reactor_timer *sweep;
 	struct reactor_timer *age;
 	struct reactor_timer *more; /* frames were left for the next turn */
+	bool fdb_waits;             /* for a grace period that it asked for */
 	bool sweep_armed;
 	bool age_stale; /* an address was learned, or ageing was set: the next may be due sooner than `age` fires */
 	bool restored;  /* every bridge and port that a restart brings back is there */
@@ -78,6 +81,7 @@ static void sweep_due(void *arg)
 {
 	struct vswitch *vs = arg;
 
+	fdb_harvest(vs->fdb, vswitch_now_ns(vs));
 	vs->sweep_armed = !cache_sweep(vs->cache, vswitch_now_ns(vs));
 	if (vs->sweep_armed)
 		arm(vs, vs->sweep, SLICE_MS);
@@ -88,9 +92,7 @@ static void age_due(void *arg)
 {
 	struct vswitch *vs = arg;
 
-	/* What the cache has seen since counts: addresses in use are refreshed before any is found too old. */
-	while (!cache_sweep(vs->cache, vswitch_now_ns(vs)))
-		;
+	fdb_harvest(vs->fdb, vswitch_now_ns(vs)); /* addresses in use are refreshed before any is found too old */
 	arm_age(vs);
 }
 
@@ -107,11 +109,24 @@ static void frames_waiting(void *ctx)
 	arm_what_is_due(vs);
 }
 
+/* Beside the cache, which asks for its own: an end is told only when the last that was asked for is over. */
+static void await_fdb_grace(struct vswitch *vs)
+{
+	if (vs->fdb_waits || !fdb_wants_grace(vs->fdb))
+		return;
+	vs->fdb_waits = true;
+	fdb_grace_began(vs->fdb);
+	vs->dp->ops->grace(vs->dp);
+}
+
 static void grace_ended(void *ctx)
 {
 	struct vswitch *vs = ctx;
 
 	cache_grace_ended(vs->cache);
+	vs->fdb_waits = false;
+	fdb_grace_ended(vs->fdb);
+	await_fdb_grace(vs);
 }
 
 static void fdb_changed(void *ctx, const struct fdb_key *key)
@@ -119,14 +134,13 @@ static void fdb_changed(void *ctx, const struct fdb_key *key)
 	struct vswitch *vs = ctx;
 
 	vs->age_stale = true;
-	cache_fdb_changed(vs->cache, fdb_dep(key));
 }
 
-static void flow_used(void *ctx, const struct fdb_key *source, uint16_t port, uint64_t now_ns)
+static struct fdb_out fdb_out(void *ctx, const struct fdb_entry *entry)
 {
-	struct vswitch *vs = ctx;
+	const struct vswitch *vs = ctx;
 
-	fdb_learn(vs->fdb, source, port, now_ns);
+	return normal_out(vs->pl, entry);
 }
 
 static void unsettled(void *ctx)
@@ -159,13 +173,14 @@ static void destroy_timers(struct vswitch *vs)
 
 static int create_brain(struct vswitch *vs)
 {
-	struct fdb_events fdb_events = {.ctx = vs, .changed = fdb_changed};
-	struct cache_events cache_events = {.ctx = vs, .used = flow_used};
+	const struct fdb_events events = {.ctx = vs, .changed = fdb_changed, .out = fdb_out};
+	const struct dp_memory *memory = &vs->dp->memory;
+	const struct fdb_storage storage = {memory->fdb, memory->fdb_times, memory->config->seed};
 
-	vs->fdb = fdb_create(vs->dp->memory.fdb, SW_MAX_FDB, &fdb_events);
+	vs->fdb = fdb_create(&storage, SW_MAX_FDB, &events);
 	vs->pl = vs->fdb ? pipeline_create(vs->fdb) : NULL;
 	vs->sets = vs->pl ? sets_create(vs->dp) : NULL;
-	vs->cache = vs->sets ? cache_create(vs->dp, vs->pl, vs->sets, &cache_events) : NULL;
+	vs->cache = vs->sets ? cache_create(vs->dp, vs->pl, vs->sets) : NULL;
 	vs->upcall = vs->cache ? upcall_create(vs->dp, vs->pl, vs->fdb, vs->cache) : NULL;
 	return vs->upcall ? 0 : -ENOMEM;
 }
@@ -269,12 +284,12 @@ static void restore_bridges(struct vswitch *vs)
 }
 
 /* What a daemon that lives through a change flushes at once, this one finds: a link that went down, a VLAN left. */
-static bool still_there(void *ctx, const struct sw_fdb_entry *entry)
+static bool still_there(void *ctx, const struct fdb_entry *entry)
 {
 	const struct port *port = pipeline_port(ctx, entry->port);
 
-	return port && port->bridge == entry->bridge && port->up &&
-	       vlan_leave(&port->vlan, entry->vid) != VLAN_NOT_A_MEMBER;
+	return port && port->bridge == entry->key.bridge && port->up &&
+	       vlan_leave(&port->vlan, entry->key.vid) != VLAN_NOT_A_MEMBER;
 }
 
 void vswitch_restored(struct vswitch *vs)
@@ -290,10 +305,36 @@ void vswitch_restored(struct vswitch *vs)
 		log_info("adopted %u flows and %u addresses", cache_count(vs->cache), fdb_count(vs->fdb, 0));
 }
 
+/*
+ * Whether there is room for one more address; once there was none, for a sixteenth: else each address that ages would
+ * have all flows asked twice.
+ */
+static bool may_learn(const struct vswitch *vs, const struct bridge *bridge)
+{
+	if (bridge->learning)
+		return fdb_has_room(vs->fdb, bridge->id);
+	return fdb_count(vs->fdb, bridge->id) + bridge->fdb_limit / 16 < bridge->fdb_limit &&
+	       fdb_count(vs->fdb, 0) + SW_MAX_FDB / 16 < SW_MAX_FDB;
+}
+
+static void settle_fdb(struct vswitch *vs)
+{
+	const struct bridge *bridge = NULL;
+
+	while ((bridge = pipeline_next_bridge(vs->pl, bridge ? bridge->id : 0)))
+		pipeline_bridge_set_learning(vs->pl, bridge->id, may_learn(vs, bridge));
+	if (vs->fdb_version != pipeline_version(vs->pl))
+		fdb_republish(vs->fdb);
+	vs->fdb_version = pipeline_version(vs->pl);
+	fdb_settle(vs->fdb);
+	await_fdb_grace(vs);
+}
+
 void vswitch_settle(struct vswitch *vs)
 {
 	if (!vs->restored)
 		return;
+	settle_fdb(vs);
 	cache_settle(vs->cache);
 	arm_what_is_due(vs);
 }

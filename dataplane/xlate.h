@@ -7,7 +7,6 @@
 
 #include "dataplane/pipeline.h"
 
-#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,6 +21,10 @@ struct translation {
 	const struct trace_sink *trace; /* NULL: nobody listens */
 	struct xlate *answer;
 };
+
+/* pipeline.c. `in` and `bridge` are NULL for a device that is no port. */
+struct translation xlate_begin(
+	const struct pipeline *pl, const struct sw_key *key, const struct trace_sink *trace, struct xlate *answer);
 
 /* Tells a line of reasoning; costs nothing while nobody listens. */
 static inline void __attribute__((format(printf, 3, 4)))
@@ -58,19 +61,6 @@ static inline void xlate_output(const struct translation *t, uint16_t port, enum
 	memmove(&outputs[at + 1], &outputs[at], (t->answer->n_outputs - at) * sizeof(*outputs));
 	outputs[at] = (struct xlate_output){.port = port, .tag = (uint8_t)tag};
 	t->answer->n_outputs++;
-}
-
-/* The answer rests on what the FDB says of this address (T3). */
-static inline void xlate_depend(const struct translation *t, const struct fdb_key *key)
-{
-	uint64_t dep = fdb_dep(key);
-
-	for (uint32_t i = 0; i < t->answer->n_deps; i++) {
-		if (t->answer->deps[i] == dep)
-			return;
-	}
-	assert(t->answer->n_deps < XLATE_MAX_DEPS);
-	t->answer->deps[t->answer->n_deps++] = dep;
 }
 
 #endif

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include "bpf/fdb.h"
 #include "bpf/hash.h"
 
 static void *map_memory(const struct bpf_map *map)
@@ -34,7 +35,6 @@ static void set_sizes(struct fixture *f)
 	bpf_map__set_max_entries(f->skel->maps.buckets, f->n_buckets);
 	bpf_map__set_max_entries(f->skel->maps.flow_stats, f->n_rows * f->n_flows);
 	bpf_map__set_max_entries(f->skel->maps.emc, n_cpus * SW_EMC_SIZE);
-	bpf_map__set_max_entries(f->skel->maps.last_outputs, n_cpus);
 	bpf_map__set_max_entries(f->skel->maps.port_stats, f->n_rows * SW_MAX_PORTS);
 	bpf_map__set_max_entries(f->skel->maps.drops, f->n_rows * SW_MAX_PORTS * SW_DROP_SLOTS);
 }
@@ -64,8 +64,9 @@ int fixture_open(struct fixture *f, uint32_t n_flows, uint32_t n_buckets)
 	f->set_info = map_memory(f->skel->maps.set_info);
 	f->drops = map_memory(f->skel->maps.drops);
 	f->emc = map_memory(f->skel->maps.emc);
+	f->fdb = map_memory(f->skel->maps.fdb);
 	if (!f->config || !f->flows || !f->buckets || !f->flow_stats || !f->port_stats || !f->miss_buckets ||
-		!f->set_info || !f->drops || !f->emc) {
+		!f->set_info || !f->drops || !f->emc || !f->fdb) {
 		fixture_close(f);
 		return -ENOMEM;
 	}
@@ -86,6 +87,7 @@ void fixture_close(struct fixture *f)
 	unmap_memory(f->skel->maps.set_info, f->set_info);
 	unmap_memory(f->skel->maps.drops, f->drops);
 	unmap_memory(f->skel->maps.emc, f->emc);
+	unmap_memory(f->skel->maps.fdb, f->fdb);
 	switch_bpf__destroy(f->skel);
 	memset(f, 0, sizeof(*f));
 }
@@ -106,15 +108,26 @@ void fixture_forget_hints(struct fixture *f)
 	memset(f->emc, 0, sizeof(*f->emc) * (f->n_rows - 1) * SW_EMC_SIZE);
 }
 
+void fixture_forget_buckets(struct fixture *f)
+{
+	memset(f->buckets, 0, sizeof(*f->buckets) * f->n_buckets);
+}
+
+void fixture_forget_counters(struct fixture *f)
+{
+	memset(f->flow_stats, 0, sizeof(*f->flow_stats) * f->n_rows * f->n_flows);
+	memset(f->port_stats, 0, sizeof(*f->port_stats) * f->n_rows * SW_MAX_PORTS);
+	memset(f->drops, 0, sizeof(*f->drops) * f->n_rows * SW_MAX_PORTS * SW_DROP_SLOTS);
+}
+
 void fixture_reset(struct fixture *f)
 {
 	forget_ports(f);
-	memset(f->buckets, 0, sizeof(*f->buckets) * f->n_buckets);
+	fixture_forget_buckets(f);
 	memset(f->flows, 0, sizeof(*f->flows) * f->n_flows);
-	memset(f->flow_stats, 0, sizeof(*f->flow_stats) * f->n_rows * f->n_flows);
+	memset(f->fdb, 0, sizeof(*f->fdb) * SW_FDB_BUCKETS);
 	fixture_forget_hints(f);
-	memset(f->port_stats, 0, sizeof(*f->port_stats) * f->n_rows * SW_MAX_PORTS);
-	memset(f->drops, 0, sizeof(*f->drops) * f->n_rows * SW_MAX_PORTS * SW_DROP_SLOTS);
+	fixture_forget_counters(f);
 	memset(f->miss_buckets, 0, sizeof(*f->miss_buckets) * SW_MAX_PORTS);
 	memset(f->set_info, 0, sizeof(*f->set_info) * SW_MAX_SETS);
 	memset(f->config, 0, sizeof(*f->config));
@@ -223,22 +236,87 @@ uint32_t fixture_put_alternate(struct fixture *f, const struct sw_key *key, unsi
 	return publish(f, key, mask_id, in_port, flags, steps, n_steps, 1);
 }
 
+/* A flow at home has its cell as any other. */
 uint32_t fixture_send_home(struct fixture *f, uint32_t slot, bool neighbour)
 {
 	const struct sw_mask *mask = &f->config->masks[f->flows[slot].mask];
 	uint64_t hash = sw_hash_masked(f->config->seed, &f->flows[slot].key, &mask->bits, mask->n_words);
-	uint32_t home = sw_hash_home(hash, f->n_flows) ^ neighbour;
+	uint32_t home = sw_hash_home(hash, f->n_flows) ^ neighbour, i;
 
 	f->flows[home] = f->flows[slot];
 	if (home != slot)
 		fixture_kill(f, slot);
-	memset(f->buckets, 0, sizeof(*f->buckets) * f->n_buckets);
+	for (i = 0; i < f->n_buckets * SW_BUCKET_CELLS; i++) {
+		__u64 *cell = &f->buckets[i / SW_BUCKET_CELLS].cell[i % SW_BUCKET_CELLS];
+
+		if ((uint32_t)*cell == slot + 1)
+			*cell += home - (uint64_t)slot;
+	}
 	return home;
 }
 
 void fixture_kill(struct fixture *f, uint32_t slot)
 {
 	f->flows[slot].gen |= 1;
+}
+
+static inline const struct sw_fdb_bucket *sw_mem_fdb(const void *mem, __u32 index)
+{
+	return (const struct sw_fdb_bucket *)mem + index;
+}
+
+/* Of the bytes as a frame has them. */
+static uint64_t address_key(const struct fixture_address *address)
+{
+	uint8_t bytes[8] = {0};
+	uint64_t word;
+	int i;
+
+	for (i = 0; i < 6; i++)
+		bytes[i] = address->mac >> (40 - 8 * i);
+	memcpy(&word, bytes, sizeof(word));
+	return sw_fdb_key(word, address->vid);
+}
+
+struct sw_fdb_bucket *fixture_fdb_bucket(const struct fixture *f, const struct fixture_address *address, bool alternate)
+{
+	uint64_t hash = sw_fdb_hash(f->config->seed, address_key(address), address->bridge);
+
+	return &f->fdb[alternate ? sw_fdb_alternate(hash) : sw_fdb_primary(hash)];
+}
+
+void fixture_write_address(struct sw_fdb_cell *cell, const struct fixture_address *address)
+{
+	cell->place.port = address->port;
+	cell->place.bridge = address->bridge;
+	cell->place.flags = address->flags;
+	cell->place.out = address->out;
+	cell->place.drop = address->drop;
+	cell->place.used = 0;
+	cell->key = address_key(address);
+}
+
+struct sw_fdb_cell *fixture_put_address(struct fixture *f, const struct fixture_address *address)
+{
+	unsigned int i;
+
+	for (i = 0; i < 2 * SW_FDB_CELLS; i++) {
+		struct sw_fdb_bucket *bucket = fixture_fdb_bucket(f, address, i >= SW_FDB_CELLS);
+		struct sw_fdb_cell *cell = &bucket->cell[i % SW_FDB_CELLS];
+
+		if (cell->key)
+			continue;
+		fixture_write_address(cell, address);
+		return cell;
+	}
+	abort();
+}
+
+uint64_t fixture_mega_hits(const struct fixture *f, uint32_t port_id)
+{
+	struct sw_port_stats stats = fixture_port_stats(f, port_id);
+
+	return stats.rx_frames - stats.misses - stats.emc_hits;
 }
 
 uint64_t fixture_drops(const struct fixture *f, uint32_t port_id, enum sw_drop reason)
@@ -274,7 +352,7 @@ struct sw_port_stats fixture_port_stats(const struct fixture *f, uint32_t port_i
 		sum.tx_frames += s->tx_frames;
 		sum.tx_bytes += s->tx_bytes;
 		sum.emc_hits += s->emc_hits;
-		sum.mega_hits += s->mega_hits;
+		sum.misses += s->misses;
 		sum.upcalls += s->upcalls;
 		sum.csum_done += s->csum_done;
 	}

@@ -28,15 +28,27 @@ struct fixture {
 	struct sw_set_info *set_info;
 	uint64_t *drops;
 	uint64_t *emc;
+	struct sw_fdb_bucket *fdb;
 	uint32_t next_slot;
+};
+
+struct fixture_address {
+	uint64_t mac; /* as it is written: 0x02000000000a */
+	uint16_t vid;
+	uint8_t bridge;
+	uint16_t port;
+	uint8_t flags; /* SW_FDB_* */
+	uint8_t out;   /* enum sw_fdb_out */
+	uint8_t drop;  /* enum sw_drop */
 };
 
 /* 0, or -errno: without privilege -EPERM. Sizes are powers of two. */
 int fixture_open(struct fixture *f, uint32_t n_flows, uint32_t n_buckets);
 void fixture_close(struct fixture *f);
 
-/* No flows, no hints, no counters, no masks, no ports; depth 3, no limit for upcalls but 4,096 bytes. */
+/* No flows, no hints, no counters, no masks, no ports, no addresses; depth 3, no limit for upcalls but 4,096 bytes. */
 void fixture_reset(struct fixture *f);
+void fixture_forget_counters(struct fixture *f);
 
 void fixture_set_mask(struct fixture *f, unsigned int id, const struct sw_key *bits);
 void fixture_set_port(struct fixture *f, uint32_t ifindex, const struct sw_port *port);
@@ -51,13 +63,22 @@ uint32_t fixture_put(struct fixture *f, const struct sw_key *key, unsigned int m
 	const struct sw_step *steps, unsigned int n_steps);
 uint32_t fixture_put_alternate(struct fixture *f, const struct sw_key *key, unsigned int mask_id, uint32_t in_port,
 	uint8_t flags, const struct sw_step *steps, unsigned int n_steps);
-/* Moves a flow to its home, or to the slot beside it, and empties all buckets; the slot that it has now. */
+/* Moves a flow to its home, or to the slot beside it; the slot that it has now. */
 uint32_t fixture_send_home(struct fixture *f, uint32_t slot, bool neighbour);
 void fixture_kill(struct fixture *f, uint32_t slot);
 void fixture_forget_hints(struct fixture *f);
+void fixture_forget_buckets(struct fixture *f);
+
+/* Writes an address into its primary bucket or, where that is full, into its alternate one; its cell. */
+struct sw_fdb_cell *fixture_put_address(struct fixture *f, const struct fixture_address *address);
+void fixture_write_address(struct sw_fdb_cell *cell, const struct fixture_address *address);
+struct sw_fdb_bucket *fixture_fdb_bucket(
+	const struct fixture *f, const struct fixture_address *address, bool alternate);
 
 uint64_t fixture_drops(const struct fixture *f, uint32_t port_id, enum sw_drop reason);
 uint64_t fixture_all_drops(const struct fixture *f);
+/* What the other counters leave: frames taken in that neither missed nor were found by a hint. */
+uint64_t fixture_mega_hits(const struct fixture *f, uint32_t port_id);
 struct sw_port_stats fixture_port_stats(const struct fixture *f, uint32_t port_id);
 struct sw_flow_stats fixture_flow_stats(const struct fixture *f, uint32_t slot);
 

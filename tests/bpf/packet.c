@@ -167,6 +167,54 @@ void packet_make(struct packet *p, const struct packet_spec *spec, uint64_t *see
 		packet_set_csum(p, spec->csum);
 }
 
+void packet_plain(struct packet *p, int tci, size_t size)
+{
+	struct packet_spec spec = {.tci = tci, .ip_version = 4, .ip_proto = 17, .size = size, .csum = CSUM_FINISHED};
+	uint64_t seed = size;
+
+	packet_make(p, &spec, &seed);
+}
+
+int packet_tci(const struct packet *p)
+{
+	return get16(p->bytes + 12) == 0x8100 ? (int)get16(p->bytes + 14) : UNTAGGED;
+}
+
+/* Moves all that follows the addresses by so many bytes. */
+static void shift(struct packet *p, int by)
+{
+	size_t from = by < 0 ? 12 - by : 12;
+
+	memmove(p->bytes + from + by, p->bytes + from, p->size - from);
+	p->size += by;
+	p->l3 += by;
+	p->l4 += by;
+}
+
+void packet_retag(struct packet *p, int tci)
+{
+	int was = packet_tci(p);
+
+	if (was == UNTAGGED && tci != UNTAGGED)
+		shift(p, 4);
+	if (was != UNTAGGED && tci == UNTAGGED)
+		shift(p, -4);
+	if (tci != UNTAGGED) {
+		put16(p->bytes + 12, 0x8100);
+		put16(p->bytes + 14, tci);
+	}
+}
+
+void packet_set_macs(struct packet *p, uint64_t dst, uint64_t src)
+{
+	int i;
+
+	for (i = 0; i < 6; i++) {
+		p->bytes[i] = dst >> (40 - 8 * i);
+		p->bytes[6 + i] = src >> (40 - 8 * i);
+	}
+}
+
 static int pick(uint64_t *seed, const int *of, size_t n)
 {
 	return of[packet_random(seed) % n];

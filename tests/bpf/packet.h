@@ -34,6 +34,14 @@ struct packet_spec {
 /* A frame from 02::02 to 02::01 whose payload comes from *seed, which it advances. */
 void packet_make(struct packet *p, const struct packet_spec *spec, uint64_t *seed);
 
+/* The same as UDP over IPv4 with a right checksum. */
+void packet_plain(struct packet *p, int tci, size_t size);
+/* Puts a tag in front, rewrites it or takes it off, so that it is `tci` or UNTAGGED. */
+void packet_retag(struct packet *p, int tci);
+int packet_tci(const struct packet *p);
+/* MAC addresses are numbers, as they are written: 0x02000000000a. */
+void packet_set_macs(struct packet *p, uint64_t dst, uint64_t src);
+
 /* Writes the checksum field anew. */
 void packet_set_csum(struct packet *p, enum packet_csum csum);
 uint16_t packet_csum_field(const struct packet *p);

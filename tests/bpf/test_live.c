@@ -34,6 +34,7 @@
 
 #define N_PORTS    3
 #define SET        5
+#define BRIDGE     7
 #define FRAMES     64
 #define FRAME_SIZE 4096
 
@@ -158,20 +159,6 @@ static void check_silence(int port)
 	ck_assert_msg(!take_frame(port, &p, 100), "%zu bytes arrive at q%d", p.size, port);
 }
 
-static void make(struct packet *p, int tci, size_t size)
-{
-	struct packet_spec spec = {.tci = tci, .ip_version = 4, .ip_proto = 17, .size = size, .csum = CSUM_FINISHED};
-	uint64_t seed = size;
-
-	packet_make(p, &spec, &seed);
-}
-
-static void untag(struct packet *p)
-{
-	memmove(p->bytes + 12, p->bytes + 16, p->size - 16);
-	p->size -= 4;
-}
-
 /* ---- the switch ---- */
 
 static void attach(int generic)
@@ -239,6 +226,34 @@ static void put_output(const struct packet *p, uint32_t port_id)
 	put(p, 0, &(struct sw_step){.op = SW_OP_OUTPUT, .arg = port_id}, 1);
 }
 
+/* NORMAL in VLAN 10 for untagged frames: to port 2 they leave without a tag, to port 3 with one. */
+static void put_normal(void)
+{
+	static const struct sw_step steps[] = {{.op = SW_OP_NORMAL, .arg = 10}, {.op = SW_OP_VLAN_PUSH, .arg = 10},
+		{.op = SW_OP_BROADCAST, .arg = SET}};
+	struct sw_key bits = {0}, key = {0};
+	uint32_t slot;
+
+	bits.f.in_ifindex = UINT32_MAX;
+	bits.f.vlan_tci_be = htons(SW_VLAN_PRESENT | SW_VLAN_VID);
+	key.f.in_ifindex = p_ifindex[1];
+	f.config->n_order = 0;
+	fixture_set_mask(&f, 0, &bits);
+	slot = fixture_put(&f, &key, 0, 1, SW_FLOW_LEARN, steps, 3);
+	f.flows[slot].bridge = BRIDGE;
+}
+
+static struct sw_fdb_cell *put_host(uint64_t mac, uint16_t port)
+{
+	const struct fixture_address host = {.mac = mac,
+		.vid = 10,
+		.bridge = BRIDGE,
+		.port = port,
+		.out = port == 3 ? SW_FDB_OUT_TAGGED : SW_FDB_OUT_UNTAGGED};
+
+	return fixture_put_address(&f, &host);
+}
+
 /* Frames are counted a little after they are sent. */
 static void check_drop(uint32_t port_id, enum sw_drop reason, uint64_t n)
 {
@@ -257,7 +272,7 @@ START_TEST(an_output_arrives)
 	struct packet p;
 
 	setup(_i);
-	make(&p, UNTAGGED, 200);
+	packet_plain(&p, UNTAGGED, 200);
 	put_output(&p, 2);
 	put_frame(&p);
 	check_arrives(2, &p);
@@ -275,9 +290,9 @@ START_TEST(tags_arrive_as_written)
 	struct packet tagged, untagged;
 
 	setup(_i);
-	make(&tagged, 10, 300);
+	packet_plain(&tagged, 10, 300);
 	untagged = tagged;
-	untag(&untagged);
+	packet_retag(&untagged, UNTAGGED);
 	put(&untagged, 0, push, 2);
 	put(&tagged, 0, pop, 2);
 	put_frame(&untagged);
@@ -293,9 +308,9 @@ START_TEST(a_flood_is_untagged_for_each_port_of_its_own)
 	struct packet tagged, untagged;
 
 	setup(_i);
-	make(&tagged, 10, 300);
+	packet_plain(&tagged, 10, 300);
 	untagged = tagged;
-	untag(&untagged);
+	packet_retag(&untagged, UNTAGGED);
 	put(&untagged, 0, steps, 2);
 	put_frame(&untagged);
 	check_arrives(2, &untagged);
@@ -304,6 +319,64 @@ START_TEST(a_flood_is_untagged_for_each_port_of_its_own)
 	ck_assert_uint_eq(fixture_port_stats(&f, 2).tx_bytes, 296);
 	ck_assert_uint_eq(fixture_port_stats(&f, 3).tx_bytes, 300);
 	ck_assert_uint_eq(fixture_port_stats(&f, 1).tx_frames, 0);
+	ck_assert_uint_eq(fixture_all_drops(&f), 0);
+}
+END_TEST
+
+START_TEST(normal_sends_to_where_an_address_lives)
+{
+	struct packet untagged, tagged;
+	struct sw_fdb_cell *source, *other;
+
+	setup(_i);
+	put_normal();
+	source = put_host(0x02000000000a, 1);
+	other = put_host(0x02000000000b, 2);
+	put_host(0x02000000000c, 3);
+	packet_plain(&untagged, UNTAGGED, 300);
+	packet_set_macs(&untagged, 0x02000000000b, 0x02000000000a);
+	put_frame(&untagged);
+	check_arrives(2, &untagged);
+	check_silence(3);
+	packet_set_macs(&untagged, 0x02000000000c, 0x02000000000a);
+	tagged = untagged;
+	packet_retag(&tagged, 10);
+	put_frame(&untagged);
+	check_arrives(3, &tagged);
+	check_silence(2);
+	ck_assert_uint_eq(fixture_port_stats(&f, 1).rx_frames, 2);
+	ck_assert_uint_eq(fixture_port_stats(&f, 2).tx_bytes, 300);
+	ck_assert_uint_eq(fixture_port_stats(&f, 3).tx_bytes, 304);
+	ck_assert_uint_eq(fixture_all_drops(&f), 0);
+	ck_assert_uint_eq(source->place.used, 1);
+	ck_assert_uint_eq(other->place.used, 0);
+}
+END_TEST
+
+START_TEST(normal_floods_until_an_address_is_learned)
+{
+	struct packet untagged, tagged;
+	struct sw_fdb_cell *cell;
+
+	setup(_i);
+	put_normal();
+	put_host(0x02000000000a, 1);
+	packet_plain(&untagged, UNTAGGED, 300);
+	packet_set_macs(&untagged, 0x02000000000b, 0x02000000000a);
+	tagged = untagged;
+	packet_retag(&tagged, 10);
+	put_frame(&untagged);
+	check_arrives(2, &untagged);
+	check_arrives(3, &tagged);
+	check_silence(1);
+	cell = put_host(0x02000000000b, 3);
+	put_frame(&untagged);
+	check_arrives(3, &tagged);
+	check_silence(2);
+	cell->place.port = 2;
+	put_frame(&untagged); /* port 2 now, in the form that the cell says, which is still tagged */
+	check_arrives(2, &tagged);
+	check_silence(3);
 	ck_assert_uint_eq(fixture_all_drops(&f), 0);
 }
 END_TEST
@@ -331,7 +404,7 @@ START_TEST(a_frame_over_the_outputs_mtu_is_named)
 	int i;
 
 	setup(_i);
-	make(&p, UNTAGGED, 1300);
+	packet_plain(&p, UNTAGGED, 1300);
 	put_output(&p, 2);
 	sh("ip link set p2 mtu 1200");
 	for (i = 0; i < 5; i++)
@@ -349,7 +422,7 @@ START_TEST(a_frame_for_a_port_that_is_down_is_named)
 	int i;
 
 	setup(_i);
-	make(&p, UNTAGGED, 100);
+	packet_plain(&p, UNTAGGED, 100);
 	put_output(&p, 2);
 	sh("ip link set p2 down");
 	for (i = 0; i < 5; i++)
@@ -367,7 +440,7 @@ START_TEST(a_peer_without_napi_is_named)
 	int i;
 
 	setup(0);
-	make(&p, UNTAGGED, 100);
+	packet_plain(&p, UNTAGGED, 100);
 	put_output(&p, 2);
 	sh("ethtool -K q2 gro off");
 	for (i = 0; i < 5; i++)
@@ -388,7 +461,7 @@ START_TEST(a_frame_that_the_driver_does_not_take_is_named)
 	int i;
 
 	setup(0);
-	make(&p, UNTAGGED, 1300);
+	packet_plain(&p, UNTAGGED, 1300);
 	put_output(&p, 2);
 	sh("ip link set q2 mtu 1200");
 	for (i = 0; i < 5; i++)
@@ -408,7 +481,7 @@ START_TEST(a_device_that_is_gone_is_named)
 	uint32_t id = 2;
 
 	setup(_i);
-	make(&p, UNTAGGED, 100);
+	packet_plain(&p, UNTAGGED, 100);
 	put_output(&p, 2);
 	ck_assert_int_eq(bpf_map_delete_elem(bpf_map__fd(f.skel->maps.tx_ports), &id), 0);
 	put_frame(&p);
@@ -421,7 +494,7 @@ START_TEST(a_runt_is_named)
 	struct packet p;
 
 	setup(_i);
-	make(&p, 5, 100);
+	packet_plain(&p, 5, 100);
 	p.size = 16;
 	put_frame(&p);
 	check_drop(1, SW_DROP_RUNT, 1);
@@ -434,7 +507,7 @@ START_TEST(another_namespaces_losses_are_not_ours)
 	int i;
 
 	setup(_i);
-	make(&p, UNTAGGED, 1300);
+	packet_plain(&p, UNTAGGED, 1300);
 	put_output(&p, 2);
 	f.config->netns_inum++;
 	sh("ip link set p2 mtu 1200");
@@ -467,6 +540,7 @@ static void listener_open(struct listener *l, unsigned int n_fill)
 	uint32_t index, slot = 0, i;
 	int fd;
 
+	memset(l, 0, sizeof(*l)); /* the rings begin with what they find */
 	l->memory = mmap(NULL, FRAMES * FRAME_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ck_assert_ptr_ne(l->memory, MAP_FAILED);
 	ck_assert_int_eq(
@@ -487,35 +561,60 @@ static void listener_close(struct listener *l)
 	munmap(l->memory, FRAMES * FRAME_SIZE);
 }
 
-START_TEST(a_miss_arrives_at_the_daemon_with_its_metadata)
+/* This very frame comes up, as a miss. */
+static void check_miss(struct listener *l, const struct packet *p)
 {
 	const struct xdp_desc *desc;
-	struct listener l;
 	struct sw_meta meta;
-	struct packet p;
 	uint32_t index = 0, n = 0;
 	uint8_t *at;
 	int i;
 
-	setup(_i);
-	listener_open(&l, 16);
-	make(&p, 10, 500);
-	put_frame(&p);
 	for (i = 0; i < 200 && !n; i++) {
-		n = xsk_ring_cons__peek(&l.rx, 1, &index);
+		n = xsk_ring_cons__peek(&l->rx, 1, &index);
 		usleep(10000);
 	}
 	ck_assert_uint_eq(n, 1);
-	desc = xsk_ring_cons__rx_desc(&l.rx, index);
-	at = xsk_umem__get_data(l.memory, desc->addr);
-	ck_assert_uint_eq(desc->len, p.size);
-	ck_assert_mem_eq(at, p.bytes, p.size);
+	desc = xsk_ring_cons__rx_desc(&l->rx, index);
+	at = xsk_umem__get_data(l->memory, desc->addr);
+	ck_assert_uint_eq(desc->len, p->size);
+	ck_assert_mem_eq(at, p->bytes, p->size);
 	memcpy(&meta, at - sizeof(meta), sizeof(meta));
 	ck_assert_uint_eq(meta.magic, SW_META_MAGIC);
 	ck_assert_uint_eq(meta.reason, SW_UPCALL_MISS);
 	ck_assert_uint_eq(meta.in_port, 1);
 	ck_assert_uint_eq(fixture_port_stats(&f, 1).upcalls, 1);
 	ck_assert_uint_eq(fixture_all_drops(&f), 0);
+}
+
+START_TEST(a_miss_arrives_at_the_daemon_with_its_metadata)
+{
+	struct listener l;
+	struct packet p;
+
+	setup(_i);
+	listener_open(&l, 16);
+	packet_plain(&p, 10, 500);
+	put_frame(&p);
+	check_miss(&l, &p);
+	listener_close(&l);
+}
+END_TEST
+
+START_TEST(a_new_source_arrives_at_the_daemon_as_a_miss)
+{
+	struct listener l;
+	struct packet p;
+
+	setup(_i);
+	put_normal();
+	put_host(0x02000000000b, 2);
+	listener_open(&l, 16);
+	packet_plain(&p, UNTAGGED, 500);
+	packet_set_macs(&p, 0x02000000000b, 0x02000000000a);
+	put_frame(&p);
+	check_miss(&l, &p);
+	check_silence(2);
 	listener_close(&l);
 }
 END_TEST
@@ -528,7 +627,7 @@ START_TEST(a_full_ring_is_named)
 
 	setup(_i);
 	listener_open(&l, 4);
-	make(&p, UNTAGGED, 100);
+	packet_plain(&p, UNTAGGED, 100);
 	for (i = 0; i < 10; i++)
 		put_frame(&p);
 	check_drop(1, SW_DROP_UPCALL_FULL, 6);
@@ -544,7 +643,7 @@ START_TEST(a_daemon_that_died_is_named)
 	setup(_i);
 	listener_open(&l, 4);
 	listener_close(&l);
-	make(&p, UNTAGGED, 100);
+	packet_plain(&p, UNTAGGED, 100);
 	put_frame(&p);
 	check_drop(1, SW_DROP_NO_DAEMON, 1);
 }
@@ -559,6 +658,8 @@ static Suite *live_suite(void)
 	tcase_add_loop_test(tcase, an_output_arrives, 0, 2);
 	tcase_add_loop_test(tcase, tags_arrive_as_written, 0, 2);
 	tcase_add_loop_test(tcase, a_flood_is_untagged_for_each_port_of_its_own, 0, 2);
+	tcase_add_loop_test(tcase, normal_sends_to_where_an_address_lives, 0, 2);
+	tcase_add_loop_test(tcase, normal_floods_until_an_address_is_learned, 0, 2);
 	tcase_add_loop_test(tcase, an_unfinished_checksum_arrives_finished, 0, 2);
 	tcase_add_loop_test(tcase, a_frame_over_the_outputs_mtu_is_named, 0, 2);
 	tcase_add_loop_test(tcase, a_frame_for_a_port_that_is_down_is_named, 0, 2);
@@ -568,6 +669,7 @@ static Suite *live_suite(void)
 	tcase_add_loop_test(tcase, a_runt_is_named, 0, 2);
 	tcase_add_loop_test(tcase, another_namespaces_losses_are_not_ours, 0, 2);
 	tcase_add_loop_test(tcase, a_miss_arrives_at_the_daemon_with_its_metadata, 0, 2);
+	tcase_add_loop_test(tcase, a_new_source_arrives_at_the_daemon_as_a_miss, 0, 2);
 	tcase_add_loop_test(tcase, a_full_ring_is_named, 0, 2);
 	tcase_add_loop_test(tcase, a_daemon_that_died_is_named, 0, 2);
 	suite_add_tcase(suite, tcase);

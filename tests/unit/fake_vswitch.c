@@ -14,7 +14,8 @@
 #define N_FLOWS 50
 
 struct vswitch {
-	struct sw_fdb_entry storage[N_FDB];
+	struct sw_fdb_bucket buckets[SW_FDB_BUCKETS];
+	struct sw_fdb_times times[SW_FDB_BUCKETS * SW_FDB_CELLS];
 	struct fdb *fdb;
 	struct pipeline *pl;
 	struct port_config configs[SW_MAX_PORTS]; /* by port id */
@@ -46,8 +47,9 @@ struct vswitch *fake_vswitch_create(void)
 {
 	struct vswitch *vs = calloc(1, sizeof(*vs));
 	const struct fdb_events events = {.ctx = vs, .changed = changed};
+	const struct fdb_storage storage = {vs->buckets, vs->times, .seed = 1};
 
-	vs->fdb = fdb_create(vs->storage, N_FDB, &events);
+	vs->fdb = fdb_create(&storage, N_FDB, &events);
 	vs->pl = pipeline_create(vs->fdb);
 	return vs;
 }

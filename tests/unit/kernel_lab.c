@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -152,6 +153,16 @@ void lab_need_privilege(void)
 	exit(getenv("REQUIRE_BPF") ? 1 : 77);
 }
 
+bool lab_has_multi_buffer(void)
+{
+	struct utsname name;
+	int major, minor;
+
+	ck_assert_int_eq(uname(&name), 0);
+	ck_assert_int_eq(sscanf(name.release, "%d.%d", &major, &minor), 2);
+	return major > 6 || (major == 6 && minor >= 6);
+}
+
 static void waiting(void *ctx)
 {
 	((struct lab *)ctx)->n_waiting++;
@@ -269,6 +280,21 @@ void lab_port(struct lab *lab, int i, uint32_t max_frame, uint32_t n_queues)
 	lab_run(lab, 1);
 }
 
+unsigned lab_link_id(struct lab *lab, int i)
+{
+	char command[200];
+	unsigned id = 0;
+	FILE *f;
+
+	snprintf(command, sizeof(command), "bpftool link show pinned " LAB_BPFFS "/link-%u 2>/dev/null",
+		lab->ifindex[i]);
+	f = popen(command, "r");
+	if (fscanf(f, "%u", &id) != 1)
+		id = 0;
+	pclose(f);
+	return id;
+}
+
 /* ---- frames ---- */
 
 static void mac(uint8_t *to, int i)
@@ -359,7 +385,7 @@ static void put_cell(struct lab *lab, uint64_t hash, uint32_t slot)
 	__atomic_store_n(&bucket->cell[i], (uint64_t)sw_hash_tag(hash) << 32 | (slot + 1), __ATOMIC_RELEASE);
 }
 
-uint32_t lab_flow(struct lab *lab, int i, enum sw_op op, uint32_t arg)
+static uint32_t publish(struct lab *lab, int i, uint8_t flags, const struct sw_step *steps, uint8_t n_steps)
 {
 	struct sw_config *config = lab->dp->memory.config;
 	struct sw_key key = {.f.in_ifindex = lab->ifindex[i]};
@@ -369,11 +395,55 @@ uint32_t lab_flow(struct lab *lab, int i, enum sw_op op, uint32_t arg)
 	config->masks[0].bits = (struct sw_key){.f.in_ifindex = ~0u};
 	config->masks[0].n_words = 1;
 	config->order[0] = 0;
-	*flow = (struct sw_flow){.gen = 2, .n_steps = 1, .in_port = i + 1, .key = key};
-	flow->steps[0] = (struct sw_step){.op = op, .arg = arg};
+	*flow = (struct sw_flow){
+		.gen = 2, .n_steps = n_steps, .flags = flags, .in_port = i + 1, .bridge = LAB_BRIDGE, .key = key};
+	memcpy(flow->steps, steps, n_steps * sizeof(*steps));
 	put_cell(lab, sw_hash_masked(config->seed, &key, &config->masks[0].bits, 1), slot);
 	__atomic_store_n(&config->n_order, 1, __ATOMIC_RELEASE);
 	return slot;
+}
+
+uint32_t lab_flow(struct lab *lab, int i, enum sw_op op, uint32_t arg)
+{
+	const struct sw_step step = {.op = op, .arg = arg};
+
+	return publish(lab, i, 0, &step, 1);
+}
+
+uint32_t lab_normal(struct lab *lab, int i)
+{
+	static const struct sw_step steps[] = {{.op = SW_OP_NORMAL}, {.op = SW_OP_DROP, .arg = SW_DROP_NO_OUTPUT}};
+
+	return publish(lab, i, SW_FLOW_LEARN, steps, 2);
+}
+
+/* ---- addresses ---- */
+
+static struct fdb_out as_it_came(void *ctx, const struct fdb_entry *entry)
+{
+	return (struct fdb_out){.out = SW_FDB_OUT_AS_IS};
+}
+
+struct fdb *lab_fdb(struct lab *lab)
+{
+	static const struct fdb_events events = {.out = as_it_came};
+	const struct fdb_storage storage = {
+		.buckets = lab->dp->memory.fdb,
+		.times = lab->dp->memory.fdb_times,
+		.seed = lab->dp->memory.config->seed,
+	};
+	struct fdb *fdb = fdb_create(&storage, SW_MAX_FDB, &events);
+
+	ck_assert_ptr_nonnull(fdb);
+	return fdb;
+}
+
+struct fdb_key lab_address(int i)
+{
+	struct fdb_key key = {.bridge = LAB_BRIDGE};
+
+	mac(key.mac, i);
+	return key;
 }
 
 uint64_t lab_drops(struct lab *lab, uint16_t port, enum sw_drop reason)

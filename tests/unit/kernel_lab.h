@@ -13,12 +13,14 @@
 
 #include "dataplane/complaint.h"
 #include "dataplane/datapath.h"
+#include "dataplane/fdb.h"
 #include "dataplane/reactor.h"
 
 #define LAB_PORTS   24
 #define LAB_TYPE    0x88b5
 #define LAB_BPFFS   "/sys/fs/bpf/hk/run"
 #define LAB_N_FLOWS 1024
+#define LAB_BRIDGE  1
 
 struct lab {
 	struct reactor reactor;
@@ -32,6 +34,8 @@ struct lab {
 
 /* Exits with a skip where the privilege is missing. */
 void lab_need_privilege(void);
+/* AF_XDP multi-buffer: Linux 6.6. */
+bool lab_has_multi_buffer(void);
 /* Enters namespaces of its own. */
 void lab_enter(struct lab *lab);
 /* A command for the shell; fails the test when it fails. */
@@ -45,6 +49,9 @@ void lab_close(struct lab *lab, bool forget);
 /* Makes X0 a port with id i + 1. */
 void lab_port(struct lab *lab, int i, uint32_t max_frame, uint32_t n_queues);
 struct dp_port lab_port_record(const struct lab *lab, int i, uint32_t max_frame, uint32_t n_queues);
+
+/* Of the pinned link by which the program sits on X0; 0: none. */
+unsigned lab_link_id(struct lab *lab, int i);
 
 /* Runs the reactor for so long. */
 void lab_run(struct lab *lab, int ms);
@@ -62,6 +69,12 @@ bool lab_rx(struct lab *lab, struct dp_frame *ret);
 
 /* Publishes a flow: what comes in by port `i` meets this step. Its slot. */
 uint32_t lab_flow(struct lab *lab, int i, enum sw_op op, uint32_t arg);
+/* The same for NORMAL on bridge LAB_BRIDGE in VLAN 0, that has no flood but a drop for SW_DROP_NO_OUTPUT. */
+uint32_t lab_normal(struct lab *lab, int i);
+/* The FDB in the datapath's memory. What it settles leaves by its port as it came. */
+struct fdb *lab_fdb(struct lab *lab);
+/* The key of a guest's address there. */
+struct fdb_key lab_address(int i);
 uint64_t lab_drops(struct lab *lab, uint16_t port, enum sw_drop reason);
 
 #endif

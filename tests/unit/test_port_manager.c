@@ -111,6 +111,7 @@ static void open_switch(void)
 	struct dp_events events = {.ctx = NULL};
 	struct fdb_events fdb_events = {.changed = fdb_changed};
 	struct port_manager_parts parts = {.reactor = &reactor, .unsettled = unsettled};
+	struct fdb_storage storage;
 	struct complaint c = {""};
 	uint16_t id;
 
@@ -121,7 +122,8 @@ static void open_switch(void)
 	ops.port_remove = port_remove;
 	ops.attach = attach;
 	dp->ops = &ops;
-	fdb = fdb_create(dp->memory.fdb, SW_MAX_FDB, &fdb_events);
+	storage = (struct fdb_storage){dp->memory.fdb, dp->memory.fdb_times, dp->memory.config->seed};
+	fdb = fdb_create(&storage, SW_MAX_FDB, &fdb_events);
 	pl = pipeline_create(fdb);
 	sets = sets_create(dp);
 	ck_assert_int_eq(pipeline_bridge_add(pl, "br0", 1, &id, NULL), 0);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Action programs: what they are, and, on a seeded random stream, what they make of a frame. TEST_SEED=n repeats one.
  */
+#include "dataplane/action.h"
+
 #include "tests/unit/cache_lab.h"
 #include "tests/unit/seeded.h"
 
@@ -35,8 +37,7 @@ static struct vlan_config trunk_vlan(uint16_t native, bool native_tagged)
 
 static void port_has(uint16_t id, struct vlan_config vlan)
 {
-	pipeline_port_set_vlan(lab.pl, id, &vlan);
-	lab_port_put(&lab, id);
+	lab_port_vlan(&lab, id, &vlan);
 }
 
 static struct sw_key tagged_key(uint16_t tci)
@@ -60,15 +61,19 @@ static void add_output(uint16_t port, enum xlate_tag tag)
 }
 
 /* Compiles and returns the text. */
-static const char *compiled(uint16_t tci)
+static const char *compiled_for(struct sw_key key)
 {
 	static char text[200];
-	struct sw_key key = tagged_key(tci);
 
 	program_compile(lab.sets, lab.pl, &key, &answer, &program);
 	program_format(lab.pl, lab.sets, program.steps, program.n_steps, text, sizeof(text));
 	program_release(lab.sets, &program);
 	return text;
+}
+
+static const char *compiled(uint16_t tci)
+{
+	return compiled_for(tagged_key(tci));
 }
 
 /* ---- one output ---- */
@@ -259,6 +264,145 @@ START_TEST(without_a_set_the_frames_go_up)
 }
 END_TEST
 
+/* ---- NORMAL: the step that asks the FDB, and behind it the flood ---- */
+
+/* Of the ports that a row does not name nobody is in its VLANs. */
+static const struct {
+	const char *sentence;
+	const char *ports[4]; /* p1 .. p4; '~' in front: takes no redirected frame, '=': none in several buffers */
+	uint16_t in_port, tci;
+	const char *steps;
+	bool full, forwards_reserved; /* the bridge's FDB, the bridge */
+	uint8_t flags;
+} normals[] = {
+	{"frames for all in VLAN 0 leave as they came", {"open", "open", "open"}, 1, 0, "normal,broadcast:p1+p2+p3",
+		false, false, SW_FLOW_LEARN},
+	{"a priority tag too", {"open", "open", "open"}, 1, SW_VLAN_PRESENT, "normal,broadcast:p1+p2+p3", false, false,
+		SW_FLOW_LEARN},
+	{"one other port is enough for a flood", {"open", "open"}, 1, 0, "normal,output:p2", false, false,
+		SW_FLOW_LEARN},
+	{"without another port there is none, but there may be one that is not flooded to", {"open"}, 1, 0,
+		"normal,drop:no_output", false, false, SW_FLOW_LEARN},
+	{"the VLAN is said where there is one", {"access 10", "access 10", "access 10"}, 3, 0,
+		"normal:10,broadcast:p1+p2+p3", false, false, SW_FLOW_LEARN},
+	{"the tag of a flood is put on behind the question", {"access 10", "trunk 10"}, 1, 0,
+		"normal:10,push_vlan:10,output:p2", false, false, SW_FLOW_LEARN},
+	{"the tag of a flood is taken off behind the question", {"access 10", "trunk 10"}, 2, 10,
+		"normal:10,pop_vlan,output:p1", false, false, SW_FLOW_LEARN},
+	{"a priority tag is rewritten behind the question", {"trunk 10 native 10 tagged", "trunk 10"}, 1,
+		SW_VLAN_PRESENT, "normal:10,set_vlan:10,output:p2", false, false, SW_FLOW_LEARN},
+	{"where only some want a tag, the egress program takes it off again", {"access 10", "trunk 10", "access 10"}, 1,
+		0, "normal:10,push_vlan:10,broadcast:p1+p2+p3", false, false, SW_FLOW_LEARN},
+	{"the native VLAN is a VLAN like others", {"trunk 10 native 10", "trunk 10 native 10"}, 1, 0,
+		"normal:10,output:p2", false, false, SW_FLOW_LEARN},
+	{"a tag that the port refuses is nothing to ask about", {"access 10", "access 10"}, 1, 10, "drop:vlan_denied",
+		false, false, 0},
+	{"a flood that a driver does not take goes up, and known addresses do not",
+		{"access 10", "access 10", "~access 10"}, 1, 0, "normal:10,upcall:action", false, false, SW_FLOW_LEARN},
+	{"so does a flood to the port of such a driver alone", {"open", "~open"}, 1, 0, "normal,upcall:action", false,
+		false, SW_FLOW_LEARN},
+	{"a driver that takes no redirected frame may still send some", {"~open", "open"}, 1, 0, "normal,output:p2",
+		false, false, SW_FLOW_LEARN},
+	{"a full FDB learns nothing more", {"open", "open"}, 1, 0, "normal,output:p2", true, false, 0},
+	{"nor does one whose bridge has one port", {"open"}, 1, 0, "normal,drop:no_output", true, false, 0},
+	{"a bridge that forwards reserved addresses says so", {"open", "open"}, 1, 0, "normal,output:p2", false, true,
+		SW_FLOW_LEARN | SW_FLOW_RESERVED},
+	{"so does one whose FDB is full", {"open", "open"}, 1, 0, "normal,output:p2", true, true, SW_FLOW_RESERVED},
+	{"one buffer alone is a matter of the flood", {"open", "=open"}, 1, 0, "normal,output:p2", false, false,
+		SW_FLOW_LEARN | SW_FLOW_ONE_BUFFER},
+};
+
+static void set_port(uint16_t id, const char *text)
+{
+	const char *words[8];
+	char copy[64], *save = NULL;
+	size_t n_words = 0, n_flaws = strspn(text, "~=");
+	struct port_state state = lab.states[id];
+	struct vlan_config vlan;
+
+	state.fast = !memchr(text, '~', n_flaws);
+	state.sg = !memchr(text, '=', n_flaws);
+	lab_port_is(&lab, id, &state);
+	snprintf(copy, sizeof(copy), "%s", text + n_flaws);
+	for (char *word = strtok_r(copy, " ", &save); word; word = strtok_r(NULL, " ", &save))
+		words[n_words++] = word;
+	ck_assert_int_eq(vlan_parse(words, n_words, &vlan, NULL), 0);
+	port_has(id, vlan);
+}
+
+/* Translates and compiles as the cache does, for a masked key; returns the text. */
+static const char *translated(uint16_t in_port, uint16_t tci)
+{
+	struct sw_key key = tagged_key(tci);
+
+	key.f.in_ifindex = IFINDEX_OF + in_port;
+	translate(lab.pl, &key, NULL, &answer);
+	ck_assert(answer.cacheable);
+	return compiled_for(flow_masked(&key, &answer.mask));
+}
+
+START_TEST(normal_asks_the_fdb_and_then_floods)
+{
+	pipeline_bridge_set(lab.pl, 1, 300, 100, normals[_i].forwards_reserved);
+	pipeline_bridge_set_learning(lab.pl, 1, !normals[_i].full);
+	for (uint16_t id = 1; id <= 6; id++)
+		set_port(id, id <= 4 && normals[_i].ports[id - 1] ? normals[_i].ports[id - 1] : "access 4000");
+	ck_assert_msg(!strcmp(translated(normals[_i].in_port, normals[_i].tci), normals[_i].steps),
+		"%s: got '%s', expected '%s'", normals[_i].sentence, translated(normals[_i].in_port, normals[_i].tci),
+		normals[_i].steps);
+	ck_assert_msg(program.flags == normals[_i].flags, "%s: flags %#x", normals[_i].sentence, program.flags);
+}
+END_TEST
+
+START_TEST(normal_and_unfinished_checksums_go_together)
+{
+	struct port_state guest = lab.states[1];
+
+	guest.csum = true;
+	lab_port_is(&lab, 1, &guest);
+	ck_assert_str_eq(translated(1, 0), "normal,broadcast:p1+p2+p3+p4+p5+p6");
+	ck_assert_uint_eq(program.flags, SW_FLOW_LEARN | SW_FLOW_CSUM);
+	ck_assert_str_eq(translated(2, 0), "normal,broadcast:p1+p2+p3+p4+p5+p6");
+	ck_assert_uint_eq(program.flags, SW_FLOW_LEARN);
+}
+END_TEST
+
+START_TEST(the_steps_of_normal_are_its_vlan_and_the_floods_set)
+{
+	port_has(1, access_vlan(10));
+	port_has(2, trunk_vlan(0, false));
+	port_has(3, access_vlan(10));
+	translated(1, 0);
+	ck_assert_uint_eq(program.n_steps, 3);
+	ck_assert(program.steps[0].op == SW_OP_NORMAL && program.steps[0].arg == 10);
+	ck_assert(program.steps[1].op == SW_OP_VLAN_PUSH && program.steps[1].arg == 10);
+	ck_assert(program.steps[2].op == SW_OP_BROADCAST && program.steps[2].arg == program.set);
+	ck_assert_uint_ne(program.set, SW_MAX_SETS);
+}
+END_TEST
+
+START_TEST(without_a_set_only_the_flood_of_normal_goes_up)
+{
+	dp_memory_fail_set_put(lab.dp, -ENOMEM);
+	ck_assert_str_eq(translated(1, 0), "normal,upcall:action");
+	ck_assert_uint_eq(program.set, SW_MAX_SETS);
+	dp_memory_fail_set_put(lab.dp, 0);
+	ck_assert_str_eq(translated(1, 0), "normal,broadcast:p1+p2+p3+p4+p5+p6");
+}
+END_TEST
+
+START_TEST(normal_beside_other_actions_is_all_carried_out_by_the_daemon)
+{
+	const struct actions both = {2, {{ACTION_NORMAL, 0}, {ACTION_OUTPUT, 2}}};
+	struct sw_key key = tagged_key(0);
+
+	ck_assert_int_eq(pipeline_rule_put(lab.pl, 1, &(struct flow_match){0}, 5, &both, NULL), 0);
+	translate(lab.pl, &key, NULL, &answer);
+	ck_assert_str_eq(compiled_for(key), "upcall:action");
+	ck_assert_uint_eq(program.flags, 0);
+}
+END_TEST
+
 /* ---- sets ---- */
 
 START_TEST(an_idle_set_is_found_again_without_a_write)
@@ -382,9 +526,10 @@ static struct tags wanted(struct tags tags, enum xlate_tag form)
 	return tags;
 }
 
+/* The rewrites; in front of them NORMAL may stand. */
 static struct tags after_steps(struct tags tags)
 {
-	for (int i = 0; i < program.n_steps - 1; i++) {
+	for (int i = answer.normal; i < program.n_steps - 1; i++) {
 		switch (program.steps[i].op) {
 		case SW_OP_VLAN_PUSH:
 			push(&tags, program.steps[i].arg);
@@ -506,7 +651,7 @@ START_TEST(a_program_gives_every_output_the_form_that_the_answer_says)
 }
 END_TEST
 
-START_TEST(every_answer_of_the_learning_switch_runs_in_the_fast_path)
+START_TEST(every_flood_of_the_learning_switch_runs_in_the_fast_path)
 {
 	uint32_t n_broadcasts = 0;
 
@@ -518,13 +663,11 @@ START_TEST(every_answer_of_the_learning_switch_runs_in_the_fast_path)
 		if (below(2))
 			key.f.vlan_tci_be = htons(SW_VLAN_PRESENT | some_vids[below(3)] | below(8) << 13);
 		translate(lab.pl, &key, NULL, &answer);
-		if (answer.learn.wanted) {
-			fdb_learn(lab.fdb, &answer.learn.key, answer.learn.port, lab.now_ns);
-			translate(lab.pl, &key, NULL, &answer);
-		}
+		key = flow_masked(&key, &answer.mask);
 		program_compile(lab.sets, lab.pl, &key, &answer, &program);
 		n_broadcasts += program.steps[program.n_steps - 1].op == SW_OP_BROADCAST;
-		ck_assert_uint_ne(program.steps[program.n_steps - 1].op, SW_OP_UPCALL);
+		must((program.steps[0].op == SW_OP_NORMAL) == answer.normal);
+		must(program.steps[program.n_steps - 1].op != SW_OP_UPCALL);
 		check_frames(&key);
 	}
 	must(n_broadcasts > 2000);
@@ -551,13 +694,18 @@ static Suite *suite(void)
 	tcase_add_test(t, a_tagged_frame_keeps_its_tag_until_egress_even_if_nobody_wants_it);
 	tcase_add_test(t, forms_that_the_egress_program_cannot_tell_apart_go_up);
 	tcase_add_test(t, without_a_set_the_frames_go_up);
+	tcase_add_loop_test(t, normal_asks_the_fdb_and_then_floods, 0, sizeof(normals) / sizeof(normals[0]));
+	tcase_add_test(t, normal_and_unfinished_checksums_go_together);
+	tcase_add_test(t, the_steps_of_normal_are_its_vlan_and_the_floods_set);
+	tcase_add_test(t, without_a_set_only_the_flood_of_normal_goes_up);
+	tcase_add_test(t, normal_beside_other_actions_is_all_carried_out_by_the_daemon);
 	tcase_add_test(t, an_idle_set_is_found_again_without_a_write);
 	tcase_add_test(t, the_set_idle_longest_makes_way_and_a_held_one_never);
 	tcase_add_test(t, sets_follow_the_devices_of_their_ports);
 	tcase_add_test(t, sets_in_the_registry_are_taken_over_and_torn_ones_are_not);
 	tcase_add_test(t, text_is_cut_short_and_says_how_long_it_would_be);
 	tcase_add_test(t, a_program_gives_every_output_the_form_that_the_answer_says);
-	tcase_add_test(t, every_answer_of_the_learning_switch_runs_in_the_fast_path);
+	tcase_add_test(t, every_flood_of_the_learning_switch_runs_in_the_fast_path);
 	suite_add_tcase(s, t);
 	return s;
 }
