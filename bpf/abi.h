@@ -154,10 +154,11 @@ struct sw_flow {
 	__u16 in_port; /* id of the port whose ifindex the key holds; for counters, and for NORMAL */
 	__u16 bridge;  /* id of its bridge; for NORMAL */
 	__u32 zero1;
+	__u64 domain; /* for NORMAL: sw_fdb_hash_domain() of its VID and bridge */
 	struct sw_step steps[SW_MAX_STEPS];
 	struct sw_key key; /* masked */
 	__u64 cookie;      /* the daemon's own */
-	__u64 zero2[2];
+	__u64 zero2;
 };
 
 /*

@@ -231,6 +231,7 @@ SW_INLINE enum sw_normal act_ask_fdb(
 		.in_port = flow->in_port,
 		.flags = flow->flags,
 		.seed = cfg->seed,
+		.domain = flow->domain,
 	};
 
 	return sw_normal(0, &question, ret);

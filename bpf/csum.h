@@ -206,8 +206,9 @@ SW_INLINE int csum_is_plain(const struct xdp_md *ctx, __u32 l3)
 		field = (const void *)(ip + 1) + 6;
 	else if (ip->proto != SW_IP_TCP)
 		return 0;
-	sum = (__u64)ip->src_be + ip->dst_be + sw_swap16(sw_swap16(ip->total_size_be) - sizeof(*ip)) +
-	      sw_swap16(ip->proto);
+	/* Less the IP header, in one's complement: no number needs its bytes swapped. */
+	sum = (__u64)ip->src_be + ip->dst_be + ip->total_size_be + (0xffff - sw_swap16((__u16)sizeof(*ip))) +
+	      sw_swap16((__u16)ip->proto);
 	/* Folded at one stroke: the top digit of the product is the sum of all four, with the carry of those below. */
 	return *field != (sum * 0x0001000100010001ULL) >> 48;
 }

@@ -17,27 +17,9 @@
 #include "abi.h"
 #include "hash.h"
 
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-#define SW_FDB_VID_SHIFT 48
-#else
-#define SW_FDB_VID_SHIFT 0
-#endif
-
 #define SW_FDB_INLINE static inline __attribute__((always_inline))
 
 static inline const struct sw_fdb_bucket *sw_mem_fdb(const void *mem, __u32 index);
-
-/* The MAC address as in a word of a struct sw_key, and the VID in the sixteen bits that it leaves. */
-SW_FDB_INLINE __u64 sw_fdb_key(__u64 mac_word, __u32 vid)
-{
-	return mac_word | (__u64)vid << SW_FDB_VID_SHIFT;
-}
-
-/* Its top bits depend on every bit of the key. */
-SW_FDB_INLINE __u64 sw_fdb_hash(__u64 seed, __u64 key, __u32 bridge)
-{
-	return (seed ^ key ^ (__u64)bridge << 20) * SW_HASH_MULTIPLIER;
-}
 
 SW_FDB_INLINE __u32 sw_fdb_primary(__u64 hash)
 {
@@ -69,11 +51,10 @@ SW_FDB_INLINE const struct sw_fdb_cell *sw_fdb_find_in(
 	return 0;
 }
 
-/* The key is not 0, as no MAC address in the FDB is. */
+/* By the key's hash. The key is not 0, as no MAC address in the FDB is. */
 SW_FDB_INLINE const struct sw_fdb_cell *sw_fdb_find(
-	const void *mem, __u64 seed, __u64 key, __u32 bridge, union sw_fdb_place *ret)
+	const void *mem, __u64 hash, __u64 key, __u32 bridge, union sw_fdb_place *ret)
 {
-	__u64 hash = sw_fdb_hash(seed, key, bridge);
 	const struct sw_fdb_cell *cell = sw_fdb_find_in(mem, sw_fdb_primary(hash), key, bridge, ret);
 
 	return sw_likely(cell) ? cell : sw_fdb_find_in(mem, sw_fdb_alternate(hash), key, bridge, ret);

@@ -69,4 +69,40 @@ static inline __attribute__((always_inline)) __u32 sw_hash_alternate(__u32 bucke
 	return (bucket ^ (tag * 0x5bd1e995U) ^ 1) & (n_buckets - 1);
 }
 
+/* ---- addresses of the FDB ---- */
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define SW_FDB_VID_SHIFT 48
+#else
+#define SW_FDB_VID_SHIFT 0
+#endif
+
+/* The MAC address as in a word of a struct sw_key, and the VID in the sixteen bits that it leaves. */
+static inline __attribute__((always_inline)) __u64 sw_fdb_key(__u64 mac_word, __u32 vid)
+{
+	return mac_word | (__u64)vid << SW_FDB_VID_SHIFT;
+}
+
+/*
+ * The hash is a product with a secret odd number, of which the top bits are used: for any two keys few of those numbers
+ * bring them together, so that who sends frames cannot aim at a bucket (multiply-shift hashing). And a product of a sum
+ * is a sum of products: what the address contributes needs no waiting for what VLAN and bridge do, which stands in the
+ * flow.
+ */
+static inline __attribute__((always_inline)) __u64 sw_fdb_hash_mac(__u64 seed, __u64 mac_word)
+{
+	return mac_word * (seed | 1);
+}
+
+static inline __attribute__((always_inline)) __u64 sw_fdb_hash_domain(__u64 seed, __u32 vid, __u32 bridge)
+{
+	return (((__u64)vid << SW_FDB_VID_SHIFT) + ((__u64)bridge << 20)) * (seed | 1);
+}
+
+/* The two together. */
+static inline __attribute__((always_inline)) __u64 sw_fdb_hash(__u64 seed, __u64 key, __u32 bridge)
+{
+	return sw_fdb_hash_mac(seed, key) + sw_fdb_hash_domain(seed, 0, bridge);
+}
+
 #endif

@@ -34,8 +34,9 @@ struct sw_normal_frame {
 	__u32 vid;
 	__u32 bridge;
 	__u32 in_port;
-	__u32 flags; /* SW_FLOW_LEARN, SW_FLOW_RESERVED */
-	__u64 seed;  /* sw_config.seed */
+	__u32 flags;  /* SW_FLOW_LEARN, SW_FLOW_RESERVED */
+	__u64 seed;   /* sw_config.seed */
+	__u64 domain; /* sw_fdb_hash_domain() of VID and bridge */
 };
 
 struct sw_normal_answer {
@@ -75,6 +76,14 @@ SW_INLINE int sw_normal_hindrance(const struct sw_normal_frame *f, struct sw_nor
 	return 0;
 }
 
+SW_INLINE const struct sw_fdb_cell *sw_normal_find(
+	const void *mem, const struct sw_normal_frame *f, __u64 mac_word, union sw_fdb_place *ret)
+{
+	__u64 hash = sw_fdb_hash_mac(f->seed, mac_word) + f->domain;
+
+	return sw_fdb_find(mem, hash, sw_fdb_key(mac_word, f->vid), f->bridge, ret);
+}
+
 /* Where the frame goes, its source being settled. */
 SW_INLINE enum sw_normal sw_normal_destination(
 	const void *mem, const struct sw_normal_frame *f, struct sw_normal_answer *ret)
@@ -84,7 +93,7 @@ SW_INLINE enum sw_normal sw_normal_destination(
 			return sw_normal_drop(ret, SW_DROP_RESERVED_MAC);
 		return SW_NORMAL_FLOOD;
 	}
-	if (sw_unlikely(!f->dst) || !sw_fdb_find(mem, f->seed, sw_fdb_key(f->dst, f->vid), f->bridge, &ret->to))
+	if (sw_unlikely(!f->dst) || !sw_normal_find(mem, f, f->dst, &ret->to))
 		return SW_NORMAL_FLOOD;
 	if (sw_unlikely(ret->to.port == f->in_port))
 		return sw_normal_drop(ret, SW_DROP_SAME_PORT);
@@ -96,12 +105,11 @@ SW_INLINE enum sw_normal sw_normal_destination(
 /* The step. `used` of the source's cell is set. */
 SW_INLINE enum sw_normal sw_normal(const void *mem, const struct sw_normal_frame *f, struct sw_normal_answer *ret)
 {
-	__u64 key = sw_fdb_key(f->src, f->vid);
 	const struct sw_fdb_cell *cell = 0;
 	union sw_fdb_place from;
 
 	if (sw_likely(f->src))
-		cell = sw_fdb_find(mem, f->seed, key, f->bridge, &from);
+		cell = sw_normal_find(mem, f, f->src, &from);
 	if (sw_likely(cell && (from.port == f->in_port || from.flags & SW_FDB_STATIC))) {
 		if (sw_unlikely(!from.used))
 			((struct sw_fdb_cell *)cell)->place.used = 1;

@@ -154,6 +154,7 @@ static void publish(struct cache *cache, uint32_t slot, const struct flow_body *
 	flow->flags = body->program->flags;
 	flow->in_port = body->in_port;
 	flow->bridge = body->bridge;
+	flow->domain = program_domain(body->program->steps, cache->config->seed, body->bridge);
 	flow->key = *body->key;
 	memcpy(flow->steps, body->program->steps, body->program->n_steps * sizeof(flow->steps[0]));
 	flow->cookie = body->put_ns;

@@ -14,6 +14,7 @@
 #include "dataplane/datapath.h"
 #include "dataplane/flow.h"
 #include "dataplane/log.h"
+#include "dataplane/program.h"
 #include "dataplane/sets.h"
 
 #include <errno.h>
@@ -80,7 +81,8 @@ static bool is_sane(const struct adoption *a, const bool sane_masks[SW_MAX_MASKS
 		!flow->bridge || flow->bridge >= SW_MAX_BRIDGES)
 		return false;
 	masked = flow_masked(&flow->key, &a->cache->config->masks[flow->mask].bits);
-	return flow_equal(&masked, &flow->key) && are_sane_steps(a->cache, flow);
+	return flow_equal(&masked, &flow->key) && are_sane_steps(a->cache, flow) &&
+	       flow->domain == program_domain(flow->steps, a->cache->config->seed, flow->bridge);
 }
 
 static void kill_flow(struct adoption *a, uint32_t slot)

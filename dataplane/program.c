@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dataplane/program.h"
 
+#include "bpf/hash.h"
 #include "dataplane/pipeline.h"
 #include "dataplane/sets.h"
 
@@ -188,6 +189,11 @@ void program_release(struct sets *sets, const struct program *program)
 {
 	if (program->set != SW_MAX_SETS)
 		sets_drop(sets, program->set);
+}
+
+uint64_t program_domain(const struct sw_step *steps, uint64_t seed, uint16_t bridge)
+{
+	return steps[0].op == SW_OP_NORMAL ? sw_fdb_hash_domain(seed, steps[0].arg, bridge) : 0;
 }
 
 bool program_is_of(const struct program *program, const struct sw_flow *flow)

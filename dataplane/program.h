@@ -48,6 +48,9 @@ void program_compile(struct sets *sets, const struct pipeline *pl, const struct 
 /* Only for a program that no flow was given (B1 of sets.h). */
 void program_release(struct sets *sets, const struct program *program);
 
+/* What sw_flow.domain is to be for a flow of this bridge with these steps. */
+uint64_t program_domain(const struct sw_step *steps, uint64_t seed, uint16_t bridge);
+
 /* The flow runs these very steps with these flags. */
 bool program_is_of(const struct program *program, const struct sw_flow *flow);
 

@@ -190,6 +190,14 @@ void fixture_set_members(struct fixture *f, uint32_t set_id, const uint32_t *ids
 	f->set_info[set_id].n_members = n;
 }
 
+void fixture_set_bridge(struct fixture *f, uint32_t slot, uint16_t bridge)
+{
+	struct sw_flow *flow = &f->flows[slot];
+
+	flow->bridge = bridge;
+	flow->domain = sw_fdb_hash_domain(f->config->seed, flow->steps[0].arg, bridge);
+}
+
 static uint32_t publish(struct fixture *f, const struct sw_key *key, unsigned int mask_id, uint32_t in_port,
 	uint8_t flags, const struct sw_step *steps, unsigned int n_steps, int alternate)
 {

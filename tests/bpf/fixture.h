@@ -58,6 +58,9 @@ void fixture_set_output(struct fixture *f, uint32_t port_id, uint32_t ifindex);
 void fixture_set_members(struct fixture *f, uint32_t set_id, const uint32_t *ids, const uint32_t *ifindexes,
 	unsigned int n, uint32_t min_frame);
 
+/* Makes a flow that begins with NORMAL one of this bridge. */
+void fixture_set_bridge(struct fixture *f, uint32_t slot, uint16_t bridge);
+
 /* Publishes a flow whose key is masked here; its slot. Where 0: as the table does, 1: into the alternate bucket. */
 uint32_t fixture_put(struct fixture *f, const struct sw_key *key, unsigned int mask_id, uint32_t in_port, uint8_t flags,
 	const struct sw_step *steps, unsigned int n_steps);

@@ -30,7 +30,7 @@ uint32_t lab_put(struct fixture *f, const struct packet *p, uint16_t bridge, uin
 
 	memcpy(&steps[1], flood, sizeof(*flood) * n);
 	slot = trial_put(f, p, flags, steps, 1 + n);
-	f->flows[slot].bridge = bridge;
+	fixture_set_bridge(f, slot, bridge);
 	return slot;
 }
 

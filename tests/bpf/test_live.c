@@ -240,7 +240,7 @@ static void put_normal(void)
 	f.config->n_order = 0;
 	fixture_set_mask(&f, 0, &bits);
 	slot = fixture_put(&f, &key, 0, 1, SW_FLOW_LEARN, steps, 3);
-	f.flows[slot].bridge = BRIDGE;
+	fixture_set_bridge(&f, slot, BRIDGE);
 }
 
 static struct sw_fdb_cell *put_host(uint64_t mac, uint16_t port)

@@ -301,6 +301,7 @@ static struct fate fate_by_header(const struct meeting *m)
 		.in_port = m->flow->in_port,
 		.flags = m->flow->flags,
 		.seed = f.config->seed,
+		.domain = m->flow->domain,
 	};
 	struct sw_normal_answer answer;
 

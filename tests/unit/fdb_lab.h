@@ -67,7 +67,7 @@ static inline struct sw_fdb_cell *lab_find(
 {
 	union sw_fdb_place place;
 	const struct sw_fdb_cell *cell =
-		sw_fdb_find(storage->buckets, storage->seed, lab_word(key), key->bridge, &place);
+		sw_fdb_find(storage->buckets, lab_hash(storage->seed, key), lab_word(key), key->bridge, &place);
 
 	if (!cell)
 		return NULL;
@@ -96,16 +96,16 @@ static inline bool lab_is_plausible(const struct fdb_key *key, uint16_t port)
 static inline struct fdb_key lab_aim(
 	struct seeded *random, uint64_t seed, uint16_t bridge, uint32_t primary, uint32_t alternate)
 {
-	uint64_t inverse = SW_HASH_MULTIPLIER, hash;
+	uint64_t factor = seed | 1, inverse = factor, hash;
 	struct fdb_key key;
 
 	for (int i = 0; i < 6; i++) /* Newton: each time twice the bits */
-		inverse *= 2 - SW_HASH_MULTIPLIER * inverse;
+		inverse *= 2 - factor * inverse;
 	do {
 		do {
 			hash = (uint64_t)primary << 49 | seeded_next(random) >> 15;
 		} while (alternate != LAB_ANY && sw_fdb_alternate(hash) != alternate);
-		key = lab_key(hash * inverse ^ seed ^ (uint64_t)bridge << 20, bridge);
+		key = lab_key(hash * inverse - ((uint64_t)bridge << 20), bridge);
 	} while (!lab_is_plausible(&key, 1));
 	return key;
 }

@@ -211,6 +211,7 @@ START_TEST(a_flow_is_adopted_if_its_program_is_plausible)
 	flow->bridge = programs[_i].bridge;
 	flow->n_steps = programs[_i].n_steps;
 	memcpy(flow->steps, programs[_i].steps, sizeof(flow->steps));
+	flow->domain = program_domain(flow->steps, lab.dp->memory.config->seed, flow->bridge);
 	lab_restart(&lab);
 	lab_check_maps(&lab);
 	ck_assert_uint_eq(cache_count(lab.cache), programs[_i].is_sane);
@@ -265,6 +266,7 @@ static void spoil_slots(struct dp_memory *m)
 	m->flows[10].steps[0].op = SW_OP_NORMAL;
 	m->flows[11].bridge = 0;
 	m->flows[12].bridge = UINT16_MAX;
+	m->flows[13].domain++;
 }
 
 static void spoil_twins(struct dp_memory *m)

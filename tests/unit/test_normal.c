@@ -94,6 +94,7 @@ static void run_program(struct box *box, struct trial *trial)
 		.in_port = trial->flood.in_port,
 		.flags = trial->program.flags,
 		.seed = box->bench.storage.seed,
+		.domain = program_domain(trial->program.steps, box->bench.storage.seed, trial->flood.bridge),
 	};
 	memset(&trial->reply, 0x5a, sizeof(trial->reply)); /* what is not said is rubbish */
 	trial->verdict = sw_normal(box->bench.storage.buckets, &trial->question, &trial->reply);
@@ -313,9 +314,16 @@ START_TEST(an_address_of_another_bridge_in_the_same_bucket_is_another_address)
 	const struct fdb_key host = address(1, 0, 0x0b);
 	struct fdb_storage storage = lab_storage(1);
 	struct sw_fdb_bucket *bucket = &storage.buckets[sw_fdb_primary(lab_hash(1, &host))];
-	struct sw_normal_frame to_it = {.dst = lab_word(&host), .src = 2, .bridge = 1, .in_port = 4, .seed = 1};
-	struct sw_normal_frame from_it = {
-		.dst = 4, .src = lab_word(&host), .bridge = 1, .in_port = 7, .seed = 1, .flags = SW_FLOW_LEARN};
+	const uint64_t domain = sw_fdb_hash_domain(1, 0, 1);
+	struct sw_normal_frame to_it = {
+		.dst = lab_word(&host), .src = 2, .bridge = 1, .in_port = 4, .seed = 1, .domain = domain};
+	struct sw_normal_frame from_it = {.dst = 4,
+		.src = lab_word(&host),
+		.bridge = 1,
+		.in_port = 7,
+		.seed = 1,
+		.domain = domain,
+		.flags = SW_FLOW_LEARN};
 	struct sw_normal_answer reply;
 
 	bucket->cell[1] = (struct sw_fdb_cell){lab_word(&host), {.port = 7, .bridge = 2, .out = SW_FDB_OUT_AS_IS}};
