@@ -95,7 +95,7 @@ struct sw_mask {
 };
 
 /*
- * The one element of map `config`. The program reads it on every frame; the daemon writes single aligned words.
+ * In the one element of map `core`. The program reads it on every frame; the daemon writes single aligned words.
  * `order` lists the mask ids to try, most hit first; the program tries the first `n_order` of it, and a reader that
  * sees it change under its feet may miss (C1) but never misjudges, because it compares with the mask that it tried.
  */
@@ -365,6 +365,12 @@ struct sw_fdb_cell {
 
 struct sw_fdb_bucket {
 	struct sw_fdb_cell cell[SW_FDB_CELLS];
+};
+
+/* The one element of map `core` (mmap-able): what every frame asks for. Config first, for who reads its version. */
+struct sw_core {
+	struct sw_config config;
+	struct sw_fdb_bucket fdb[SW_FDB_BUCKETS];
 };
 
 struct sw_fdb_times {

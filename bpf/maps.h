@@ -8,7 +8,8 @@
  *	buckets		n_buckets		emc		possible CPUs * SW_EMC_SIZE
  *	port_stats	n_rows * SW_MAX_PORTS	drops		n_rows * SW_MAX_PORTS * SW_DROP_SLOTS
  * Every element is reached through bpf_map_lookup_elem, which the kernel inlines for arrays and which checks the index,
- * so no size is trusted. A counter that is out of reach is not counted and the frame goes on.
+ * so no size is trusted. What has a fixed size and is asked of every frame is a global variable instead, which takes
+ * neither the call's instructions nor the check. A counter that is out of reach is not counted and the frame goes on.
  *
  * Counters are plain additions: a row belongs to one CPU, and the program runs there with bottom halves disabled.
  */
@@ -22,13 +23,8 @@
 #include "fdb.h"
 #include "lookup.h"
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct sw_config);
-} config SEC(".maps");
+/* In map .bss, which is mmap-able as the others are. */
+struct sw_core core;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -108,14 +104,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct sw_registry);
 } registry SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, SW_FDB_BUCKETS);
-	__type(key, __u32);
-	__type(value, struct sw_fdb_bucket);
-} fdb SEC(".maps");
 
 /* The program never reads it. */
 struct {
@@ -205,14 +193,12 @@ SW_INLINE __u64 *sw_mem_hint(const void *mem, __u32 cpu, __u32 index)
 
 SW_INLINE const struct sw_fdb_bucket *sw_mem_fdb(const void *mem, __u32 index)
 {
-	return bpf_map_lookup_elem(&fdb, &index);
+	return &core.fdb[index & (SW_FDB_BUCKETS - 1)];
 }
 
 SW_INLINE const struct sw_config *config_get(void)
 {
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(&config, &zero);
+	return &core.config;
 }
 
 /* A global function is verified once, not for each mask of the loop that calls it. */

@@ -27,31 +27,28 @@ static bool map_memory(struct dpk *k)
 {
 	struct dp_memory *m = &k->dp.memory;
 
-	m->config = dpk_map_memory(k->skel->maps.config);
+	m->config = &k->skel->bss->core.config;
 	m->flows = dpk_map_memory(k->skel->maps.flows);
 	m->buckets = dpk_map_memory(k->skel->maps.buckets);
 	m->flow_stats = dpk_map_memory(k->skel->maps.flow_stats);
 	m->port_stats = dpk_map_memory(k->skel->maps.port_stats);
 	m->drops = dpk_map_memory(k->skel->maps.drops);
 	m->registry = dpk_map_memory(k->skel->maps.registry);
-	m->fdb = dpk_map_memory(k->skel->maps.fdb);
+	m->fdb = k->skel->bss->core.fdb;
 	m->fdb_times = dpk_map_memory(k->skel->maps.fdb_times);
-	return m->config && m->flows && m->buckets && m->flow_stats && m->port_stats && m->drops && m->registry &&
-	       m->fdb && m->fdb_times;
+	return m->flows && m->buckets && m->flow_stats && m->port_stats && m->drops && m->registry && m->fdb_times;
 }
 
 static void unmap_memory(struct dpk *k)
 {
 	struct dp_memory *m = &k->dp.memory;
 
-	dpk_unmap(k->skel->maps.config, m->config);
 	dpk_unmap(k->skel->maps.flows, m->flows);
 	dpk_unmap(k->skel->maps.buckets, m->buckets);
 	dpk_unmap(k->skel->maps.flow_stats, m->flow_stats);
 	dpk_unmap(k->skel->maps.port_stats, m->port_stats);
 	dpk_unmap(k->skel->maps.drops, m->drops);
 	dpk_unmap(k->skel->maps.registry, m->registry);
-	dpk_unmap(k->skel->maps.fdb, m->fdb);
 	dpk_unmap(k->skel->maps.fdb_times, m->fdb_times);
 }
 
@@ -179,7 +176,7 @@ static void tell_map(const struct teller *t, const struct bpf_map *map)
 
 	if (bpf_obj_get_info_by_fd(bpf_map__fd(map), &info, &size))
 		return;
-	snprintf(name, sizeof(name), "map %s", bpf_map__name(map));
+	snprintf(name, sizeof(name), "map %s", dpk_map_name(map));
 	tell(t, name, "id %u, %u entries, %zu bytes", info.id, info.max_entries,
 		((size_t)info.key_size * (info.type == BPF_MAP_TYPE_HASH) + info.value_size) * info.max_entries);
 }
@@ -210,7 +207,7 @@ static void describe(struct datapath *dp, void (*fact)(void *ctx, const char *na
 	tell_program(&t, "program egress", k->egress_fd);
 	bpf_object__for_each_map(map, k->skel->obj)
 	{
-		if (!bpf_map__is_internal(map))
+		if (dpk_map_name(map))
 			tell_map(&t, map);
 	}
 	xsks_each_fact(k->xsks, fact, ctx);

@@ -111,6 +111,8 @@ void dpk_pins_each(struct dpk *k, const char *prefix, void (*each)(struct dpk *k
 /* Memory of an mmap-able map; NULL: errno. */
 void *dpk_map_memory(const struct bpf_map *map);
 void dpk_unmap(const struct bpf_map *map, void *memory);
+/* How a map is called to people and in the bpffs; NULL: it is libbpf's own. */
+const char *dpk_map_name(const struct bpf_map *map);
 size_t dpk_map_bytes(const struct bpf_map *map);
 uint32_t dpk_netns_inum(void);
 

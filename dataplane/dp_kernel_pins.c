@@ -180,10 +180,19 @@ static void set_sizes(struct dpk *k, uint32_t n_flows)
 	bpf_map__set_max_entries(k->skel->maps.drops, n_rows * SW_MAX_PORTS * SW_DROP_SLOTS);
 }
 
+const char *dpk_map_name(const struct bpf_map *map)
+{
+	const char *name = bpf_map__name(map);
+
+	if (!bpf_map__is_internal(map))
+		return name;
+	return strstr(name, ".bss") ? "core" : NULL; /* libbpf names it after the object, and bpffs takes no dots */
+}
+
 /* scratch is the program's own between two instructions; nothing of it is worth keeping. */
 static bool is_pinned(const struct dpk *k, const struct bpf_map *map)
 {
-	return !bpf_map__is_internal(map) && map != k->skel->maps.scratch;
+	return dpk_map_name(map) && map != k->skel->maps.scratch;
 }
 
 static int map_info(int fd, struct bpf_map_info *ret)
@@ -238,7 +247,7 @@ static bool pinned_here(const struct dpk *k)
 {
 	uint32_t inum;
 
-	return !read_pinned_word(k, "config", offsetof(struct sw_config, netns_inum), &inum) &&
+	return !read_pinned_word(k, "core", offsetof(struct sw_core, config.netns_inum), &inum) &&
 	       inum == dpk_netns_inum();
 }
 
@@ -248,7 +257,7 @@ static const char *unreadable(const struct dpk *k)
 	uint32_t registry_abi, config_abi;
 
 	if (read_pinned_word(k, "registry", offsetof(struct sw_registry, abi_version), &registry_abi) ||
-		read_pinned_word(k, "config", offsetof(struct sw_config, abi_version), &config_abi))
+		read_pinned_word(k, "core", offsetof(struct sw_core, config.abi_version), &config_abi))
 		return "";
 	if (registry_abi != SW_ABI_VERSION || config_abi != SW_ABI_VERSION)
 		return "they are of another ABI version";
@@ -278,13 +287,13 @@ static const char *check_all(const struct dpk *k)
 
 	bpf_object__for_each_map(map, k->skel->obj)
 	{
-		int fd = is_pinned(k, map) ? open_pin(k, bpf_map__name(map)) : -1;
+		int fd = is_pinned(k, map) ? open_pin(k, dpk_map_name(map)) : -1;
 		bool good = fd >= 0 && map_info(fd, &info) == 0 && fits(map, &info);
 
 		if (fd >= 0)
 			close(fd);
 		if (is_pinned(k, map) && !good)
-			return bpf_map__name(map);
+			return dpk_map_name(map);
 	}
 	return NULL;
 }
@@ -299,12 +308,12 @@ static int reuse_all(struct dpk *k, struct complaint *c)
 
 		if (!is_pinned(k, map))
 			continue;
-		fd = open_pin(k, bpf_map__name(map));
+		fd = open_pin(k, dpk_map_name(map));
 		error = fd < 0 ? -errno : bpf_map__reuse_fd(map, fd);
 		if (fd >= 0)
 			close(fd);
 		if (error)
-			return complain(c, error, "cannot take over the pinned map %s: %s", bpf_map__name(map),
+			return complain(c, error, "cannot take over the pinned map %s: %s", dpk_map_name(map),
 				strerror(-error));
 	}
 	return 1;
@@ -358,7 +367,7 @@ int dpk_pins_put_maps(struct dpk *k, struct complaint *c)
 	{
 		if (!is_pinned(k, map))
 			continue;
-		dpk_pins_path(k, bpf_map__name(map), path);
+		dpk_pins_path(k, dpk_map_name(map), path);
 		error = bpf_obj_pin(bpf_map__fd(map), path) ? -errno : 0;
 		if (error)
 			return complain(c, error, "cannot pin %s: %s", path, strerror(-error));

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The program is run on the frame by BPF_PROG_TEST_RUN, in a second instance: the same object, verified again, with the
- * live flows, hints, ports and sets, a copy of the addresses, and with counters of its own. So the users' counters, the
- * marks of what was used and the upcall limits are not disturbed, what is counted there is this one frame's, and the
- * fast path pays nothing for it. Verifying it takes a third of a second, so it is kept for a while.
+ * live flows, hints, ports and sets, a copy of configuration and addresses, and with counters of its own. So the users'
+ * counters, the marks of what was used and the upcall limits are not disturbed, what is counted there is this one
+ * frame's, and the fast path pays nothing for it. Verifying it takes a third of a second, so it is kept for a while.
  */
 #include "dataplane/dp_kernel.h"
 
@@ -34,8 +34,7 @@ static const char *verdict_name(uint32_t verdict)
 static bool is_own(const struct switch_bpf *twin, const struct bpf_map *map)
 {
 	return bpf_map__is_internal(map) || map == twin->maps.scratch || map == twin->maps.port_stats ||
-	       map == twin->maps.drops || map == twin->maps.flow_stats || map == twin->maps.miss_buckets ||
-	       map == twin->maps.fdb;
+	       map == twin->maps.drops || map == twin->maps.flow_stats || map == twin->maps.miss_buckets;
 }
 
 static int share_maps(const struct dpk *k, struct switch_bpf *twin)
@@ -106,17 +105,6 @@ static int want_twin(struct dpk *k)
 	return error;
 }
 
-static int copy_addresses(const struct dpk *k, const struct switch_bpf *twin)
-{
-	void *own = dpk_map_memory(twin->maps.fdb);
-
-	if (!own)
-		return -ENOMEM;
-	memcpy(own, k->dp.memory.fdb, dpk_map_bytes(twin->maps.fdb));
-	dpk_unmap(twin->maps.fdb, own);
-	return 0;
-}
-
 /* Which reason was counted, by whichever CPU it ran on; the count is taken back. */
 static enum sw_drop find_drop(const struct switch_bpf *twin)
 {
@@ -177,10 +165,9 @@ int dpk_probe(struct datapath *dp, uint32_t ifindex, const void *frame, uint32_t
 	struct dpk *k = dpk_of(dp);
 	int error = want_twin(k);
 
-	if (!error)
-		error = copy_addresses(k, k->twin);
 	if (error)
 		return error;
+	k->twin->bss->core = k->skel->bss->core;
 	memset(ret, 0, sizeof(*ret));
 	error = run(k->twin, ifindex, frame, size, ret);
 	if (error)

@@ -55,7 +55,7 @@ int fixture_open(struct fixture *f, uint32_t n_flows, uint32_t n_buckets)
 		fixture_close(f);
 		return err;
 	}
-	f->config = map_memory(f->skel->maps.config);
+	f->config = &f->skel->bss->core.config;
 	f->flows = map_memory(f->skel->maps.flows);
 	f->buckets = map_memory(f->skel->maps.buckets);
 	f->flow_stats = map_memory(f->skel->maps.flow_stats);
@@ -64,9 +64,9 @@ int fixture_open(struct fixture *f, uint32_t n_flows, uint32_t n_buckets)
 	f->set_info = map_memory(f->skel->maps.set_info);
 	f->drops = map_memory(f->skel->maps.drops);
 	f->emc = map_memory(f->skel->maps.emc);
-	f->fdb = map_memory(f->skel->maps.fdb);
-	if (!f->config || !f->flows || !f->buckets || !f->flow_stats || !f->port_stats || !f->miss_buckets ||
-		!f->set_info || !f->drops || !f->emc || !f->fdb) {
+	f->fdb = f->skel->bss->core.fdb;
+	if (!f->flows || !f->buckets || !f->flow_stats || !f->port_stats || !f->miss_buckets || !f->set_info ||
+		!f->drops || !f->emc) {
 		fixture_close(f);
 		return -ENOMEM;
 	}
@@ -78,7 +78,6 @@ void fixture_close(struct fixture *f)
 {
 	if (!f->skel)
 		return;
-	unmap_memory(f->skel->maps.config, f->config);
 	unmap_memory(f->skel->maps.flows, f->flows);
 	unmap_memory(f->skel->maps.buckets, f->buckets);
 	unmap_memory(f->skel->maps.flow_stats, f->flow_stats);
@@ -87,7 +86,6 @@ void fixture_close(struct fixture *f)
 	unmap_memory(f->skel->maps.set_info, f->set_info);
 	unmap_memory(f->skel->maps.drops, f->drops);
 	unmap_memory(f->skel->maps.emc, f->emc);
-	unmap_memory(f->skel->maps.fdb, f->fdb);
 	switch_bpf__destroy(f->skel);
 	memset(f, 0, sizeof(*f));
 }
