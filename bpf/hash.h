@@ -57,10 +57,13 @@ static inline __attribute__((always_inline)) __u32 sw_hash_tag(__u64 h)
 	return (__u32)(h >> 32);
 }
 
-/* The first of the two slots at which a flow is at home; the other is this ^ 1, its neighbour in the same page. */
+/*
+ * The first of the two slots at which a flow is at home; the other is this ^ 1, its neighbour in the same page. The top
+ * bits: the last step's folding leaves them as they are, so that the compiler leaves it out.
+ */
 static inline __attribute__((always_inline)) __u32 sw_hash_home(__u64 h, __u32 n_flows)
 {
-	return (__u32)(h >> 8) & (n_flows - 1);
+	return (__u32)(h >> 40) & (n_flows - 1);
 }
 
 /* Depends on primary and tag alone and is its own inverse. */
@@ -84,25 +87,24 @@ static inline __attribute__((always_inline)) __u64 sw_fdb_key(__u64 mac_word, __
 }
 
 /*
- * The hash is a product with a secret odd number, of which the top bits are used: for any two keys few of those numbers
- * bring them together, so that who sends frames cannot aim at a bucket (multiply-shift hashing). And a product of a sum
- * is a sum of products: what the address contributes needs no waiting for what VLAN and bridge do, which stands in the
- * flow.
+ * The hash of an address in the FDB is a sum: what the address contributes need not wait for what VLAN and bridge do,
+ * which stands in the flow (sw_flow.domain). Its top bits are used. The second product is for addresses in sequence, as
+ * machines have them: with one, some seeds bring thousands of them together.
  */
 static inline __attribute__((always_inline)) __u64 sw_fdb_hash_mac(__u64 seed, __u64 mac_word)
 {
-	return mac_word * (seed | 1);
+	return sw_hash_step(seed, mac_word) * SW_HASH_MULTIPLIER;
 }
 
 static inline __attribute__((always_inline)) __u64 sw_fdb_hash_domain(__u64 seed, __u32 vid, __u32 bridge)
 {
-	return (((__u64)vid << SW_FDB_VID_SHIFT) + ((__u64)bridge << 20)) * (seed | 1);
+	return sw_hash_step(seed, (__u64)vid << 16 | bridge) * SW_HASH_MULTIPLIER;
 }
 
 /* The two together. */
-static inline __attribute__((always_inline)) __u64 sw_fdb_hash(__u64 seed, __u64 key, __u32 bridge)
+static inline __attribute__((always_inline)) __u64 sw_fdb_hash(__u64 seed, __u64 mac_word, __u32 vid, __u32 bridge)
 {
-	return sw_fdb_hash_mac(seed, key) + sw_fdb_hash_domain(seed, 0, bridge);
+	return sw_fdb_hash_mac(seed, mac_word) + sw_fdb_hash_domain(seed, vid, bridge);
 }
 
 #endif

@@ -171,6 +171,7 @@ void fdb_show_asked(struct daemon *d, const struct request *request, struct repl
 		return;
 	result = json_object_new_object();
 	listing.addresses = json_add_array(result, "addresses");
+	vswitch_harvest(d->vs);
 	fdb_each(vswitch_fdb(d->vs), listing.selection.bridge ? listing.selection.bridge->id : 0, list_entry, &listing);
 	reply_result(reply, result);
 }

@@ -194,12 +194,11 @@ void cache_remove(struct cache *cache, uint32_t slot)
 	bury(cache, slot, INDEX_NONE);
 }
 
-/* Gives the entry another program; takes over what `program` holds. */
-static void replace(struct cache *cache, uint32_t slot, const struct program *program)
+/* Gives the entry another slot, with this program; takes over what `program` holds. false: it had to go instead. */
+static bool replace(struct cache *cache, uint32_t slot, const struct program *program)
 {
 	const struct sw_flow *flow = &cache->flows[slot];
-	struct flow_body body = {
-		flow->mask, cache->answer.in_port, cache->answer.bridge, &flow->key, program, flow->cookie};
+	struct flow_body body = {flow->mask, flow->in_port, flow->bridge, &flow->key, program, flow->cookie};
 	uint64_t hash = cache_hash(cache, slot);
 	uint32_t fresh;
 
@@ -207,7 +206,7 @@ static void replace(struct cache *cache, uint32_t slot, const struct program *pr
 		cache->slots_wanted = true;
 		program_release(cache->sets, program);
 		cache_remove(cache, slot);
-		return;
+		return false;
 	}
 	fresh = choose_slot(cache, hash);
 	publish(cache, fresh, &body);
@@ -215,7 +214,26 @@ static void replace(struct cache *cache, uint32_t slot, const struct program *pr
 	cache_carry(cache, slot, fresh);
 	index_replace(&cache->index, hash, slot, fresh);
 	bury(cache, slot, fresh);
-	cache->totals.replaced++;
+	return true;
+}
+
+static bool is_vacant(const struct cache *cache, uint32_t slot)
+{
+	return slot < cache->n_slots && cache->entries[slot].state == ENTRY_VACANT;
+}
+
+void cache_go_home(struct cache *cache, uint32_t slot)
+{
+	const struct sw_flow *flow = &cache->flows[slot];
+	uint32_t home = sw_hash_home(cache_hash(cache, slot), cache->n_slots);
+	struct program same = {.n_steps = flow->n_steps, .flags = flow->flags, .set = cache->entries[slot].set};
+
+	if (slot == home || slot == (home ^ 1) || (!is_vacant(cache, home) && !is_vacant(cache, home ^ 1)))
+		return;
+	if (same.set != SW_MAX_SETS && sets_hold(cache->sets, same.set))
+		return;
+	memcpy(same.steps, flow->steps, sizeof(same.steps));
+	replace(cache, slot, &same);
 }
 
 static int refuse(struct cache *cache, int error)
@@ -352,7 +370,7 @@ static void ask(struct cache *cache, uint32_t slot)
 	}
 	program_compile(cache->sets, cache->pl, &flow->key, answer, &program);
 	if (!program_is_of(&program, flow)) {
-		replace(cache, slot, &program);
+		cache->totals.replaced += replace(cache, slot, &program);
 		return;
 	}
 	program_release(cache->sets, &program);

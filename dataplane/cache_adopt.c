@@ -64,6 +64,8 @@ static bool are_sane_steps(const struct cache *cache, const struct sw_flow *flow
 {
 	if (!flow->n_steps || flow->n_steps > SW_MAX_STEPS)
 		return false;
+	if (flow->steps[0].op == SW_OP_NORMAL && flow->steps[0].arg > 4094)
+		return false;
 	for (uint8_t i = flow->steps[0].op == SW_OP_NORMAL; i < flow->n_steps - 1; i++) {
 		uint8_t op = flow->steps[i].op;
 

@@ -76,6 +76,11 @@ void cache_live_add(struct cache *cache, uint32_t slot);
 uint64_t cache_hash(const struct cache *cache, uint32_t slot);
 /* Takes a live entry out of the maps; its slot is in limbo then. Call cache_grace_begin() when done. */
 void cache_remove(struct cache *cache, uint32_t slot);
+/*
+ * Moves a live entry home if there is room: one that was replaced while its places there were taken. With a flow for
+ * each port and VLAN a single one may carry all the traffic there is.
+ */
+void cache_go_home(struct cache *cache, uint32_t slot);
 /* Starts a grace period if something waits for one and none is running. */
 void cache_grace_begin(struct cache *cache);
 /* A slot that is dead in the maps begins its wait. */

@@ -202,6 +202,8 @@ static void sweep_one(struct cache *cache, uint32_t slot, uint64_t now_ns)
 	if (now_ns > entry->used_ns && now_ns - entry->used_ns > CACHE_IDLE_MS * NS_A_MS) {
 		cache->totals.expired++;
 		cache_remove(cache, slot);
+	} else if (n) {
+		cache_go_home(cache, slot);
 	}
 }
 

@@ -77,12 +77,17 @@ static void tell_changed(const struct fdb *fdb, const struct fdb_key *key)
 /* ---- finding ---- */
 
 /* As the program reads the address of a frame: a word of wire order, whose last two bytes the VID gets. */
-static uint64_t program_key(const struct fdb_key *key)
+static uint64_t mac_word(const struct fdb_key *key)
 {
 	uint64_t word = 0;
 
 	memcpy(&word, key->mac, sizeof(key->mac));
-	return sw_fdb_key(word, key->vid);
+	return word;
+}
+
+static uint64_t program_key(const struct fdb_key *key)
+{
+	return sw_fdb_key(mac_word(key), key->vid);
 }
 
 struct homes {
@@ -91,7 +96,7 @@ struct homes {
 
 static struct homes homes_of(const struct fdb *fdb, const struct fdb_key *key)
 {
-	uint64_t hash = sw_fdb_hash(fdb->storage.seed, program_key(key), key->bridge);
+	uint64_t hash = sw_fdb_hash(fdb->storage.seed, mac_word(key), key->vid, key->bridge);
 
 	return (struct homes){{sw_fdb_primary(hash), sw_fdb_alternate(hash)}};
 }
@@ -593,6 +598,18 @@ void fdb_set_limit(struct fdb *fdb, uint16_t bridge, uint32_t n)
 	fdb->bridges[bridge].limit = n;
 }
 
+/* Whether the program marked it. A mark where an entry is fresh was made late, for the address that was there before.
+ */
+static bool take_mark(struct fdb *fdb, uint32_t i)
+{
+	uint8_t *used = &program_cell(fdb, i)->place.used;
+
+	if (fdb->cells[i].state != CELL_LIVE || !__atomic_load_n(used, __ATOMIC_RELAXED))
+		return false;
+	__atomic_store_n(used, 0, __ATOMIC_RELAXED);
+	return true;
+}
+
 /* The same for one bridge. */
 static uint64_t age_bridge(struct fdb *fdb, const struct bridge_state *bridge, uint64_t now_ns)
 {
@@ -605,7 +622,10 @@ static uint64_t age_bridge(struct fdb *fdb, const struct bridge_state *bridge, u
 		}
 		if (now_ns - entry->used_ns < bridge->ageing_ns)
 			return entry->used_ns + bridge->ageing_ns;
-		remove_entry(fdb, bridge->oldest);
+		if (take_mark(fdb, bridge->oldest)) /* used since the last harvest, perhaps while no daemon ran */
+			refresh(fdb, bridge->oldest, now_ns);
+		else
+			remove_entry(fdb, bridge->oldest);
 	}
 	return UINT64_MAX;
 }
@@ -661,17 +681,12 @@ void fdb_grace_ended(struct fdb *fdb)
 	}
 }
 
-/* A mark where an entry is fresh was made late, for the address that was there before. */
 void fdb_harvest(struct fdb *fdb, uint64_t now_ns)
 {
 	for_each_live(fdb, i)
 	{
-		uint8_t *used = &program_cell(fdb, i)->place.used;
-
-		if (fdb->cells[i].state != CELL_LIVE || !__atomic_load_n(used, __ATOMIC_RELAXED))
-			continue;
-		__atomic_store_n(used, 0, __ATOMIC_RELAXED);
-		refresh(fdb, i, now_ns);
+		if (take_mark(fdb, i))
+			refresh(fdb, i, now_ns);
 	}
 }
 

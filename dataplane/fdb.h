@@ -7,7 +7,7 @@
  * entry has the index of its cell.
  *
  * Why the program sees a change only after fdb_settle(): a frame that taught an address is still in the daemon's hands,
- * and those behind it must not overtake it (U3 of upcall.h). So changes are collected, and written once the batch that
+ * and those behind it must not overtake it (upcall.h). So changes are collected, and written once the batch that
  * they came with is on its way.
  *
  * Invariants
@@ -28,7 +28,7 @@
  *
  * Ageing costs nothing while nothing ages: the learned entries of a bridge are in a list by when they were last used,
  * and fdb_age() looks at the list's old end. The program only marks an address as used; fdb_harvest() gives the mark
- * its time, so the caller harvests before it ages or shows.
+ * its time, so the caller harvests before it shows. What is to age is looked at for a mark first.
  *
  * Time is the caller's: CLOCK_BOOTTIME nanoseconds.
  */

@@ -188,7 +188,6 @@ static void handle(struct upcall *up, struct dp_frame *frame, uint64_t now_ns)
 /* The second pass: the batch is on its way, its answers may be cached. */
 static void install(struct upcall *up, uint64_t now_ns)
 {
-	fdb_settle(up->fdb);
 	if (!up->n_keys)
 		return;
 	cache_settle(up->cache);
@@ -205,8 +204,10 @@ int upcall_run(struct upcall *up, uint64_t now_ns)
 	for (int batch = 0; batch < BATCHES_A_TURN; batch++) {
 		uint32_t n = up->dp->ops->rx(up->dp, up->frames, BATCH);
 
-		if (!n)
+		if (!n) {
+			fdb_settle(up->fdb); /* not while frames wait that those from a new address would overtake */
 			return 0;
+		}
 		for (uint32_t i = 0; i < n; i++)
 			handle(up, &up->frames[i], now_ns);
 		up->dp->ops->flush(up->dp);

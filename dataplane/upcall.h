@@ -6,9 +6,9 @@
  * the answers into the cache.
  *
  * Why two passes: once an entry is in, the flow's next frames no longer come up, and would overtake one that is still
- * here. So the whole batch is sent and flushed first. The same goes for what is learned from it: the program is told of
- * new addresses by fdb_settle() in the second pass. And the pipeline may have changed since the last turn, so the
- * second pass settles the cache and asks again (M2 of cache.h).
+ * here. So the whole batch is sent and flushed first. The same goes for what is learned: the program is told of
+ * new addresses by fdb_settle() when no frame waits any more, or at the end of the turn. And the pipeline may have
+ * changed since the last turn, so the second pass settles the cache and asks again (M2 of cache.h).
  *
  * Invariants
  * U1 Every frame of a batch is given back to the datapath exactly once (X1).

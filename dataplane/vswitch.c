@@ -81,10 +81,11 @@ static void sweep_due(void *arg)
 {
 	struct vswitch *vs = arg;
 
-	fdb_harvest(vs->fdb, vswitch_now_ns(vs));
 	vs->sweep_armed = !cache_sweep(vs->cache, vswitch_now_ns(vs));
 	if (vs->sweep_armed)
 		arm(vs, vs->sweep, SLICE_MS);
+	else
+		fdb_harvest(vs->fdb, vswitch_now_ns(vs));
 	arm_what_is_due(vs);
 }
 
@@ -283,6 +284,15 @@ static void restore_bridges(struct vswitch *vs)
 	}
 }
 
+/* Static addresses of ports that the last daemon was taking away when it died. */
+static void forget_strays(struct vswitch *vs)
+{
+	for (uint16_t id = 1; id < SW_MAX_PORTS; id++) {
+		if (!pipeline_port(vs->pl, id))
+			fdb_flush(vs->fdb, 0, id, -1, true);
+	}
+}
+
 /* What a daemon that lives through a change flushes at once, this one finds: a link that went down, a VLAN left. */
 static bool still_there(void *ctx, const struct fdb_entry *entry)
 {
@@ -297,6 +307,7 @@ void vswitch_restored(struct vswitch *vs)
 	port_manager_restored(vs->ports);
 	restore_bridges(vs);
 	fdb_prune(vs->fdb, still_there, vs->pl);
+	forget_strays(vs);
 	vs->restored = true;
 	vs->age_stale = true;
 	arm(vs, vs->more, 0); /* for frames that came meanwhile */
@@ -334,9 +345,9 @@ void vswitch_settle(struct vswitch *vs)
 {
 	if (!vs->restored)
 		return;
+	arm_what_is_due(vs); /* what ages now is settled now */
 	settle_fdb(vs);
 	cache_settle(vs->cache);
-	arm_what_is_due(vs);
 }
 
 const struct pipeline *vswitch_pipeline(const struct vswitch *vs)
@@ -424,7 +435,8 @@ int vswitch_bridge_set(
 	pipeline_bridge_set(vs->pl, bridge->id, ageing_s, limit,
 		settings->which & BRIDGE_SET_FORWARD_RESERVED ? settings->forward_reserved : bridge->forward_reserved);
 	vs->age_stale = true;
-	arm_what_is_due(vs);
+	if (vs->restored) /* else other bridges have not been told yet how long theirs are kept */
+		arm_what_is_due(vs);
 	return 0;
 }
 
@@ -543,6 +555,11 @@ int vswitch_fdb_flush(struct vswitch *vs, const char *bridge_name, const char *p
 	}
 	*ret_n = fdb_flush(vs->fdb, bridge ? bridge->id : 0, port, vid, false);
 	return 0;
+}
+
+void vswitch_harvest(struct vswitch *vs)
+{
+	fdb_harvest(vs->fdb, vswitch_now_ns(vs));
 }
 
 void vswitch_each_flow(struct vswitch *vs, void (*each)(void *ctx, const struct cache_view *view), void *ctx)

@@ -144,6 +144,9 @@ int vswitch_fdb_remove(struct vswitch *vs, const char *bridge, uint16_t vid, con
 int vswitch_fdb_flush(
 	struct vswitch *vs, const char *bridge, const char *port, int vid, uint32_t *ret_n, struct complaint *c);
 
+/* Brings the FDB's times of last use up to date. */
+void vswitch_harvest(struct vswitch *vs);
+
 void vswitch_each_flow(struct vswitch *vs, void (*each)(void *ctx, const struct cache_view *view), void *ctx);
 void vswitch_cache_flush(struct vswitch *vs);
 /* The action program of a flow in words. */
@@ -161,7 +164,7 @@ struct trace_result {
 	bool probed;
 	struct dp_probe probe; /* when probed */
 	char kernel[600];      /* its verdict in words, or why it was not asked */
-	bool agree;            /* when probed: program and pipeline say the same (a miss agrees with anything) */
+	bool agree;            /* when probed: program and pipeline say the same; see trace.h */
 };
 int vswitch_trace(struct vswitch *vs, const char *bridge, const struct sw_key *key, const void *frame, uint32_t size,
 	const struct trace_sink *sink, struct trace_result *ret, struct complaint *c);

@@ -272,7 +272,7 @@ static inline const struct sw_fdb_bucket *sw_mem_fdb(const void *mem, __u32 inde
 }
 
 /* Of the bytes as a frame has them. */
-static uint64_t address_key(const struct fixture_address *address)
+static uint64_t address_word(const struct fixture_address *address)
 {
 	uint8_t bytes[8] = {0};
 	uint64_t word;
@@ -281,12 +281,17 @@ static uint64_t address_key(const struct fixture_address *address)
 	for (i = 0; i < 6; i++)
 		bytes[i] = address->mac >> (40 - 8 * i);
 	memcpy(&word, bytes, sizeof(word));
-	return sw_fdb_key(word, address->vid);
+	return word;
+}
+
+static uint64_t address_key(const struct fixture_address *address)
+{
+	return sw_fdb_key(address_word(address), address->vid);
 }
 
 struct sw_fdb_bucket *fixture_fdb_bucket(const struct fixture *f, const struct fixture_address *address, bool alternate)
 {
-	uint64_t hash = sw_fdb_hash(f->config->seed, address_key(address), address->bridge);
+	uint64_t hash = sw_fdb_hash(f->config->seed, address_word(address), address->vid, address->bridge);
 
 	return &f->fdb[alternate ? sw_fdb_alternate(hash) : sw_fdb_primary(hash)];
 }

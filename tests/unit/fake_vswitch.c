@@ -284,6 +284,10 @@ int vswitch_fdb_remove(
 	return 0;
 }
 
+void vswitch_harvest(struct vswitch *vs)
+{
+}
+
 int vswitch_fdb_flush(struct vswitch *vs, const char *bridge_name, const char *port_name, int vid, uint32_t *ret_n,
 	struct complaint *c)
 {

@@ -58,7 +58,7 @@ static inline uint64_t lab_word(const struct fdb_key *key)
 
 static inline uint64_t lab_hash(uint64_t seed, const struct fdb_key *key)
 {
-	return sw_fdb_hash(seed, lab_word(key), key->bridge);
+	return sw_fdb_hash(seed, lab_word(key) & SW_MAC_BITS, key->vid, key->bridge);
 }
 
 /* What the program finds; `ret` is left alone if nothing. */
@@ -96,18 +96,25 @@ static inline bool lab_is_plausible(const struct fdb_key *key, uint16_t port)
 static inline struct fdb_key lab_aim(
 	struct seeded *random, uint64_t seed, uint16_t bridge, uint32_t primary, uint32_t alternate)
 {
-	uint64_t factor = seed | 1, inverse = factor, hash;
+	uint64_t inverse = SW_HASH_MULTIPLIER, hash, word;
 	struct fdb_key key;
 
 	for (int i = 0; i < 6; i++) /* Newton: each time twice the bits */
-		inverse *= 2 - factor * inverse;
-	do {
+		inverse *= 2 - SW_HASH_MULTIPLIER * inverse;
+	for (;;) {
 		do {
 			hash = (uint64_t)primary << 49 | seeded_next(random) >> 15;
 		} while (alternate != LAB_ANY && sw_fdb_alternate(hash) != alternate);
-		key = lab_key(hash * inverse - ((uint64_t)bridge << 20), bridge);
-	} while (!lab_is_plausible(&key, 1));
-	return key;
+		for (uint32_t vid = 0; vid < 4095; vid++) {
+			word = (hash - sw_fdb_hash_domain(seed, vid, bridge)) * inverse;
+			word = (word ^ word >> 32) * inverse ^ seed;
+			if (word & ~SW_MAC_BITS)
+				continue;
+			key = lab_key(sw_fdb_key(word, vid), bridge);
+			if (lab_is_plausible(&key, 1))
+				return key;
+		}
+	}
 }
 
 /* F4: whether each entry has its cell, and no other cell has a key or a place. */

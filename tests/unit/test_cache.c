@@ -455,6 +455,30 @@ START_TEST(a_flow_goes_home_where_there_is_room)
 }
 END_TEST
 
+START_TEST(a_flow_that_had_to_live_elsewhere_comes_home_when_it_is_used)
+{
+	struct sw_key key = lab_key(1, 1, 2);
+	struct dp_memory_hit hit;
+	uint32_t home;
+
+	lab_miss(&lab, &key);
+	for (int i = 0; i < 3; i++) { /* home and the place beside it wait for the end of the grace period */
+		pipeline_bridge_set_learning(lab.pl, 1, i % 2);
+		cache_settle(lab.cache);
+	}
+	hit = lab_hit(&lab, &key);
+	home = sw_hash_home(cache_hash(lab.cache, hit.slot), lab.cache->n_slots);
+	ck_assert(hit.slot != home && hit.slot != (home ^ 1));
+	lab_let_grace_pass(&lab);
+	cache_sweep(lab.cache, lab.now_ns += SECOND);
+	hit = lab_hit(&lab, &key);
+	ck_assert(hit.slot == home || hit.slot == (home ^ 1));
+	cache_sweep(lab.cache, lab.now_ns += SECOND);
+	ck_assert_uint_eq(lab_hit(&lab, &key).slot, hit.slot);
+	lab_check_maps(&lab);
+}
+END_TEST
+
 START_TEST(what_dies_during_a_grace_period_waits_for_the_next)
 {
 	struct dp_memory_hit hit;
@@ -819,6 +843,7 @@ static Suite *suite(void)
 	tcase_add_test(t, bytes_that_are_counted_after_their_packet_was_harvested_are_not_lost);
 	tcase_add_test(t, a_dead_slot_is_not_used_again_before_its_grace_period_ends);
 	tcase_add_test(t, a_flow_goes_home_where_there_is_room);
+	tcase_add_test(t, a_flow_that_had_to_live_elsewhere_comes_home_when_it_is_used);
 	tcase_add_test(t, what_dies_during_a_grace_period_waits_for_the_next);
 	tcase_add_test(t, a_mask_that_comes_back_during_its_grace_period_keeps_its_id);
 	tcase_add_test(t, a_replaced_flow_keeps_its_count);

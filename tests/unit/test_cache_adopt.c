@@ -184,6 +184,8 @@ static const struct {
 	{1, 1, {{SW_OP_NORMAL, 0, 0}}, false},
 	{1, 1, {{SW_OP_NORMAL, 0, 0}, {SW_OP_OUTPUT, 0, 2}}, false},
 	{1, 2, {{SW_OP_NORMAL, 0, 0}, {SW_OP_VLAN_POP, 0, 0}}, false},
+	/* in no VLAN that there is */
+	{1, 2, {{SW_OP_NORMAL, 0, 4095}, {SW_OP_OUTPUT, 0, 2}}, false},
 	/* not the first, or not the only one */
 	{1, 3, {{SW_OP_VLAN_POP, 0, 0}, {SW_OP_NORMAL, 0, 0}, {SW_OP_OUTPUT, 0, 2}}, false},
 	{1, 2, {{SW_OP_VLAN_POP, 0, 0}, {SW_OP_NORMAL, 0, 0}}, false},

@@ -357,6 +357,27 @@ START_TEST(nearly_every_address_finds_a_cell)
 }
 END_TEST
 
+/* As machines have them, on several bridges and VLANs. */
+START_TEST(so_does_nearly_every_one_of_addresses_in_sequence)
+{
+	uint32_t n_refused = 0;
+	struct bench bench;
+
+	open_bench(&bench);
+	restart(&bench, SW_MAX_FDB);
+	for (uint16_t bridge = 1; bridge <= 4; bridge++)
+		fdb_set_limit(bench.fdb, bridge, SW_MAX_FDB);
+	for (uint32_t i = 0; i < 48000; i++) {
+		struct fdb_key key = {(uint16_t)(1 + i % 4), (uint16_t)(i / 4 % 16),
+			{2, 0, 0, 0, (uint8_t)(i >> 14), (uint8_t)(i >> 6)}};
+
+		n_refused += fdb_learn(bench.fdb, &key, 1, S) == FDB_FULL;
+	}
+	ck_assert_msg(n_refused < 4, "seed %#lx: %u", bench.random.seed, n_refused);
+	close_bench(&bench);
+}
+END_TEST
+
 /* ---- what the program sees ---- */
 
 START_TEST(the_program_sees_a_change_only_after_a_settle)
@@ -514,6 +535,26 @@ START_TEST(a_mark_becomes_a_refresh_at_the_harvest_and_only_one)
 }
 END_TEST
 
+/* Perhaps no daemon ran: nobody may have harvested for longer than it takes to age. */
+START_TEST(an_address_that_is_marked_does_not_age)
+{
+	struct fdb_key marked = key_of(1, 0, 1), other = key_of(1, 0, 2);
+	struct bench bench;
+
+	open_bench(&bench);
+	fdb_learn(bench.fdb, &marked, 5, 1 * S);
+	fdb_learn(bench.fdb, &other, 5, 1 * S);
+	fdb_settle(bench.fdb);
+	lab_find(&bench.storage, &marked, NULL)->place.used = 1;
+	ck_assert_uint_eq(fdb_age(bench.fdb, 1000 * S), (1000 + FDB_DEFAULT_AGEING_S) * S);
+	ck_assert_uint_eq(fdb_lookup(bench.fdb, &marked)->used_ns, 1000 * S);
+	ck_assert_ptr_null(fdb_lookup(bench.fdb, &other));
+	fdb_age(bench.fdb, (1000 + FDB_DEFAULT_AGEING_S) * S);
+	ck_assert_ptr_null(fdb_lookup(bench.fdb, &marked));
+	close_bench(&bench);
+}
+END_TEST
+
 START_TEST(a_mark_outlives_a_move_but_is_not_inherited)
 {
 	struct fdb_key keys[9];
@@ -602,12 +643,14 @@ int main(void)
 	tcase_add_test(tcase, a_full_storage_refuses_with_a_reason);
 	tcase_add_test(tcase, two_full_buckets_refuse_an_address_with_a_reason_of_their_own);
 	tcase_add_test(tcase, nearly_every_address_finds_a_cell);
+	tcase_add_test(tcase, so_does_nearly_every_one_of_addresses_in_sequence);
 	tcase_add_test(tcase, the_program_sees_a_change_only_after_a_settle);
 	tcase_add_test(tcase, a_cell_says_how_a_frame_leaves_and_says_it_anew_when_that_changes);
 	tcase_add_test(tcase, what_came_and_went_between_two_settles_leaves_no_trace);
 	tcase_add_test(tcase, an_address_that_is_back_before_the_settle_keeps_its_cell);
 	tcase_add_test(tcase, a_cell_rests_until_a_grace_period_that_began_after_its_clearing_has_ended);
 	tcase_add_test(tcase, a_mark_becomes_a_refresh_at_the_harvest_and_only_one);
+	tcase_add_test(tcase, an_address_that_is_marked_does_not_age);
 	tcase_add_test(tcase, a_mark_outlives_a_move_but_is_not_inherited);
 	tcase_add_test(tcase, asking_a_full_table_to_age_costs_next_to_nothing);
 	suite_add_tcase(suite, tcase);

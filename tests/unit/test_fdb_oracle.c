@@ -225,6 +225,10 @@ static void age(void)
 
 	world.now_ns += seeded_below(&world.random, 4) * S;
 	for (int i = 0; i < N_POOL; i++) {
+		if (aged_at(i) <= world.now_ns && world.marked[i] && world.now[i].is_there) {
+			twin_refresh(i); /* it was used, and nobody has harvested yet */
+			world.marked[i] = false;
+		}
 		if (aged_at(i) <= world.now_ns)
 			twin_remove(i);
 		else if (aged_at(i) < next_ns)
