@@ -207,8 +207,8 @@ struct sw_port_stats {
 	X(NONE, "none", "not dropped")                                                                                 \
 	X(RUNT, "runt", "shorter than an Ethernet header")                                                             \
 	X(NO_PORT, "no_port", "came in by a device that is not a port")                                                \
-	X(MISS_LIMIT, "miss_limit", "a port sent new flows faster than its upcall limit")                              \
-	X(NO_DAEMON, "no_daemon", "not in the cache, and no daemon is listening")                                      \
+	X(MISS_LIMIT, "miss_limit", "a port sent new flows or addresses faster than its upcall limit")                 \
+	X(NO_DAEMON, "no_daemon", "it needs the daemon, and none is listening")                                        \
 	X(RESERVED_MAC, "reserved_mac", "for a reserved address 01:80:C2:00:00:0x, which a bridge does not forward")   \
 	X(VLAN_DENIED, "vlan_denied", "its VLAN is not allowed on the port that it came in by")                        \
 	X(SAME_PORT, "same_port", "its destination lives behind the port that it came in by")                          \
@@ -271,7 +271,7 @@ struct sw_set_info {
 
 enum sw_upcall {
 	SW_UPCALL_NONE,
-	SW_UPCALL_MISS,     /* no entry in the cache */
+	SW_UPCALL_MISS,     /* no entry in the cache, or a source that the FDB does not have on this port */
 	SW_UPCALL_ACTION,   /* its entry says so: an output that only the daemon can do */
 	SW_UPCALL_FRAGS,    /* it lies in several buffers, which the kernel cannot clone, or the driver not take */
 	SW_UPCALL_OVER_MTU, /* one of a broadcast's members cannot take it */

@@ -6,8 +6,9 @@
  * The includer says where the memory is, as for lookup.h:
  *	static inline const struct sw_fdb_bucket *sw_mem_fdb(const void *mem, __u32 index);
  *
- * Why two choices and no chain: of 48,000 random addresses hardly one finds both its buckets full, of SW_MAX_FDB about
- *two do (fdb.c); such a one is not learned. A lookup costs a cache line, and a second one if the first has it not.
+ * Why two choices and no chain: of 48,000 random addresses hardly one finds both its buckets full,
+ * of SW_MAX_FDB about two do (fdb.c); such a one is not learned. A lookup costs a cache line, and a second one if the
+ * first has it not.
  *
  * Safe error: not to find an address (its frames go up or are flooded). Unsafe error: another's place; A6 of abi.h.
  */

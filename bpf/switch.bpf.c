@@ -4,10 +4,10 @@
  *
  * sw_ingress runs on every frame that comes in by a port. Nearly all are known, unicast and in one buffer, and go the
  * short way: layer 2 of the key, the flow at its home, the FDB, out. What the short way is not made for it leaves as it
- * found it, uncounted, and the long way begins anew: intake, extract, lookup, and then either the hit (count, finish
- * the checksum, run the flow's program) or the miss (up to the daemon). So the long way can do everything and the short
- * one keeps what it knows in registers. sw_egress runs on each copy of a flood. The programs in lost.h name what the
- * kernel drops afterwards.
+ * found it, uncounted (but for the mark of an address in use), and the long way begins anew: intake, extract, lookup,
+ * and then either the hit (count, finish the checksum, run the flow's program) or the miss (up to the daemon). So the
+ * long way can do everything and the short one keeps what it knows in registers. sw_egress runs on each copy of a
+ * flood. The programs in lost.h name what the kernel drops afterwards.
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>

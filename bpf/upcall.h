@@ -3,8 +3,8 @@
  * upcall.h - a frame's way up to the daemon, and what becomes of it where there is none.
  *
  * A frame goes up as it came in, but for its checksum, which is finished. Misses pass a token bucket of their port, so
- * that one port's storm of new flows does not starve the others; frames that an installed flow sends up do not, because
- * for a port that can only be reached through its XSK they are the traffic.
+ * that one port's storm of new flows or addresses does not starve the others; frames that an installed flow sends up do
+ * not, because for a port that can only be reached through its XSK they are the traffic.
  */
 #ifndef SW_UPCALL_H
 #define SW_UPCALL_H

@@ -43,6 +43,47 @@ static void offer_names(const struct offer *offer, const char *command, const ch
 	json_object_put(reply);
 }
 
+/* The result of `port show`, to be put by json_object_put(), or NULL. */
+static struct json_object *ask_for_ports(const struct offer *offer)
+{
+	struct json_object *reply;
+	struct complaint c;
+
+	if (!offer->client || client_ask(offer->client, "port show", NULL, NULL, &reply, &c))
+		return NULL;
+	return reply;
+}
+
+static bool is_taken(struct json_object *reply, const char *device)
+{
+	struct json_object *result, *ports;
+
+	if (!reply || !json_object_object_get_ex(reply, "result", &result) ||
+		!json_object_object_get_ex(result, "ports", &ports))
+		return false;
+	for (size_t i = 0; i < json_object_array_length(ports); i++) {
+		if (!strcmp(render_text(json_object_array_get_idx(ports, i), "device"), device))
+			return true;
+	}
+	return false;
+}
+
+/* The devices of this namespace that are no port's. */
+static void offer_devices(const struct offer *offer)
+{
+	struct json_object *ports = ask_for_ports(offer);
+	DIR *dir = opendir("/sys/class/net");
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		if (entry->d_name[0] != '.' && !is_taken(ports, entry->d_name))
+			offer_word(offer, entry->d_name, strlen(entry->d_name));
+	}
+	if (dir)
+		closedir(dir);
+	json_object_put(ports);
+}
+
 static void offer_entries(const struct offer *offer, const char *path)
 {
 	DIR *dir = opendir(path);
@@ -74,7 +115,7 @@ static void each(void *ctx, const char *word, size_t word_size, const struct gra
 			offer_names(offer, "bridge show", "bridges");
 		break;
 	case ARG_DEVICE:
-		offer_entries(offer, "/sys/class/net");
+		offer_devices(offer);
 		break;
 	case ARG_NETNS:
 		offer_entries(offer, "/run/netns");

@@ -90,20 +90,34 @@ static void bridges(struct json_object *result, FILE *out)
 	table_print(table, "There is no bridge. Make one: switchctl bridge add br0", out);
 }
 
+static void note(const char *name, int width, const char *text, FILE *out)
+{
+	char safe[2400];
+
+	words_printable(text, strlen(text), safe, sizeof(safe));
+	fprintf(out, "%-*s  %s\n", width, name, safe);
+}
+
 static void port_reasons(struct json_object *array, FILE *out)
 {
 	char text[600];
+	int width = 10;
+
+	for (size_t i = 0; i < length(array); i++) {
+		int size = (int)strlen(render_text(json_object_array_get_idx(array, i), "name"));
+
+		width = size > width ? size : width;
+	}
 
 	for (size_t i = 0; i < length(array); i++) {
 		struct json_object *port = json_object_array_get_idx(array, i);
 		const char *reason = render_text(port, "reason"), *path = render_text(port, "path");
 
-		snprintf(text, sizeof(text), "%s", reason);
 		if (*reason)
-			line(out, render_text(port, "name"), text);
+			note(render_text(port, "name"), width, reason, out);
 		snprintf(text, sizeof(text), "leaves by %s", path);
 		if (*path && strcmp(path, "redirect") != 0)
-			line(out, render_text(port, "name"), text);
+			note(render_text(port, "name"), width, text, out);
 	}
 }
 

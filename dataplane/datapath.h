@@ -70,6 +70,8 @@ struct dp_probe {
 	bool cached; /* a flow slot answered; `slot` says which */
 	uint32_t slot;
 	enum sw_drop drop; /* when it was a drop */
+	uint16_t out_port; /* id of the one port that it was sent out of; 0: of none, or of those of a broadcast */
+	bool went_up;      /* it was sent up to the daemon */
 };
 
 struct dp_events {

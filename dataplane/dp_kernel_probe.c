@@ -121,6 +121,24 @@ static enum sw_drop find_drop(const struct switch_bpf *twin)
 	return reason;
 }
 
+/* Which port was given the frame, or that the daemon was; the counts are taken back. */
+static void find_way(const struct switch_bpf *twin, struct dp_probe *ret)
+{
+	struct sw_port_stats *stats = dpk_map_memory(twin->maps.port_stats);
+	size_t n = bpf_map__max_entries(twin->maps.port_stats);
+
+	for (size_t i = 0; stats && i < n; i++) {
+		if (!stats[i].rx_frames && !stats[i].tx_frames && !stats[i].upcalls)
+			continue;
+		if (stats[i].tx_frames)
+			ret->out_port = i % SW_MAX_PORTS;
+		if (stats[i].upcalls)
+			ret->went_up = true;
+		stats[i] = (struct sw_port_stats){0};
+	}
+	dpk_unmap(twin->maps.port_stats, stats);
+}
+
 /* Which flow was counted; the count is taken back. */
 static bool find_slot(const struct dpk *k, const struct switch_bpf *twin, uint32_t *ret)
 {
@@ -174,5 +192,6 @@ int dpk_probe(struct datapath *dp, uint32_t ifindex, const void *frame, uint32_t
 		return error;
 	ret->cached = find_slot(k, k->twin, &ret->slot);
 	ret->drop = find_drop(k->twin);
+	find_way(k->twin, ret);
 	return 0;
 }

@@ -52,25 +52,32 @@ static int kind_came(void *ctx, const struct nl_message *message)
 	return 0;
 }
 
-/* -EEXIST with a complaint that says what has the name. `where` reads " in namespace blue", or "". */
-static int free_name(struct netlink *route, const char *name, const char *where, struct complaint *c)
+/* The name must be nobody's: else -EEXIST, with what has it in `ret_kind`. */
+static int ask_for_name(
+	struct netlink *route, const char *name, char ret_kind[static SW_NAME_SIZE], struct complaint *c)
 {
 	struct ifinfomsg header = {.ifi_family = AF_UNSPEC};
-	char kind[SW_NAME_SIZE] = "device";
 	struct nl_request request;
 	int error;
 
 	nl_begin(&request, RTM_GETLINK, 0, &header, sizeof(header));
 	nl_put_text(&request, IFLA_IFNAME, name);
 	nl_put_u32(&request, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-	error = netlink_call(route, &request, sizeof(header), kind_came, kind);
+	error = netlink_call(route, &request, sizeof(header), kind_came, ret_kind);
 	if (error == -ENODEV)
 		return 0;
-	if (error)
-		return complain(c, error, "%s%s: %s", name, where, netlink_reason(route));
-	return complain(c, -EEXIST,
-		"there is a %s named %s%s already: remove it with `ip link del %s`, or choose another name", kind, name,
-		where, name);
+	return error ? complain(c, error, "%s: %s", name, netlink_reason(route)) : -EEXIST;
+}
+
+/* Nobody is told to remove a device of this namespace: it may be the one by which they are here. */
+static int free_name(struct netlink *route, const char *name, struct complaint *c)
+{
+	char kind[SW_NAME_SIZE] = "device";
+	int error = ask_for_name(route, name, kind, c);
+
+	if (error == -EEXIST)
+		complain(c, error, "there is a %s named %s already: choose another name", kind, name);
+	return error;
 }
 
 /* ---- tap ---- */
@@ -133,7 +140,7 @@ int netdev_create_tap(const char *name, uint32_t queues, struct complaint *c)
 	error = netlink_open(NETLINK_ROUTE, -1, &route);
 	if (error)
 		return complain(c, error, "no netlink socket: %s", strerror(-error));
-	error = free_name(route, name, "", c);
+	error = free_name(route, name, c);
 	if (!error)
 		error = make_tap(route, name, queues, c);
 	netlink_close(route);
@@ -145,15 +152,23 @@ int netdev_create_tap(const char *name, uint32_t queues, struct complaint *c)
 static int free_peer_name(const char *peer, const char *netns, int netns_fd, struct complaint *c)
 {
 	struct netlink *route;
-	char where[96] = "";
+	char kind[SW_NAME_SIZE] = "device";
 	int error = netlink_open(NETLINK_ROUTE, netns_fd, &route);
 
 	if (error)
 		return complain(c, error, "no netlink socket: %s", strerror(-error));
-	if (netns)
-		snprintf(where, sizeof(where), " in the namespace %.64s", netns);
-	error = free_name(route, peer, where, c);
+	error = ask_for_name(route, peer, kind, c);
 	netlink_close(route);
+	if (error == -EEXIST && netns)
+		complain(c, error,
+			"there is a %s named %s in namespace %s already: choose another name, or remove it with "
+			"`ip -n %s link del %s`",
+			kind, peer, netns, netns, peer);
+	else if (error == -EEXIST)
+		complain(c, error,
+			"there is a %s named %s in the switch's own namespace already: choose another name for the "
+			"peer, or say in which namespace it is to be (netns NAME)",
+			kind, peer);
 	return error;
 }
 
@@ -210,7 +225,7 @@ int netdev_create_veth(const char *name, const char *peer, const char *netns, st
 		complain(c, error, "no netlink socket: %s", strerror(-error));
 		goto close_netns;
 	}
-	error = free_name(route, name, "", c);
+	error = free_name(route, name, c);
 	if (!error)
 		error = free_peer_name(peer, netns, netns_fd, c);
 	if (!error)

@@ -231,11 +231,19 @@ static int check_kind(const struct managed *m, const struct netdev_info *info, s
 		info->name, tap ? "tap" : "veth");
 }
 
+static int complain_of_owner(const struct managed *owner, struct complaint *c)
+{
+	return complain(c, -EEXIST, "%s is the device of port %s already", owner->device, owner->config.name);
+}
+
 static int take(struct port_manager *pm, struct managed *m, struct netdev_info *info, struct complaint *c)
 {
 	struct preflight_wish wish = {.force = m->config.force, .mode = m->config.mode};
+	const struct managed *owner = find_ifindex(pm, info->ifindex);
 	int error;
 
+	if (owner && owner != m) /* P7; by another name of it, see ip-link(8) altname */
+		return complain_of_owner(owner, c);
 	error = check_kind(m, info, c);
 	if (error)
 		return error;
@@ -337,6 +345,16 @@ static void device_changed(void *ctx, const struct netdev_info *info)
 		consider(pm, by_name, &now);
 }
 
+static int create_internal(const struct managed *m, struct complaint *c)
+{
+	struct netdev_info info;
+
+	if (netdev_query(m->config.name, &info) == 0)
+		return complain(c, -EEXIST, "there is a device named %s already: choose another name for the port",
+			m->config.name);
+	return netdev_create_veth(m->device, m->config.name, NULL, c);
+}
+
 static int create_device(const struct managed *m, struct complaint *c)
 {
 	switch (m->config.type) {
@@ -345,7 +363,7 @@ static int create_device(const struct managed *m, struct complaint *c)
 	case PORT_VETH:
 		return netdev_create_veth(m->device, m->config.peer, m->config.netns[0] ? m->config.netns : NULL, c);
 	case PORT_INTERNAL:
-		return netdev_create_veth(m->device, m->config.name, NULL, c);
+		return create_internal(m, c);
 	case PORT_EXISTING:
 		break;
 	}
@@ -397,8 +415,8 @@ static void device_gone(void *ctx, uint32_t ifindex, const char *name)
 		return;
 	snprintf(why, sizeof(why), "its device %s went away", name);
 	let_go(pm, m, PORT_WAITING, why);
-	if (m->created)
-		arm_retry(pm);
+	if (m->config.type != PORT_EXISTING)
+		arm_retry(pm); /* P6 */
 }
 
 static void retry_one(struct port_manager *pm, struct managed *m)
@@ -479,6 +497,8 @@ static int enlist(struct port_manager *pm, struct managed *m, struct complaint *
 		return error;
 	if (!had && registry->port[m->id].name[0])
 		dispossess(pm, m->id);
+	if (!had)
+		fdb_flush(pm->parts.fdb, 0, m->id, -1, true); /* of one that had the id, and died with the daemon */
 	m->created = had && (registry->port[had].flags & SW_REG_CREATED);
 	m->had_ifindex = had && dp_of(pm)->adopted ? registry->port[had].ifindex : 0;
 	pipeline_port_set_vlan(pm->parts.pl, m->id, &m->config.vlan);
@@ -507,6 +527,7 @@ static void discharge(struct port_manager *pm, struct managed *m)
 int port_manager_add(struct port_manager *pm, const struct port_config *config, struct complaint *c)
 {
 	struct managed *m = calloc(1, sizeof(*m));
+	const struct managed *owner;
 	struct complaint why = {""};
 	int error;
 
@@ -514,6 +535,9 @@ int port_manager_add(struct port_manager *pm, const struct port_config *config, 
 		return complain(c, -ENOMEM, "out of memory");
 	m->config = *config;
 	error = name_device(m, c);
+	owner = error ? NULL : find_device(pm, m->device);
+	if (owner && owner != find(pm, config->name)) /* the same port twice is for the pipeline to refuse */
+		error = complain_of_owner(owner, c);
 	if (!error)
 		error = enlist(pm, m, c);
 	if (error) {

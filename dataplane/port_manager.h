@@ -21,6 +21,8 @@
  * P3 A port whose driver takes no redirected frame is never a target of the fast path (pipeline's `fast`).
  * P4 Addresses learned behind a port are flushed when its link goes down and when it is removed.
  * P5 Devices that the switch made go with their port; others are left as they were found, but up.
+ * P6 A device of a type that the switch makes is made again whenever it is gone, whoever made or deleted it.
+ * P7 No two ports have, or wait for, the same device.
  *
  * The peer of a veth is made to take redirects (NAPI by GRO) on every drift, but a few times a minute at the most: if
  * somebody else insists, the port goes on through the slow path.

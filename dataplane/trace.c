@@ -11,6 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ETH_SIZE   14
+#define TAG_SIZE   4
+#define ONE_BUFFER 3072 /* bytes that every driver, and BPF_PROG_TEST_RUN, puts into one buffer */
+
 static const char *drop_word(enum sw_drop reason)
 {
 	static const char *const words[] = {
@@ -58,57 +62,208 @@ static void describe_answer(const struct trace_parts *parts, const struct xlate 
 		text_put(&text, "; not cached: %s", answer->uncacheable ? answer->uncacheable : "its answer is not");
 }
 
-static bool same_steps(const struct program *program, const struct sw_flow *flow)
+/* A frame that hit a flow: what was to become of it, and what the program says. */
+struct hit {
+	const struct pipeline *pl;
+	const struct program *program;   /* that the flow is to have */
+	const struct xlate *carried_out; /* the answer for this frame */
+	const uint8_t *frame;            /* as it came */
+	uint32_t size;
+	const struct dp_probe *probe;
+};
+
+/* How the program is to part with a frame. */
+enum way { WAY_DROP, WAY_OUT, WAY_BROADCAST, WAY_UP };
+
+static bool is_normal(const struct hit *hit)
 {
-	return program->n_steps == flow->n_steps &&
-	       memcmp(program->steps, flow->steps, program->n_steps * sizeof(flow->steps[0])) == 0;
+	return hit->program->steps[0].op == SW_OP_NORMAL;
 }
 
 /* What is to be learned goes up, and a move always. */
-static bool goes_up(const struct sw_flow *flow, const struct xlate *carried_out)
+static bool is_learned(const struct hit *hit)
 {
-	const struct xlate_learn *learn = &carried_out->learn;
+	const struct xlate_learn *learn = &hit->carried_out->learn;
 
-	return flow->steps[0].op == SW_OP_NORMAL && (learn->moved || (learn->wanted && flow->flags & SW_FLOW_LEARN));
+	return is_normal(hit) && (learn->moved || (learn->wanted && hit->program->flags & SW_FLOW_LEARN));
 }
 
-/* What the verdict of the program must be: it goes out, up, or nowhere. */
-static const char *verdict_of(const struct sw_flow *flow, const struct xlate *carried_out)
+/* What stands behind a NORMAL is for frames that are for everybody. */
+static enum way way_of(const struct hit *hit)
 {
-	return carried_out->n_outputs || goes_up(flow, carried_out) ? "redirect" : "drop";
+	const struct xlate *answer = hit->carried_out;
+	enum sw_op last = hit->program->steps[hit->program->n_steps - 1].op;
+
+	if (is_learned(hit))
+		return WAY_UP;
+	if (is_normal(hit) && !answer->n_outputs)
+		return WAY_DROP;
+	if (is_normal(hit) && !answer->flood)
+		return pipeline_port(hit->pl, answer->outputs[0].port)->fast ? WAY_OUT : WAY_UP;
+	if (last == SW_OP_UPCALL)
+		return WAY_UP;
+	if (!answer->n_outputs)
+		return WAY_DROP;
+	return last == SW_OP_BROADCAST ? WAY_BROADCAST : WAY_OUT;
 }
 
-static void judge_hit(const struct trace_parts *parts, const struct program *program, const struct xlate *carried_out,
-	struct trace_result *ret)
+/* The longest frame, one tag among it, that every member of the broadcast's set can take. */
+static uint32_t broadcast_limit(const struct hit *hit)
 {
-	const struct dp_probe *probe = &ret->probe;
-	const struct sw_flow *flow = &parts->dp->memory.flows[probe->slot];
+	const struct xlate *answer = hit->carried_out;
+	uint32_t limit = ONE_BUFFER;
+
+	for (uint32_t i = 0; i <= answer->n_outputs; i++) {
+		uint16_t id = i < answer->n_outputs ? answer->outputs[i].port : answer->in_port;
+		uint32_t max_frame = pipeline_port(hit->pl, id)->max_frame;
+
+		if (max_frame < limit)
+			limit = max_frame;
+	}
+	return limit;
+}
+
+/*
+ * Going up is as good: the frame may lie in several buffers or be too long for a member. From a port that is down
+ * nothing is learned, which only the daemon knows.
+ */
+static bool may_go_up(const struct hit *hit)
+{
+	const struct xlate *answer = hit->carried_out;
+
+	if (is_normal(hit) && !pipeline_port(hit->pl, answer->in_port)->up)
+		return true;
+	switch (way_of(hit)) {
+	case WAY_DROP:
+		return false;
+	case WAY_OUT:
+		return hit->size > ONE_BUFFER && !pipeline_port(hit->pl, answer->outputs[0].port)->sg;
+	case WAY_BROADCAST:
+		return hit->size + TAG_SIZE > broadcast_limit(hit);
+	case WAY_UP:
+		return true;
+	}
+	return false;
+}
+
+/* Addresses, the tag that it is to have, and EtherType. */
+struct head {
+	uint8_t bytes[ETH_SIZE + TAG_SIZE];
+	uint32_t size;
+};
+
+static bool is_tagged(const uint8_t *frame, uint32_t size)
+{
+	return size >= ETH_SIZE + TAG_SIZE && frame[12] == 0x81 && frame[13] == 0x00;
+}
+
+static struct head head_of(const struct hit *hit, const struct xlate_output *output)
+{
+	bool was = is_tagged(hit->frame, hit->size),
+	     is = output->tag == XLATE_AS_IS ? was : output->tag == XLATE_TAGGED;
+	uint16_t tci = was ? (uint16_t)(hit->frame[14] << 8 | hit->frame[15]) : 0;
+	struct head head = {.size = is ? ETH_SIZE + TAG_SIZE : ETH_SIZE};
+
+	if (output->tag == XLATE_TAGGED)
+		tci = (uint16_t)((tci & ~SW_VLAN_VID) | hit->carried_out->vid);
+	memcpy(head.bytes, hit->frame, 12);
+	if (is)
+		memcpy(head.bytes + 12, (const uint8_t[]){0x81, 0x00, (uint8_t)(tci >> 8), (uint8_t)tci}, TAG_SIZE);
+	memcpy(head.bytes + head.size - 2, hit->frame + (was ? 16 : 12), 2);
+	return head;
+}
+
+/* Of what stands behind the head a checksum may have been finished: only its length is looked at. */
+static bool leaves_as_asked(const struct hit *hit)
+{
+	const struct xlate_output *output = &hit->carried_out->outputs[0];
+	uint32_t was = is_tagged(hit->frame, hit->size) ? ETH_SIZE + TAG_SIZE : ETH_SIZE;
+	struct head head;
+
+	if (hit->probe->out_port != output->port || hit->size < ETH_SIZE)
+		return false;
+	head = head_of(hit, output);
+	return hit->probe->size == hit->size - was + head.size && !memcmp(hit->probe->frame, head.bytes, head.size);
+}
+
+static bool verdict_is(const struct dp_probe *probe, const char *verdict)
+{
+	return strcmp(probe->verdict, verdict) == 0;
+}
+
+static bool goes_as_asked(const struct hit *hit)
+{
+	const struct dp_probe *probe = hit->probe;
+
+	if (probe->went_up)
+		return verdict_is(probe, "redirect") && !probe->out_port && may_go_up(hit);
+	switch (way_of(hit)) {
+	case WAY_DROP:
+		return verdict_is(probe, "drop") && !probe->out_port && probe->drop == hit->carried_out->drop;
+	case WAY_OUT:
+		return verdict_is(probe, "redirect") && leaves_as_asked(hit);
+	case WAY_BROADCAST:
+		return verdict_is(probe, "redirect") && !probe->out_port;
+	case WAY_UP:
+		return false;
+	}
+	return false;
+}
+
+/* "redirect to p2, 64 bytes", "redirect to the daemon, which is to learn its source", "drop (same_port)" */
+static void put_verdict(struct text *text, const struct hit *hit)
+{
+	const struct dp_probe *probe = hit->probe;
+
+	text_put(text, "%s", probe->verdict);
+	if (probe->drop != SW_DROP_NONE)
+		text_put(text, " (%s)", drop_word(probe->drop));
+	else if (probe->went_up)
+		text_put(text, " to the daemon%s", is_learned(hit) ? ", which is to learn its source" : "");
+	else if (probe->out_port)
+		text_put(text, " to %s, %u bytes", port_name(hit->pl, probe->out_port), probe->size);
+	else if (verdict_is(probe, "redirect"))
+		text_put(text, " to all that its broadcast names, %u bytes", probe->size);
+}
+
+static void judge_hit(const struct trace_parts *parts, const struct hit *hit, struct trace_result *ret)
+{
+	const struct sw_flow *flow = &parts->dp->memory.flows[hit->probe->slot];
 	struct text text;
 	char steps[400];
 
 	text = text_begin(ret->kernel, sizeof(ret->kernel));
 	program_format(parts->pl, parts->sets, flow->steps, flow->n_steps, steps, sizeof(steps));
-	text_put(&text, "flow %u answers: %s; verdict %s%s, %u bytes", probe->slot, steps, probe->verdict,
-		goes_up(flow, carried_out) ? " to the daemon, which is to learn its source" : "", probe->size);
-	ret->agree = same_steps(program, flow) && strcmp(probe->verdict, verdict_of(flow, carried_out)) == 0;
+	text_put(&text, "flow %u answers: %s; verdict ", hit->probe->slot, steps);
+	put_verdict(&text, hit);
+	ret->agree = program_is_of(hit->program, flow) && goes_as_asked(hit);
 }
 
+/* Nothing but a flow sends a frame out of a port. */
 static void judge_miss(struct trace_result *ret)
 {
+	const struct dp_probe *probe = &ret->probe;
 	struct text text;
 
 	text = text_begin(ret->kernel, sizeof(ret->kernel));
-	if (ret->probe.drop != SW_DROP_NONE)
-		text_put(&text, "not in the cache; verdict %s (%s)", ret->probe.verdict, drop_word(ret->probe.drop));
-	else
-		text_put(&text, "not in the cache; verdict %s: it goes up to the daemon", ret->probe.verdict);
-	ret->agree = true;
+	text_put(&text, "not in the cache; verdict %s", probe->verdict);
+	if (probe->drop != SW_DROP_NONE)
+		text_put(&text, " (%s)", drop_word(probe->drop));
+	else if (probe->went_up)
+		text_put(&text, ": it goes up to the daemon");
+	ret->agree = probe->drop != SW_DROP_NONE || probe->went_up;
 }
 
 /* `program` is what the answer compiles to, `carried_out` what it is for this frame. */
 static void ask_kernel(const struct trace_parts *parts, const struct program *program, const struct xlate *carried_out,
 	uint32_t ifindex, const void *frame, uint32_t size, struct trace_result *ret)
 {
+	const struct hit hit = {.pl = parts->pl,
+		.program = program,
+		.carried_out = carried_out,
+		.frame = frame,
+		.size = size,
+		.probe = &ret->probe};
 	int error;
 
 	error = parts->dp->ops->probe(parts->dp, ifindex, frame, size, &ret->probe);
@@ -118,7 +273,7 @@ static void ask_kernel(const struct trace_parts *parts, const struct program *pr
 	}
 	ret->probed = true;
 	if (ret->probe.cached)
-		judge_hit(parts, program, carried_out, ret);
+		judge_hit(parts, &hit, ret);
 	else
 		judge_miss(ret);
 }

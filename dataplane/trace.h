@@ -5,8 +5,9 @@
  *
  * The pipeline is asked by the same translate() as the miss path, with a sink for its reasoning. The program is asked
  * by BPF_PROG_TEST_RUN on the loaded program with the live maps: a hit runs the cached steps, a miss says so. They
- * agree when the cached steps are those that the answer compiles to now (C2), and the verdict is what the answer,
- * carried out for this frame, asks for (N1); a miss agrees with anything (C1).
+ * agree when the cached steps and flags are those that the answer compiles to now (C2), and the frame goes where the
+ * answer, carried out for this frame, asks for (N1): up, out of that port with that tag, to the members of a broadcast,
+ * or nowhere for that reason. A miss agrees with any answer (C1), as long as it goes up or nowhere.
  */
 #ifndef DATAPLANE_TRACE_H
 #define DATAPLANE_TRACE_H

@@ -825,12 +825,18 @@ START_TEST(a_probe_tells_the_verdict_and_counts_nothing)
 	ck_assert_uint_eq(probe.slot, slot);
 	ck_assert_uint_eq(probe.size, sizeof(frame));
 	ck_assert_mem_eq(probe.frame, frame, sizeof(frame));
+	ck_assert_uint_eq(probe.out_port, 2);
+	ck_assert(!probe.went_up);
 	ck_assert_int_eq(lab.dp->ops->probe(lab.dp, lab.ifindex[1], frame, sizeof(frame), &probe), 0);
 	ck_assert_str_eq(probe.verdict, "drop");
 	ck_assert_int_eq(probe.drop, SW_DROP_VLAN_DENIED);
+	ck_assert_uint_eq(probe.out_port, 0); /* what was counted is taken back */
+	ck_assert(!probe.went_up);
 	ck_assert_int_eq(lab.dp->ops->probe(lab.dp, lab.ifindex[2], frame, sizeof(frame), &probe), 0);
-	ck_assert_str_eq(probe.verdict, "redirect"); /* up */
+	ck_assert_str_eq(probe.verdict, "redirect");
 	ck_assert(!probe.cached);
+	ck_assert_uint_eq(probe.out_port, 0);
+	ck_assert(probe.went_up);
 	ck_assert_uint_eq(counters_sum(), before);
 	lab_close(&lab, true);
 }

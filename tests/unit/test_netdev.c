@@ -180,9 +180,13 @@ static const struct {
 	int error;
 	const char *said;
 } refused_veths[] = {
-	{"taken", "c9", NULL, -EEXIST, "there is a bridge named taken"},
-	{"p9", "taken", NULL, -EEXIST, "there is a bridge named taken"},
-	{"p9", "lo", "+", -EEXIST, "in the namespace swtest-"},
+	{"taken", "c9", NULL, -EEXIST, "there is a bridge named taken already: choose another name"},
+	{"p9", "taken", NULL, -EEXIST,
+		"there is a bridge named taken in the switch's own namespace already: choose another name for the "
+		"peer, or say in which namespace it is to be (netns NAME)"},
+	{"p9", "lo", "+", -EEXIST, "there is a device named lo in namespace swtest-"},
+	{"p9", "lo", "+", -EEXIST, "already: choose another name, or remove it with `ip -n swtest-"},
+	{"p9", "lo", "+", -EEXIST, " link del lo`"},
 	{"p9", "c9", "swtest-not-there", -ENOENT, "ip netns add swtest-not-there"},
 	{"p9", "p9", NULL, -EINVAL, "p9"},
 	{"", "c9", NULL, -EINVAL, "no name for a device"},

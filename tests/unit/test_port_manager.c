@@ -297,6 +297,49 @@ START_TEST(setting_of_a_port_without_device_waits_with_it)
 }
 END_TEST
 
+START_TEST(device_of_a_port_is_no_other_port)
+{
+	struct port_config config = wish(NULL);
+	struct complaint c = {""};
+
+	open_switch();
+	port_config_init(&config, "br0", "h0");
+	config.type = PORT_INTERNAL;
+	ck_assert_msg(port_manager_add(pm, &config, &c) == 0, "%s", c.text);
+	port_config_init(&config, "br0", "sw-h0");
+	for (int patient = 0; patient < 2; patient++) {
+		config.patient = patient;
+		ck_assert_int_eq(port_manager_add(pm, &config, &c), -EEXIST);
+		ck_assert_str_eq(c.text, "sw-h0 is the device of port h0 already");
+		ck_assert_ptr_null(port_manager_config(pm, "sw-h0"));
+	}
+	run("ip link property add dev sw-h0 altname other");
+	config.patient = false;
+	port_config_init(&config, "br0", "other");
+	ck_assert_int_eq(port_manager_add(pm, &config, &c), -EEXIST);
+	ck_assert_str_eq(c.text, "sw-h0 is the device of port h0 already");
+	ck_assert(attached);
+	close_switch();
+}
+END_TEST
+
+/* Who has the name is asked of ports, not of devices: those that wait count too. */
+START_TEST(device_that_a_port_waits_for_is_no_other_port)
+{
+	struct port_config config = wish(NULL);
+	struct complaint c = {""};
+
+	open_switch();
+	port_config_init(&config, "br0", "sw-h0");
+	ck_assert_int_eq(port_manager_add(pm, &config, &c), 0);
+	port_config_init(&config, "br0", "h0");
+	config.type = PORT_INTERNAL;
+	ck_assert_int_eq(port_manager_add(pm, &config, &c), -EEXIST);
+	ck_assert_str_eq(c.text, "sw-h0 is the device of port sw-h0 already");
+	close_switch();
+}
+END_TEST
+
 int main(void)
 {
 	TCase *t = tcase_create("set");
@@ -309,5 +352,7 @@ int main(void)
 	tcase_add_test(t, change_of_mode_keeps_what_was_learned);
 	tcase_add_test(t, port_that_cannot_go_back_is_refused);
 	tcase_add_test(t, setting_of_a_port_without_device_waits_with_it);
+	tcase_add_test(t, device_of_a_port_is_no_other_port);
+	tcase_add_test(t, device_that_a_port_waits_for_is_no_other_port);
 	return run_in_sandbox("port_manager", &t, 1);
 }
