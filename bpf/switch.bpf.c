@@ -192,10 +192,22 @@ SW_INLINE int short_output(
 	return flow->steps[0].op == SW_OP_OUTPUT && flow->n_steps == 1;
 }
 
+/* Gives the frame the tag with which it is to leave; *size follows. */
+SW_INLINE enum sw_drop short_retag(
+	struct xdp_md *ctx, const struct sw_key *key, const struct sw_flow *flow, __u32 out, __u32 *size)
+{
+	__u32 vid = flow->steps[0].arg, tci = sw_swap16(sw_key_tci_be(key->w[0]));
+
+	if (act_tag_fits(tci, out, vid))
+		return SW_DROP_NONE;
+	*size += act_tag_growth(tci, out);
+	return act_retag(ctx, tci, out, vid);
+}
+
 SW_INLINE int short_way(struct xdp_md *ctx)
 {
 	const struct sw_config *cfg = config_get();
-	__u32 cpu = bpf_get_smp_processor_id(), size = frame_first_size(ctx), vid, tci;
+	__u32 cpu = bpf_get_smp_processor_id(), size = frame_first_size(ctx);
 	struct sw_headers headers = {};
 	union sw_fdb_place to = {};
 	struct sw_hit hit = {};
@@ -212,15 +224,12 @@ SW_INLINE int short_way(struct xdp_md *ctx)
 	if (hit.flow->flags & SW_FLOW_CSUM &&
 		!(headers.eth_type_be == sw_swap16(SW_ETH_IPV4) && csum_is_plain(ctx, headers.l3)))
 		finish_csum(ctx, cpu, hit.flow->in_port, size);
-	vid = hit.flow->steps[0].arg;
-	tci = sw_swap16(sw_key_tci_be(key.w[0]));
-	if (sw_unlikely(!act_tag_fits(tci, to.out, vid))) {
-		reason = act_retag(ctx, tci, to.out, vid);
+	if (sw_unlikely(to.out != SW_FDB_OUT_AS_IS)) {
+		reason = short_retag(ctx, &key, hit.flow, to.out, &size);
 		if (reason) {
 			drop_count(cpu, hit.flow->in_port, reason, 1);
 			return XDP_DROP;
 		}
-		size += act_tag_growth(tci, to.out);
 	}
 	return act_output(cpu, size, to.port);
 }
