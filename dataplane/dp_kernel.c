@@ -432,6 +432,7 @@ int dp_kernel_create(const struct dp_kernel_options *options, const struct react
 	error = build(k, options, c);
 	if (error) {
 		destroy_parts(k);
+		rmdir(options->bpffs_dir); /* unless something is pinned there */
 		return error;
 	}
 	log_info("datapath: %s %s", k->dp.adopted ? "took over what is pinned in" : "new, pinned in", k->dir);
