@@ -27,7 +27,7 @@
 #include <linux/types.h>
 
 /* Raised when any layout or meaning below changes. A daemon throws away pinned maps of another version. */
-#define SW_ABI_VERSION 4
+#define SW_ABI_VERSION 5
 
 #define SW_MAX_PORTS     1024  /* port ids 1 .. 1023; 0 is "no port" */
 #define SW_MAX_BRIDGES   64    /* bridge ids 1 .. 63; 0 is "no bridge" */
@@ -57,11 +57,11 @@ struct sw_key_fields {
 	__u8 eth_src[6];
 	__u16 zero2;
 
-	__u8 ip_proto; /* IPv4 protocol, IPv6 next header after extension headers; ARP: low byte of the opcode */
+	__u8 ip_proto; /* IPv4 protocol, IPv6 next header after extension headers */
 	__u8 ip_tos;   /* DSCP and ECN */
 	__u8 ip_ttl;
 	__u8 ip_frag;     /* SW_FRAG_* */
-	__be16 l4_src_be; /* TCP, UDP, SCTP; ICMP: the type */
+	__be16 l4_src_be; /* TCP, UDP, SCTP; ICMP: the type; ARP: the opcode */
 	__be16 l4_dst_be; /* TCP, UDP, SCTP; ICMP: the code */
 
 	__u8 ip_src[16]; /* IPv6; IPv4 and ARP's sender in the first four bytes */
@@ -224,7 +224,14 @@ struct sw_port_stats {
 	X(TX_FULL, "tx_full", "the slow path had no room to send it")                                                  \
 	X(BAD_PROGRAM, "bad_program", "its flow's action program is not one that the fast path understands")           \
 	X(BAD_SOURCE, "bad_source", "its source address is a group address or all zeros")                              \
-	X(RULE, "rule", "a rule of the pipeline says so")
+	X(RULE, "rule", "a rule of the pipeline says so")                                                              \
+	X(TABLE_MISS, "table_miss", "no rule of a table matches it, and the table has no table-miss rule")             \
+	X(METER, "meter", "over the rate of a meter's drop band")                                                      \
+	X(TTL, "ttl", "its TTL is 0, or would be if it were decremented")                                              \
+	X(NO_BUCKET, "no_bucket", "no bucket of its group is live")                                                    \
+	X(PORT_CONFIG, "port_config", "a controller has told the port not to receive, or not to forward")              \
+	X(NO_CONTROLLER, "no_controller", "for the controller, and none takes it")                                     \
+	X(TOO_COMPLEX, "too_complex", "its rules and groups ask for more operations than one frame may cost")
 
 enum sw_drop {
 #define X(name, word, text) SW_DROP_##name,
@@ -271,10 +278,12 @@ struct sw_set_info {
 
 enum sw_upcall {
 	SW_UPCALL_NONE,
-	SW_UPCALL_MISS,     /* no entry in the cache, or a source that the FDB does not have on this port */
-	SW_UPCALL_ACTION,   /* its entry says so: an output that only the daemon can do */
-	SW_UPCALL_FRAGS,    /* it lies in several buffers, which the kernel cannot clone, or the driver not take */
+	SW_UPCALL_MISS,   /* no entry in the cache */
+	SW_UPCALL_ACTION, /* its flow's program is this alone: only the daemon can do it, and counts it for the rules */
+	SW_UPCALL_FRAGS,  /* it lies in several buffers, which the kernel cannot clone, or the driver not take */
 	SW_UPCALL_OVER_MTU, /* one of a broadcast's members cannot take it */
+	SW_UPCALL_LEARN,    /* a source that the FDB does not have on this port, or has elsewhere */
+	SW_UPCALL_NORMAL,   /* a flow's NORMAL step leads to an output that only the daemon can do */
 };
 
 #define SW_META_MAGIC 0x73776d31 /* "swm1" */
@@ -304,8 +313,8 @@ struct sw_registry_port {
 	char name[SW_NAME_SIZE];
 	__u32 bridge; /* id */
 	__u32 ifindex;
-	__u32 flags; /* SW_REG_* */
-	__u32 zero;
+	__u32 flags;   /* SW_REG_* */
+	__u32 of_port; /* its OpenFlow number on its bridge; 0: it had none */
 };
 
 struct sw_registry_set {

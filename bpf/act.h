@@ -246,9 +246,9 @@ SW_INLINE int act_normal(
 	case SW_NORMAL_FORWARD:
 		return act_forward(ctx, frame, answer.to, flow->steps[0].arg);
 	case SW_NORMAL_UPCALL:
-		return upcall(ctx, frame, SW_UPCALL_ACTION);
+		return upcall(ctx, frame, SW_UPCALL_NORMAL);
 	case SW_NORMAL_LEARN:
-		return upcall(ctx, frame, SW_UPCALL_MISS);
+		return upcall(ctx, frame, SW_UPCALL_LEARN);
 	case SW_NORMAL_DROP:
 		return frame_drop(frame, frame->in_port, answer.drop);
 	default:

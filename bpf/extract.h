@@ -22,7 +22,7 @@
  * Choices
  * - One 802.1Q tag (0x8100) is taken apart. 0x88a8, and a second 0x8100, are the EtherType and end the parse.
  * - A frame that ends inside its Ethernet header or inside its 802.1Q tag has no l3 (struct sw_headers): a runt.
- * - ARP is read for Ethernet and IPv4 only; an opcode above 255 leaves ip_proto zero.
+ * - ARP is read for Ethernet and IPv4 only. Its opcode lies in l4_src, which is as wide; ip_proto of ARP is zero.
  * - IPv6: at most SW_IPV6_EXTENSIONS headers of hop-by-hop, routing, destination, AH and fragment. ip_proto is the
  *   header at which the walk ended, also when it ended early. What a later fragment carries is named by its fragment
  *   header and not looked into. An atomic fragment (offset 0, no more) is not a fragment.
@@ -233,15 +233,24 @@ SW_INLINE void sw_extract_link(
 	ret->l3 = l3;
 }
 
-SW_INLINE void sw_extract_arp(const void *data, const void *data_end, struct sw_key *key, struct sw_headers *ret)
+/* ARP for Ethernet and IPv4 at l3, or a null pointer. */
+SW_INLINE const struct sw_wire_arp *sw_arp_at(const void *data, const void *data_end, __u32 l3)
 {
-	const struct sw_wire_arp *arp = sw_at(data, data_end, ret->l3, sizeof(*arp));
+	const struct sw_wire_arp *arp = sw_at(data, data_end, l3, sizeof(*arp));
 
 	if (!arp || arp->htype_be != sw_swap16(1) || arp->ptype_be != sw_swap16(SW_ETH_IPV4) || arp->hlen != 6 ||
 		arp->plen != 4)
+		return 0;
+	return arp;
+}
+
+SW_INLINE void sw_extract_arp(const void *data, const void *data_end, struct sw_key *key, struct sw_headers *ret)
+{
+	const struct sw_wire_arp *arp = sw_arp_at(data, data_end, ret->l3);
+
+	if (!arp)
 		return;
-	if (sw_swap16(arp->op_be) <= 255)
-		key->f.ip_proto = sw_swap16(arp->op_be);
+	key->f.l4_src_be = arp->op_be;
 	__builtin_memcpy(key->f.ip_src, arp->spa, 4);
 	__builtin_memcpy(key->f.ip_dst, arp->tpa, 4);
 }

@@ -99,7 +99,7 @@ static __attribute__((noinline)) int upcall(struct xdp_md *ctx, struct frame *fr
 		return frame_drop(frame, 0, SW_DROP_NO_PORT);
 	if (frame->size > (frame_is_split(ctx) ? cfg->upcall_max_frags : cfg->upcall_max))
 		return frame_drop(frame, port->id, SW_DROP_UPCALL_TOO_BIG);
-	if (reason == SW_UPCALL_MISS && !upcall_allowed(port))
+	if ((reason == SW_UPCALL_MISS || reason == SW_UPCALL_LEARN) && !upcall_allowed(port))
 		return frame_drop(frame, port->id, SW_DROP_MISS_LIMIT);
 	if (port->flags & SW_PORT_CSUM && csum_check(ctx, frame->size)) {
 		stats = port_stats_get(frame->cpu, port->id);

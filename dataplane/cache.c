@@ -21,7 +21,10 @@ static int allocate(struct cache *cache)
 	cache->vacant = calloc(cache->n_slots, sizeof(*cache->vacant));
 	cache->limbo = calloc(cache->n_slots, sizeof(*cache->limbo));
 	cache->live = calloc((cache->n_slots + 63) / 64, sizeof(*cache->live));
-	return cache->entries && cache->live && cache->vacant && cache->limbo ? 0 : -ENOMEM;
+	cache->dirty = calloc(cache->n_slots, sizeof(*cache->dirty));
+	if (links_init(&cache->links, cache->n_slots))
+		return -ENOMEM;
+	return cache->entries && cache->live && cache->vacant && cache->limbo && cache->dirty ? 0 : -ENOMEM;
 }
 
 static void vacate(struct cache *cache, uint32_t slot)
@@ -75,6 +78,8 @@ void cache_destroy(struct cache *cache)
 	free(cache->live);
 	free(cache->vacant);
 	free(cache->limbo);
+	free(cache->dirty);
+	links_fini(&cache->links);
 	free(cache);
 }
 
@@ -161,6 +166,29 @@ static void publish(struct cache *cache, uint32_t slot, const struct flow_body *
 	__atomic_store_n(&flow->gen, flow->gen + 1, __ATOMIC_RELEASE);
 }
 
+/* Links the entry to what its answer rests on. There must be room. */
+static void link_path(struct cache *cache, uint32_t slot, const struct xlate *answer)
+{
+	struct entry *entry = &cache->entries[slot];
+
+	for (uint32_t i = 0; i < answer->n_ops; i++) {
+		if (answer->ops[i].type == XOP_COUNT)
+			links_add(&cache->links, slot, answer->ops[i].tally);
+	}
+	entry->credits = cache->flows[slot].steps[0].op != SW_OP_UPCALL;
+	entry->plain = answer->plain;
+	entry->tables = answer->tables;
+}
+
+static bool has_links_for(const struct cache *cache, const struct xlate *answer)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < answer->n_ops; i++)
+		n += answer->ops[i].type == XOP_COUNT;
+	return links_have_room(&cache->links, n);
+}
+
 /* The daemon's side of a slot that was just published. */
 static void enter(struct cache *cache, uint32_t slot, const struct program *program)
 {
@@ -194,15 +222,40 @@ void cache_remove(struct cache *cache, uint32_t slot)
 	bury(cache, slot, INDEX_NONE);
 }
 
-/* Gives the entry another slot, with this program; takes over what `program` holds. false: it had to go instead. */
-static bool replace(struct cache *cache, uint32_t slot, const struct program *program)
+/* Moves on with the old slot's links: what is still counted there is credited by them. */
+static void copy_links(struct cache *cache, uint32_t from, uint32_t to)
+{
+	for (uint32_t at = cache->links.first[from]; at; at = cache->links.pool[at].next_of_slot)
+		links_add(&cache->links, to, cache->links.pool[at].tally);
+	cache->entries[to].credits = cache->entries[from].credits;
+	cache->entries[to].plain = cache->entries[from].plain;
+	cache->entries[to].tables = cache->entries[from].tables;
+	if (cache->entries[from].dirty)
+		cache_mark(cache, to);
+}
+
+static uint32_t count_links(const struct cache *cache, uint32_t slot)
+{
+	uint32_t n = 0;
+
+	for (uint32_t at = cache->links.first[slot]; at; at = cache->links.pool[at].next_of_slot)
+		n++;
+	return n;
+}
+
+/*
+ * Gives the entry another slot, with this program; takes over what `program` holds. `answer` NULL: it is the same one
+ * as before. false: it had to go instead.
+ */
+static bool replace(struct cache *cache, uint32_t slot, const struct program *program, const struct xlate *answer)
 {
 	const struct sw_flow *flow = &cache->flows[slot];
 	struct flow_body body = {flow->mask, flow->in_port, flow->bridge, &flow->key, program, flow->cookie};
 	uint64_t hash = cache_hash(cache, slot);
 	uint32_t fresh;
 
-	if (!cache->n_vacant) {
+	if (!cache->n_vacant ||
+		!(answer ? has_links_for(cache, answer) : links_have_room(&cache->links, count_links(cache, slot)))) {
 		cache->slots_wanted = true;
 		program_release(cache->sets, program);
 		cache_remove(cache, slot);
@@ -211,6 +264,10 @@ static bool replace(struct cache *cache, uint32_t slot, const struct program *pr
 	fresh = choose_slot(cache, hash);
 	publish(cache, fresh, &body);
 	enter(cache, fresh, program);
+	if (answer)
+		link_path(cache, fresh, answer);
+	else
+		copy_links(cache, slot, fresh);
 	cache_carry(cache, slot, fresh);
 	index_replace(&cache->index, hash, slot, fresh);
 	bury(cache, slot, fresh);
@@ -233,7 +290,7 @@ void cache_go_home(struct cache *cache, uint32_t slot)
 	if (same.set != SW_MAX_SETS && sets_hold(cache->sets, same.set))
 		return;
 	memcpy(same.steps, flow->steps, sizeof(same.steps));
-	replace(cache, slot, &same);
+	replace(cache, slot, &same, NULL);
 }
 
 static int refuse(struct cache *cache, int error)
@@ -252,7 +309,7 @@ static int put_masked(
 
 	if (index_find(&cache->index, hash, mask, key) != INDEX_NONE)
 		return -EEXIST;
-	if (!cache->n_vacant) {
+	if (!cache->n_vacant || !has_links_for(cache, xlate)) {
 		cache->slots_wanted = true;
 		return refuse(cache, -ENOSPC);
 	}
@@ -262,6 +319,7 @@ static int put_masked(
 	program_compile(cache->sets, cache->pl, key, xlate, &program);
 	publish(cache, slot, &(struct flow_body){mask, xlate->in_port, xlate->bridge, key, &program, now_ns});
 	enter(cache, slot, &program);
+	link_path(cache, slot, xlate);
 	cache->entries[slot].used_ns = now_ns;
 	index_insert(&cache->index, hash, slot);
 	cache->totals.put++;
@@ -270,7 +328,7 @@ static int put_masked(
 
 int cache_put(struct cache *cache, const struct sw_key *key, const struct xlate *xlate, uint64_t now_ns)
 {
-	struct sw_key masked = flow_masked(key, &xlate->mask);
+	struct sw_key masked = key_masked(key, &xlate->mask);
 	uint16_t mask;
 	int error;
 
@@ -300,14 +358,14 @@ void cache_grace_begin(struct cache *cache)
 	cache->dp->ops->grace(cache->dp);
 }
 
-static void reclaim(struct cache *cache)
+static void reclaim(struct cache *cache, uint64_t now_ns)
 {
 	uint32_t slot = cache->limbo[cache->limbo_head];
 	struct entry *entry = &cache->entries[slot];
 
 	cache->limbo_head = (cache->limbo_head + 1) & (cache->n_slots - 1);
 	cache->n_limbo--;
-	cache_harvest_last(cache, slot);
+	cache_harvest_last(cache, slot, now_ns);
 	if (entry->set != SW_MAX_SETS)
 		sets_drop(cache->sets, entry->set);
 	vacate(cache, slot);
@@ -324,13 +382,13 @@ static void drop_adopted_sets(struct cache *cache)
 	}
 }
 
-void cache_grace_ended(struct cache *cache)
+void cache_grace_ended(struct cache *cache, uint64_t now_ns)
 {
 	if (!cache->grace_running)
 		return;
 	cache->grace_running = false;
 	for (; cache->n_closing; cache->n_closing--)
-		reclaim(cache);
+		reclaim(cache, now_ns);
 	masks_grace_ended(&cache->masks);
 	drop_adopted_sets(cache); /* held since before the first one began */
 	cache_grace_begin(cache);
@@ -350,18 +408,19 @@ static bool may_stay(const struct cache *cache, const struct sw_flow *flow)
 	const struct xlate *answer = &cache->answer;
 
 	return answer->cacheable && answer->in_port == flow->in_port && answer->bridge == flow->bridge &&
-	       flow_equal(&answer->mask, &cache->config->masks[flow->mask].bits);
+	       key_equal(&answer->mask, &cache->config->masks[flow->mask].bits);
 }
 
 /* What was counted so far was counted under the old answer. */
-static void ask(struct cache *cache, uint32_t slot)
+static void ask(struct cache *cache, uint32_t slot, uint64_t now_ns)
 {
 	const struct sw_flow *flow = &cache->flows[slot];
 	struct entry *entry = &cache->entries[slot];
 	const struct xlate *answer = &cache->answer;
 	struct program program;
 
-	entry->active |= cache_harvest(cache, slot) > 0;
+	entry->dirty = false;
+	entry->active |= cache_harvest(cache, slot, now_ns) > 0;
 	cache->totals.asked++;
 	translate(cache->pl, &flow->key, NULL, &cache->answer);
 	if (!may_stay(cache, flow)) {
@@ -370,20 +429,38 @@ static void ask(struct cache *cache, uint32_t slot)
 	}
 	program_compile(cache->sets, cache->pl, &flow->key, answer, &program);
 	if (!program_is_of(&program, flow)) {
-		cache->totals.replaced += replace(cache, slot, &program);
+		cache->totals.replaced += replace(cache, slot, &program, answer);
 		return;
 	}
 	program_release(cache->sets, &program);
+	links_drop_slot(&cache->links, slot);
+	if (has_links_for(cache, answer))
+		link_path(cache, slot, answer);
+	else
+		withdraw(cache, slot);
 }
 
-void cache_settle(struct cache *cache)
+static void ask_dirty(struct cache *cache, uint64_t now_ns)
+{
+	for (uint32_t i = 0; i < cache->n_dirty; i++) {
+		uint32_t slot = cache->dirty[i];
+
+		if (cache->entries[slot].state == ENTRY_LIVE && cache->entries[slot].dirty)
+			ask(cache, slot, now_ns);
+	}
+	cache->n_dirty = 0;
+}
+
+void cache_settle(struct cache *cache, uint64_t now_ns)
 {
 	if (cache->ask_all || cache->version != pipeline_version(cache->pl)) {
 		cache->ask_all = false;
 		cache->version = pipeline_version(cache->pl);
+		cache->n_dirty = 0;
 		cache_for_each_live(cache, slot) /* replacements among them, once more */
-			ask(cache, slot);
+			ask(cache, slot, now_ns);
 	}
+	ask_dirty(cache, now_ns);
 	cache_grace_begin(cache);
 }
 

@@ -20,16 +20,20 @@
  *
  * Invariants: C1, C2, S1 of the design; A1-A4 of bpf/abi.h; and
  * M1 cache_settle() leaves every live entry equal to translate() of its key: all are asked again where
- *    pipeline_version() moved.
+ *    pipeline_version() moved, else those that cache_touch() and cache_touch_overlap() named.
  * M2 An entry is put only if its answer was asked after the last settle began.
  * M3 A slot, a mask or a set that a program run may still look at is not rewritten (A2): all three are held by the
  *    slot until its grace period has ended.
  * Safe error: an entry less. Unsafe error: an entry too wide or too old.
  *
- * Limits: SW_MAX_MASKS masks, n_flows slots. When one was refused for lack of either, the next sweep makes room: the
- * mask hit least of late, or an eighth of the slots, those idle longest and then those hit least since the last sweep.
- * Until then the frames take the slow path. When the two buckets of a hash are full, the one idle longest of the flows
- * there makes way at once, if it has been idle for a while.
+ * Counting: an entry is linked to the tallies on its answer's path (cache_links.h), and what is harvested from its slot
+ * is credited to them. Not so where its program is "up" alone: then the daemon counts the frames as it carries them
+ * out.
+ *
+ * Limits: SW_MAX_MASKS masks, n_flows slots, four links a slot on average. When one was refused for lack of either, the
+ * next sweep makes room: the mask hit least of late, or an eighth of the slots, those idle longest and then those hit
+ * least since the last sweep. Until then the frames take the slow path. When the two buckets of a hash are full, the
+ * one idle longest of the flows there makes way at once, if it has been idle for a while.
  *
  * Time: CLOCK_BOOTTIME, the caller's. Sweeping is the caller's too, and only while cache_count() is not 0.
  *
@@ -50,8 +54,10 @@
 
 struct cache;
 struct datapath;
+struct flow_match;
 struct pipeline;
 struct sets;
+struct tally;
 struct xlate;
 
 #define CACHE_IDLE_MS 10000 /* an entry that no frame hit for so long goes */
@@ -71,7 +77,21 @@ void cache_destroy(struct cache *cache);
 int cache_put(struct cache *cache, const struct sw_key *key, const struct xlate *xlate, uint64_t now_ns);
 
 /* Brings the maps up to date with every change made so far (M1). Cheap when nothing changed. */
-void cache_settle(struct cache *cache);
+void cache_settle(struct cache *cache, uint64_t now_ns);
+
+/* Answers that count for the tally rest on something that changed: the next settle asks them. */
+void cache_touch(struct cache *cache, const struct tally *tally);
+/*
+ * A rule of this match is new in that table: the next settle asks what may meet it. Entries that saw no other table's
+ * doing are told apart by their keys, others by the tables that they went through.
+ */
+void cache_touch_overlap(struct cache *cache, uint16_t bridge, uint8_t table_id, const struct flow_match *match);
+/* The tally is about to go: what was counted for it is harvested into it, its entries are touched, and nothing is
+ * linked to it any more. */
+void cache_unlink(struct cache *cache, struct tally *tally, uint64_t now_ns);
+/* Brings the tally up to date, or all. */
+void cache_refresh(struct cache *cache, const struct tally *tally, uint64_t now_ns);
+void cache_refresh_all(struct cache *cache, uint64_t now_ns);
 
 /*
  * Harvests counters, expires idle entries, reorders masks by hits, makes room. A round is due once a
@@ -80,7 +100,7 @@ void cache_settle(struct cache *cache);
 bool cache_sweep(struct cache *cache, uint64_t now_ns);
 
 /* The end of a grace period: the limbo of before it is harvested and freed. */
-void cache_grace_ended(struct cache *cache);
+void cache_grace_ended(struct cache *cache, uint64_t now_ns);
 
 /* Removes every entry. */
 void cache_flush(struct cache *cache);

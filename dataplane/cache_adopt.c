@@ -39,7 +39,7 @@ static bool is_sane_mask(const struct sw_config *config, uint16_t id)
 	if (mask->n_words > SW_L2_WORDS && config->depth < SW_KEY_WORDS)
 		return false;
 	for (uint16_t i = 0; i < id; i++) { /* the first of equals is the one that counts */
-		if (config->masks[i].n_words == mask->n_words && flow_equal(&config->masks[i].bits, &mask->bits))
+		if (config->masks[i].n_words == mask->n_words && key_equal(&config->masks[i].bits, &mask->bits))
 			return false;
 	}
 	return true;
@@ -82,8 +82,8 @@ static bool is_sane(const struct adoption *a, const bool sane_masks[SW_MAX_MASKS
 	if (flow->mask >= SW_MAX_MASKS || !sane_masks[flow->mask] || !flow->in_port || flow->in_port >= SW_MAX_PORTS ||
 		!flow->bridge || flow->bridge >= SW_MAX_BRIDGES)
 		return false;
-	masked = flow_masked(&flow->key, &a->cache->config->masks[flow->mask].bits);
-	return flow_equal(&masked, &flow->key) && are_sane_steps(a->cache, flow) &&
+	masked = key_masked(&flow->key, &a->cache->config->masks[flow->mask].bits);
+	return key_equal(&masked, &flow->key) && are_sane_steps(a->cache, flow) &&
 	       flow->domain == program_domain(flow->steps, a->cache->config->seed, flow->bridge);
 }
 
@@ -216,7 +216,7 @@ static void enter(struct adoption *a, uint32_t slot)
 	*entry = (struct entry){.state = ENTRY_LIVE, .set = set_of(flow)};
 	if (entry->set != SW_MAX_SETS)
 		sets_hold(cache->sets, entry->set);
-	cache_harvest(cache, slot);
+	cache_harvest(cache, slot, 0);
 	a->n_flows[flow->mask]++;
 	cache_live_add(cache, slot);
 }
@@ -236,7 +236,7 @@ static void enter_all(struct adoption *a)
 		if (is_live(a, slot))
 			enter(a, slot);
 		else
-			cache_harvest(cache, slot);
+			cache_harvest(cache, slot, 0);
 	}
 	memset(&cache->totals, 0, sizeof(cache->totals));
 	memset(cache->masks.hits, 0, sizeof(cache->masks.hits));

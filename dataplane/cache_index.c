@@ -36,7 +36,7 @@ static uint32_t find_in(const struct flow_index *ix, const struct sw_bucket *buc
 		uint32_t slot = (uint32_t)bucket->cell[i] - 1;
 
 		if (bucket->cell[i] >> 32 == tag && slot != INDEX_NONE && ix->flows[slot].mask == mask &&
-			flow_equal(&ix->flows[slot].key, key))
+			key_equal(&ix->flows[slot].key, key))
 			return slot;
 	}
 	return INDEX_NONE;

@@ -100,7 +100,7 @@ static uint32_t find(const struct masks *masks, const struct sw_key *bits, uint3
 
 		const struct sw_mask *mask = &masks->config->masks[id];
 
-		if (mask->n_words == n_words && flow_equal(&mask->bits, bits))
+		if (mask->n_words == n_words && key_equal(&mask->bits, bits))
 			return id;
 	}
 	return SW_MAX_MASKS;

@@ -10,6 +10,7 @@
 
 #include "dataplane/cache.h"
 #include "dataplane/cache_index.h"
+#include "dataplane/cache_links.h"
 #include "dataplane/cache_masks.h"
 #include "dataplane/pipeline.h"
 
@@ -29,7 +30,11 @@ struct entry {
 	uint32_t recent; /* packets between the last two sweeps */
 	uint16_t set;    /* that it holds, or SW_MAX_SETS */
 	uint8_t state;
-	bool active; /* used since the last sweep, as a settle found */
+	bool active;     /* used since the last sweep, as a settle found */
+	bool credits;    /* what its slot counts is its tallies' */
+	bool plain;      /* as xlate.plain */
+	bool dirty;      /* to be asked by the next settle */
+	uint64_t tables; /* as xlate.tables */
 };
 
 struct cache {
@@ -42,6 +47,9 @@ struct cache {
 
 	struct masks masks;
 	struct flow_index index;
+	struct links links;
+	uint32_t *dirty; /* slots to be asked; those that died since among them */
+	uint32_t n_dirty;
 	struct entry *entries;
 	uint32_t n_slots;
 	uint64_t *live; /* bit map by slot */
@@ -87,9 +95,14 @@ void cache_grace_begin(struct cache *cache);
 void cache_limbo_add(struct cache *cache, uint32_t slot);
 
 /* cache_sweep.c: takes in what was counted on the slot since the last time; the packets. */
-uint64_t cache_harvest(struct cache *cache, uint32_t slot);
-/* The last harvest of a slot in limbo, which is over: the entry's heir, if there is one, gets it. Zeroes its rows. */
-void cache_harvest_last(struct cache *cache, uint32_t slot);
+uint64_t cache_harvest(struct cache *cache, uint32_t slot, uint64_t now_ns);
+/*
+ * The last harvest of a slot in limbo, which is over: the entry's heir, if there is one, gets it. Zeroes its rows,
+ * drops its links.
+ */
+void cache_harvest_last(struct cache *cache, uint32_t slot, uint64_t now_ns);
+/* cache_touch.c: asks the entry at the next settle. */
+void cache_mark(struct cache *cache, uint32_t slot);
 /* Starts `fresh` with the count of `old`. */
 void cache_carry(struct cache *cache, uint32_t old, uint32_t fresh);
 

@@ -32,16 +32,24 @@ static uint64_t sum_bytes(const struct cache *cache, uint32_t slot)
 	return sum;
 }
 
-static void take_bytes(struct cache *cache, uint32_t slot)
+/* Returns how many are new. */
+static uint64_t take_bytes(struct cache *cache, uint32_t slot)
 {
-	uint64_t bytes = sum_bytes(cache, slot);
+	uint64_t bytes = sum_bytes(cache, slot), n = bytes - cache->entries[slot].seen_bytes;
 
-	cache->totals.bytes += bytes - cache->entries[slot].seen_bytes;
+	cache->totals.bytes += n;
 	cache->entries[slot].seen_bytes = bytes;
+	return n;
+}
+
+static void credit(struct cache *cache, uint32_t slot, uint64_t packets, uint64_t bytes, uint64_t now_ns)
+{
+	if (cache->entries[slot].credits && (packets || bytes))
+		links_credit(&cache->links, slot, packets, bytes, now_ns);
 }
 
 /* The program counts packets first, so the bytes of its last frame may come with the next harvest. */
-uint64_t cache_harvest(struct cache *cache, uint32_t slot)
+uint64_t cache_harvest(struct cache *cache, uint32_t slot, uint64_t now_ns)
 {
 	struct entry *entry = &cache->entries[slot];
 	uint64_t packets = sum_packets(cache, slot), n = packets - entry->seen_packets;
@@ -51,7 +59,7 @@ uint64_t cache_harvest(struct cache *cache, uint32_t slot)
 	entry->seen_packets = packets;
 	cache->totals.packets += n;
 	cache->masks.hits[cache->flows[slot].mask % SW_MAX_MASKS] += n; /* an adopted dead slot may say anything */
-	take_bytes(cache, slot);
+	credit(cache, slot, n, take_bytes(cache, slot), now_ns);
 	return n;
 }
 
@@ -93,14 +101,15 @@ static uint32_t heir_of(const struct cache *cache, uint32_t slot)
 	return heir;
 }
 
-void cache_harvest_last(struct cache *cache, uint32_t slot)
+void cache_harvest_last(struct cache *cache, uint32_t slot, uint64_t now_ns)
 {
 	struct entry *entry = &cache->entries[slot];
 	uint64_t seen_packets = entry->seen_packets, seen_bytes = entry->seen_bytes;
 	uint32_t heir = heir_of(cache, slot);
 
-	cache_harvest(cache, slot);
-	take_bytes(cache, slot);
+	cache_harvest(cache, slot, now_ns);
+	credit(cache, slot, 0, take_bytes(cache, slot), now_ns);
+	links_drop_slot(&cache->links, slot);
 	if (heir != INDEX_NONE)
 		own_row_add(cache, heir, entry->seen_packets - seen_packets, entry->seen_bytes - seen_bytes);
 	for (uint32_t row = 0; row < cache->config->n_rows; row++)
@@ -193,7 +202,7 @@ static void make_room(struct cache *cache, uint64_t now_ns)
 static void sweep_one(struct cache *cache, uint32_t slot, uint64_t now_ns)
 {
 	struct entry *entry = &cache->entries[slot];
-	uint64_t n = cache_harvest(cache, slot);
+	uint64_t n = cache_harvest(cache, slot, now_ns);
 
 	entry->recent = n < UINT32_MAX ? n : UINT32_MAX;
 	if (n || entry->active || !entry->used_ns)

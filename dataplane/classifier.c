@@ -1,288 +1,40 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dataplane/classifier.h"
 
-#include "bpf/hash.h"
+#include "dataplane/cls_subtable.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define FIRST_BUCKETS 4 /* a power of two, as all numbers of buckets are */
+#define FIRST_SUBTABLES 4 /* a power of two, as all sizes of the index are */
 
-/*
- * How many rules a subtable has of each priority, and which is the highest: bit maps of two levels, so that taking the
- * highest out finds the next one without a search. A page is made for the first of its 256 priorities and kept.
- */
-struct priority_page {
-	uint64_t in_use[4];
-	uint32_t n_rules[256];
-};
-
-struct priorities {
-	uint64_t in_use[4]; /* pages that hold any */
-	struct priority_page *page[256];
-};
-
-/* All rules of one mask. */
-struct subtable {
-	struct sw_key mask;
-	uint64_t hash;         /* of the mask */
-	struct subtable *next; /* in the index by mask */
-	uint16_t max_priority; /* of the rules in it; a subtable without rules does not exist */
-	uint32_t n_rules, n_buckets;
-	/* By masked key. A chain holds all rules of its bucket, whatever their keys, best first: see beats(). */
-	struct cls_rule **buckets;
-	struct priorities priorities;
+/* The priority stands here too, so that what cannot beat the rule found is not even touched. */
+struct ranked {
+	struct cls_subtable *subtable;
+	uint16_t max_priority;
 };
 
 struct classifier {
 	uint32_t n_rules;
-	uint64_t serials; /* given out; older rules have smaller ones */
-	/* By max_priority, highest first. */
-	struct subtable **order;
+	uint64_t serials; /* given out (cls_serial()) */
+	/* By maximum of priority, highest first. A subtable without rules is in neither. */
+	struct ranked *order;
 	uint32_t n_subtables, order_size;
-	struct subtable **index; /* by mask */
+	struct cls_subtable **index; /* by mask */
 	uint32_t n_index;
+	struct cls_prefixes prefixes;
 };
 
-/* ---- priorities ---- */
-
-static void set_bit(uint64_t map[4], uint32_t bit, bool on)
+size_t cls_rule_size(const struct flow *mask)
 {
-	if (on)
-		map[bit / 64] |= 1ULL << bit % 64;
-	else
-		map[bit / 64] &= ~(1ULL << bit % 64);
+	size_t n_words = 0;
+
+	for (int w = 0; w < FLOW_WORDS; w++)
+		n_words += !!mask->w[w];
+	return sizeof(struct cls_rule) + n_words * sizeof(uint64_t);
 }
-
-/* -1: none. */
-static int highest_bit(const uint64_t map[4])
-{
-	for (int word = 3; word >= 0; word--) {
-		if (map[word])
-			return word * 64 + 63 - __builtin_clzll(map[word]);
-	}
-	return -1;
-}
-
-static int count_priority(struct priorities *priorities, uint16_t priority)
-{
-	struct priority_page **page = &priorities->page[priority >> 8];
-
-	if (!*page) {
-		*page = calloc(1, sizeof(**page));
-		if (!*page)
-			return -ENOMEM;
-	}
-	(*page)->n_rules[priority & 0xff]++;
-	set_bit((*page)->in_use, priority & 0xff, true);
-	set_bit(priorities->in_use, priority >> 8, true);
-	return 0;
-}
-
-static void uncount_priority(struct priorities *priorities, uint16_t priority)
-{
-	struct priority_page *page = priorities->page[priority >> 8];
-
-	assert(page && page->n_rules[priority & 0xff]);
-	if (--page->n_rules[priority & 0xff])
-		return;
-	set_bit(page->in_use, priority & 0xff, false);
-	if (highest_bit(page->in_use) < 0)
-		set_bit(priorities->in_use, priority >> 8, false);
-}
-
-/* There must be any. */
-static uint16_t highest_priority(const struct priorities *priorities)
-{
-	int page = highest_bit(priorities->in_use);
-
-	assert(page >= 0);
-	return (uint16_t)(page << 8 | highest_bit(priorities->page[page]->in_use));
-}
-
-/* ---- subtables ---- */
-
-static uint64_t hash_of(const struct sw_key *key, const struct sw_key *mask)
-{
-	uint64_t hash = 0;
-
-	for (int i = 0; i < SW_KEY_WORDS; i++) {
-		if (mask->w[i])
-			hash = sw_hash_step(hash, key->w[i] & mask->w[i]);
-	}
-	return hash;
-}
-
-static bool matches(const struct cls_rule *rule, const struct sw_key *key)
-{
-	uint64_t differ = 0;
-
-	for (int i = 0; i < SW_KEY_WORDS; i++)
-		differ |= (key->w[i] & rule->match.mask.w[i]) ^ rule->match.key.w[i];
-	return !differ;
-}
-
-static bool beats(const struct cls_rule *a, const struct cls_rule *b)
-{
-	return a->priority != b->priority ? a->priority > b->priority : a->serial < b->serial;
-}
-
-static struct cls_rule **bucket_of(const struct subtable *subtable, const struct sw_key *key)
-{
-	return &subtable->buckets[hash_of(key, &subtable->mask) & (subtable->n_buckets - 1)];
-}
-
-static struct subtable *find_subtable(const struct classifier *cls, const struct sw_key *mask)
-{
-	struct subtable *subtable;
-	uint64_t hash = hash_of(mask, mask);
-
-	if (!cls->n_index)
-		return NULL;
-	for (subtable = cls->index[hash & (cls->n_index - 1)]; subtable; subtable = subtable->next) {
-		if (subtable->hash == hash && flow_equal(&subtable->mask, mask))
-			return subtable;
-	}
-	return NULL;
-}
-
-static void free_subtable(struct subtable *subtable)
-{
-	for (int i = 0; i < 256; i++)
-		free(subtable->priorities.page[i]);
-	free(subtable->buckets);
-	free(subtable);
-}
-
-/* Makes room for one more subtable in `order` and in the index. */
-static int grow_classifier(struct classifier *cls)
-{
-	uint32_t size = cls->order_size ? cls->order_size * 2 : FIRST_BUCKETS;
-	struct subtable **order, **index;
-
-	if (cls->n_subtables < cls->order_size)
-		return 0;
-	order = reallocarray(cls->order, size, sizeof(struct subtable *));
-	if (!order)
-		return -ENOMEM;
-	cls->order = order;
-	index = calloc(size, sizeof(struct subtable *));
-	if (!index)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < cls->n_subtables; i++) {
-		struct subtable **head = &index[order[i]->hash & (size - 1)];
-
-		order[i]->next = *head;
-		*head = order[i];
-	}
-	free(cls->index);
-	cls->index = index;
-	cls->n_index = cls->order_size = size;
-	return 0;
-}
-
-/* The place in `order` behind all subtables of a higher maximum. */
-static uint32_t place_of(const struct classifier *cls, uint16_t max_priority)
-{
-	uint32_t low = 0, high = cls->n_subtables;
-
-	while (low < high) {
-		uint32_t middle = (low + high) / 2;
-
-		if (cls->order[middle]->max_priority > max_priority)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-static void put_in_order(struct classifier *cls, struct subtable *subtable)
-{
-	uint32_t at = place_of(cls, subtable->max_priority);
-
-	memmove(&cls->order[at + 1], &cls->order[at], (cls->n_subtables - at) * sizeof(*cls->order));
-	cls->order[at] = subtable;
-	cls->n_subtables++;
-}
-
-static void take_out_of_order(struct classifier *cls, struct subtable *subtable)
-{
-	uint32_t at = place_of(cls, subtable->max_priority);
-
-	while (cls->order[at] != subtable)
-		at++;
-	cls->n_subtables--;
-	memmove(&cls->order[at], &cls->order[at + 1], (cls->n_subtables - at) * sizeof(*cls->order));
-}
-
-/* The subtable is not in any order yet: it has no rule. */
-static struct subtable *add_subtable(struct classifier *cls, const struct sw_key *mask)
-{
-	struct subtable *subtable, **head;
-
-	if (grow_classifier(cls))
-		return NULL;
-	subtable = calloc(1, sizeof(*subtable));
-	if (!subtable)
-		return NULL;
-	subtable->buckets = calloc(FIRST_BUCKETS, sizeof(struct cls_rule *));
-	if (!subtable->buckets) {
-		free(subtable);
-		return NULL;
-	}
-	subtable->n_buckets = FIRST_BUCKETS;
-	subtable->mask = *mask;
-	subtable->hash = hash_of(mask, mask);
-	head = &cls->index[subtable->hash & (cls->n_index - 1)];
-	subtable->next = *head;
-	*head = subtable;
-	return subtable;
-}
-
-/* It has no rule any more and is in no order. */
-static void remove_subtable(struct classifier *cls, struct subtable *subtable)
-{
-	struct subtable **at = &cls->index[subtable->hash & (cls->n_index - 1)];
-
-	while (*at != subtable)
-		at = &(*at)->next;
-	*at = subtable->next;
-	free_subtable(subtable);
-}
-
-/*
- * Doubles the buckets. A bucket's chain falls into two, and appending keeps each of them in order. Without memory the
- * chains stay long, which is slow and no error.
- */
-static void grow_subtable(struct subtable *subtable)
-{
-	uint32_t n = subtable->n_buckets;
-	struct cls_rule **grown = calloc(n * 2, sizeof(struct cls_rule *));
-
-	if (!grown)
-		return;
-	for (uint32_t i = 0; i < n; i++) {
-		struct cls_rule **tail[2] = {&grown[i], &grown[i + n]};
-		struct cls_rule *next;
-
-		for (struct cls_rule *rule = subtable->buckets[i]; rule; rule = next) {
-			int half = !!(hash_of(&rule->match.key, &subtable->mask) & n);
-
-			next = rule->next;
-			rule->next = NULL;
-			*tail[half] = rule;
-			tail[half] = &rule->next;
-		}
-	}
-	free(subtable->buckets);
-	subtable->buckets = grown;
-	subtable->n_buckets = n * 2;
-}
-
-/* ---- the classifier ---- */
 
 struct classifier *cls_create(void)
 {
@@ -294,104 +46,355 @@ void cls_destroy(struct classifier *cls)
 	if (!cls)
 		return;
 	for (uint32_t i = 0; i < cls->n_subtables; i++)
-		free_subtable(cls->order[i]);
+		subtable_destroy(cls->order[i].subtable);
+	cls_prefixes_free(&cls->prefixes);
 	free(cls->order);
 	free(cls->index);
 	free(cls);
 }
 
-/* A chain is walked to the rule's place: slow only where many rules differ in nothing but priority. */
-int cls_insert(struct classifier *cls, struct cls_rule *rule)
+static struct cls_subtable *find_subtable(const struct classifier *cls, const struct flow *mask)
 {
-	struct subtable *subtable = find_subtable(cls, &rule->match.mask);
-	struct cls_rule **at;
+	uint64_t hash = cls_mask_hash(mask);
 
-	if (cls_find_exactly(cls, &rule->match, rule->priority))
-		return -EEXIST;
-	if (!subtable) {
-		subtable = add_subtable(cls, &rule->match.mask);
-		if (!subtable)
-			return -ENOMEM;
+	if (!cls->n_index)
+		return NULL;
+	for (struct cls_subtable *subtable = cls->index[hash & (cls->n_index - 1)]; subtable;
+		subtable = subtable->next) {
+		if (subtable->hash == hash && flow_equal(&subtable->mask, mask))
+			return subtable;
 	}
-	if (count_priority(&subtable->priorities, rule->priority)) {
-		if (!subtable->n_rules)
-			remove_subtable(cls, subtable);
+	return NULL;
+}
+
+static struct cls_subtable **index_head(const struct classifier *cls, const struct cls_subtable *subtable)
+{
+	return &cls->index[subtable->hash & (cls->n_index - 1)];
+}
+
+/* Makes room for one more subtable in `order` and in the index. */
+static int grow_index(struct classifier *cls)
+{
+	uint32_t size = cls->order_size ? cls->order_size * 2 : FIRST_SUBTABLES;
+	struct cls_subtable **index;
+	struct ranked *order;
+
+	if (cls->n_subtables < cls->order_size)
+		return 0;
+	order = reallocarray(cls->order, size, sizeof(*order));
+	if (!order)
+		return -ENOMEM;
+	cls->order = order;
+	index = calloc(size, sizeof(struct cls_subtable *));
+	if (!index)
+		return -ENOMEM;
+	free(cls->index);
+	cls->index = index;
+	cls->n_index = cls->order_size = size;
+	for (uint32_t i = 0; i < cls->n_subtables; i++) {
+		struct cls_subtable **head = index_head(cls, order[i].subtable);
+
+		order[i].subtable->next = *head;
+		*head = order[i].subtable;
+	}
+	return 0;
+}
+
+/* The place in `order` behind all subtables of a higher maximum. */
+static uint32_t place_of(const struct classifier *cls, uint16_t max_priority)
+{
+	uint32_t low = 0, high = cls->n_subtables;
+
+	while (low < high) {
+		uint32_t middle = (low + high) / 2;
+
+		if (cls->order[middle].max_priority > max_priority)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static void put_in_order(struct classifier *cls, struct cls_subtable *subtable)
+{
+	uint32_t at;
+
+	subtable->max_priority = subtable_max_priority(subtable);
+	at = place_of(cls, subtable->max_priority);
+	memmove(&cls->order[at + 1], &cls->order[at], (cls->n_subtables - at) * sizeof(*cls->order));
+	cls->order[at] = (struct ranked){subtable, subtable->max_priority};
+	cls->n_subtables++;
+}
+
+static void take_out_of_order(struct classifier *cls, struct cls_subtable *subtable)
+{
+	uint32_t at = place_of(cls, subtable->max_priority);
+
+	while (cls->order[at].subtable != subtable)
+		at++;
+	cls->n_subtables--;
+	memmove(&cls->order[at], &cls->order[at + 1], (cls->n_subtables - at) * sizeof(*cls->order));
+}
+
+static void take_out_of_index(struct classifier *cls, struct cls_subtable *subtable)
+{
+	struct cls_subtable **at = index_head(cls, subtable);
+
+	while (*at != subtable)
+		at = &(*at)->next;
+	*at = subtable->next;
+}
+
+/* A new subtable with its first rule. */
+static int insert_first(struct classifier *cls, struct cls_rule *rule, const struct flow_match *match)
+{
+	struct cls_subtable *subtable, **head;
+
+	if (grow_index(cls))
+		return -ENOMEM;
+	subtable = subtable_create(&match->mask);
+	if (!subtable)
+		return -ENOMEM;
+	if (subtable_insert(subtable, rule, &match->key)) {
+		subtable_destroy(subtable);
 		return -ENOMEM;
 	}
-	if (subtable->n_rules >= subtable->n_buckets)
-		grow_subtable(subtable);
-	rule->serial = cls->serials++;
-	for (at = bucket_of(subtable, &rule->match.key); *at && beats(*at, rule); at = &(*at)->next)
-		;
-	rule->next = *at;
-	*at = rule;
-	if (!subtable->n_rules || rule->priority > subtable->max_priority) {
-		if (subtable->n_rules)
-			take_out_of_order(cls, subtable);
-		subtable->max_priority = rule->priority;
+	head = index_head(cls, subtable);
+	subtable->next = *head;
+	*head = subtable;
+	put_in_order(cls, subtable);
+	return 0;
+}
+
+int cls_insert(struct classifier *cls, struct cls_rule *rule, const struct flow_match *match, uint16_t priority)
+{
+	struct cls_subtable *subtable = find_subtable(cls, &match->mask);
+	int error;
+
+	if (cls_prefixes_reserve(&cls->prefixes))
+		return -ENOMEM;
+	rule->priority = priority;
+	rule->serial = (uint32_t)cls->serials;
+	rule->serial_high = (uint16_t)(cls->serials >> 32);
+	error = subtable ? subtable_insert(subtable, rule, &match->key) : insert_first(cls, rule, match);
+	if (error)
+		return error;
+	if (subtable && priority > subtable->max_priority) {
+		take_out_of_order(cls, subtable);
 		put_in_order(cls, subtable);
 	}
-	subtable->n_rules++;
+	cls_prefixes_add(&cls->prefixes, rule->subtable->prefix_length, &match->key);
+	cls->serials++;
 	cls->n_rules++;
 	return 0;
 }
 
 void cls_remove(struct classifier *cls, struct cls_rule *rule)
 {
-	struct subtable *subtable = find_subtable(cls, &rule->match.mask);
-	struct cls_rule **at;
+	/* A rule's owner sees its subtable as const; it is the classifier's own. */
+	struct cls_subtable *subtable = (struct cls_subtable *)rule->subtable;
+	struct flow_match match;
 
 	assert(subtable);
-	for (at = bucket_of(subtable, &rule->match.key); *at != rule; at = &(*at)->next)
-		assert(*at);
-	*at = rule->next;
-	rule->next = NULL;
+	cls_match(rule, &match);
+	cls_prefixes_remove(&cls->prefixes, subtable->prefix_length, &match.key);
+	subtable_remove(subtable, rule);
 	cls->n_rules--;
-	subtable->n_rules--;
-	uncount_priority(&subtable->priorities, rule->priority);
 	if (!subtable->n_rules) {
 		take_out_of_order(cls, subtable);
-		remove_subtable(cls, subtable);
-	} else if (highest_priority(&subtable->priorities) != subtable->max_priority) {
+		take_out_of_index(cls, subtable);
+		if (!subtable->walked)
+			subtable_destroy(subtable);
+	} else if (subtable_max_priority(subtable) != subtable->max_priority) {
 		take_out_of_order(cls, subtable);
-		subtable->max_priority = highest_priority(&subtable->priorities);
 		put_in_order(cls, subtable);
 	}
 }
 
+void cls_match(const struct cls_rule *rule, struct flow_match *ret)
+{
+	const struct cls_subtable *subtable = rule->subtable;
+
+	*ret = (struct flow_match){.mask = subtable->mask};
+	for (uint32_t i = 0; i < subtable->n_words; i++)
+		ret->key.w[subtable->word[i]] = rule->words[i];
+}
+
+const struct flow *cls_mask(const struct cls_rule *rule)
+{
+	return &rule->subtable->mask;
+}
+
+static struct cls_rule *chain_of(const struct cls_subtable *subtable, const struct flow *flow)
+{
+	return *subtable_chain(subtable, subtable_hash(subtable, flow, 0, subtable->n_steps, 0));
+}
+
 struct cls_rule *cls_find_exactly(const struct classifier *cls, const struct flow_match *match, uint16_t priority)
 {
-	const struct subtable *subtable = find_subtable(cls, &match->mask);
+	const struct cls_subtable *subtable = find_subtable(cls, &match->mask);
 
 	if (!subtable)
 		return NULL;
-	for (struct cls_rule *rule = *bucket_of(subtable, &match->key); rule && rule->priority >= priority;
+	for (struct cls_rule *rule = chain_of(subtable, &match->key); rule && rule->priority >= priority;
 		rule = rule->next) {
-		if (rule->priority == priority && flow_equal(&rule->match.key, &match->key))
+		if (rule->priority == priority && subtable_matches(subtable, rule, &match->key))
 			return rule;
 	}
 	return NULL;
 }
 
-/* A subtable of the found rule's own priority is still tried: it may hold an older rule. */
-struct cls_rule *cls_lookup(const struct classifier *cls, const struct sw_key *key, struct sw_key *wc)
+static struct cls_rule *probe(const struct cls_subtable *subtable, const struct flow *flow)
 {
+	struct cls_rule *rule;
+
+	for (rule = chain_of(subtable, flow); rule && !subtable_matches(subtable, rule, flow); rule = rule->next)
+		;
+	return rule;
+}
+
+static void look_at_steps(const struct cls_subtable *subtable, uint32_t end, struct flow *wc)
+{
+	for (uint32_t step = 0; step < end; step++)
+		wc->w[subtable->steps[step].word] |= subtable->steps[step].bits;
+}
+
+/* Whether the lookup knows already, of what it asked the tries for other subtables, that this one has no match. */
+static bool is_ruled_out(const struct cls_subtable *subtable, const struct cls_prefix_lookup *lookup)
+{
+	for (int field = 0; field < CLS_PREFIX_FIELDS; field++) {
+		if (cls_prefix_absent(lookup, field, subtable->prefix_length[field]))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Asks the tries of the stage's fields, the destination's first, until one rules the subtable out. What each of them
+ * looked at is added, also of one that did not: by it another one was asked (L3).
+ */
+static bool stage_is_ruled_out(
+	const struct cls_subtable *subtable, enum cls_stage stage, struct cls_prefix_lookup *lookup, struct flow *wc)
+{
+	int first = stage == CLS_LAYER_3 ? CLS_IP_SRC : CLS_L4_SRC;
+
+	if (stage < CLS_LAYER_3)
+		return false;
+	for (int field = first + 1; field >= first; field--) {
+		uint32_t length = subtable->prefix_length[field];
+
+		if (!length)
+			continue;
+		cls_prefix_ask(lookup, field);
+		if (!lookup->has_trie[field])
+			continue;
+		cls_prefix_look(wc, field, cls_prefix_n_looked(lookup, field, length));
+		if (cls_prefix_absent(lookup, field, length))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Adds to `wc` the bits that tell that no rule of the subtable matches: those of the stages up to the first at which
+ * none is left. A trie is asked only behind the stages before its own, so that a frame of another kind is not looked at
+ * so deep, and so the type that the tries of addresses take for given has been looked at.
+ */
+static void look_at_miss(const struct cls_subtable *subtable, struct cls_prefix_lookup *lookup, struct flow *wc)
+{
+	uint64_t hash = 0;
+	uint32_t step = 0;
+
+	for (int stage = 0; stage < CLS_STAGES; stage++) {
+		uint32_t end = subtable->stage_end[stage];
+
+		if (end == step)
+			continue;
+		if (stage_is_ruled_out(subtable, stage, lookup, wc))
+			break;
+		hash = subtable_hash(subtable, lookup->flow, step, end, hash);
+		step = end;
+		if (subtable_has_set(subtable, stage) && !cls_set_has(&subtable->stage_set[stage], hash))
+			break;
+	}
+	look_at_steps(subtable, step, wc);
+}
+
+/* A subtable of the found rule's own priority is still tried: it may hold an older rule. */
+struct cls_rule *cls_lookup(const struct classifier *cls, const struct flow *flow, struct flow *wc)
+{
+	struct cls_prefix_lookup lookup = {.prefixes = &cls->prefixes, .flow = flow};
 	struct cls_rule *best = NULL;
 
 	for (uint32_t i = 0; i < cls->n_subtables; i++) {
-		const struct subtable *subtable = cls->order[i];
-		struct cls_rule *rule;
+		const struct cls_subtable *subtable = cls->order[i].subtable;
+		struct cls_rule *rule = NULL;
 
-		if (best && best->priority > subtable->max_priority)
+		if (best && best->priority > cls->order[i].max_priority)
 			break;
-		for (int w = 0; wc && w < SW_KEY_WORDS; w++)
-			wc->w[w] |= subtable->mask.w[w];
-		for (rule = *bucket_of(subtable, key); rule && !matches(rule, key); rule = rule->next)
-			;
-		if (rule && (!best || beats(rule, best)))
+		if (!is_ruled_out(subtable, &lookup))
+			rule = probe(subtable, flow);
+		if (rule && wc)
+			look_at_steps(subtable, subtable->n_steps, wc);
+		else if (wc)
+			look_at_miss(subtable, &lookup, wc);
+		if (rule && (!best || cls_beats(rule, best)))
 			best = rule;
 	}
 	return best;
+}
+
+/* Whether every bit of `some` is in `mask`. */
+static bool covers(const struct flow *mask, const struct flow *some)
+{
+	for (int w = 0; w < FLOW_WORDS; w++) {
+		if (some->w[w] & ~mask->w[w])
+			return false;
+	}
+	return true;
+}
+
+/* Whether one flow could be both the rule's and the match's. */
+static bool overlaps(const struct cls_subtable *subtable, const struct cls_rule *rule, const struct flow_match *match)
+{
+	for (uint32_t i = 0; i < subtable->n_words; i++) {
+		uint32_t word = subtable->word[i];
+
+		if ((rule->words[i] ^ match->key.w[word]) & subtable->mask.w[word] & match->mask.w[word])
+			return false;
+	}
+	return true;
+}
+
+static struct cls_rule *find_in_chain(
+	const struct cls_subtable *subtable, struct cls_rule *rule, const struct flow_match *match, uint16_t priority)
+{
+	for (; rule && rule->priority >= priority; rule = rule->next) {
+		if (rule->priority == priority && overlaps(subtable, rule, match))
+			return rule;
+	}
+	return NULL;
+}
+
+/* Where the match looks at all that the subtable's rules do, those that it overlaps with are in one chain. */
+struct cls_rule *cls_find_overlap(const struct classifier *cls, const struct flow_match *match, uint16_t priority)
+{
+	for (uint32_t i = 0; i < cls->n_subtables && cls->order[i].max_priority >= priority; i++) {
+		const struct cls_subtable *subtable = cls->order[i].subtable;
+		struct cls_rule *rule = NULL;
+
+		if (!subtable_has_priority(subtable, priority))
+			continue;
+		if (covers(&match->mask, &subtable->mask))
+			rule = find_in_chain(subtable, chain_of(subtable, &match->key), match, priority);
+		else
+			for (uint32_t b = 0; b < subtable->n_buckets && !rule; b++)
+				rule = find_in_chain(subtable, subtable->buckets[b], match, priority);
+		if (rule)
+			return rule;
+	}
+	return NULL;
 }
 
 uint32_t cls_count(const struct classifier *cls)
@@ -402,13 +405,71 @@ uint32_t cls_count(const struct classifier *cls)
 void cls_each(const struct classifier *cls, void (*each)(void *ctx, struct cls_rule *rule), void *ctx)
 {
 	for (uint32_t i = 0; i < cls->n_subtables; i++) {
-		for (uint32_t bucket = 0; bucket < cls->order[i]->n_buckets; bucket++) {
+		const struct cls_subtable *subtable = cls->order[i].subtable;
+
+		for (uint32_t bucket = 0; bucket < subtable->n_buckets; bucket++) {
 			struct cls_rule *next;
 
-			for (struct cls_rule *rule = cls->order[i]->buckets[bucket]; rule; rule = next) {
+			for (struct cls_rule *rule = subtable->buckets[bucket]; rule; rule = next) {
 				next = rule->next;
 				each(ctx, rule);
 			}
+		}
+	}
+}
+
+/* Whether a rule of a subtable whose mask covers the match's has the match's value. */
+static bool is_within(const struct cls_subtable *subtable, const struct cls_rule *rule, const struct flow_match *match)
+{
+	for (uint32_t i = 0; i < subtable->n_words; i++) {
+		uint32_t word = subtable->word[i];
+
+		if ((rule->words[i] & match->mask.w[word]) != match->key.w[word])
+			return false;
+	}
+	return true;
+}
+
+static void each_in_chain(const struct cls_subtable *subtable, struct cls_rule *rule, const struct flow_match *match,
+	void (*each)(void *ctx, struct cls_rule *rule), void *ctx)
+{
+	struct cls_rule *next;
+
+	for (; rule; rule = next) {
+		next = rule->next;
+		if (is_within(subtable, rule, match))
+			each(ctx, rule);
+	}
+}
+
+/* While it is walked the subtable stays as it is, but for the rules that `each` takes out. */
+static void each_in_subtable(struct cls_subtable *subtable, const struct flow_match *match,
+	void (*each)(void *ctx, struct cls_rule *rule), void *ctx)
+{
+	subtable->walked = true;
+	if (flow_equal(&subtable->mask, &match->mask))
+		each_in_chain(subtable, chain_of(subtable, &match->key), match, each, ctx);
+	else
+		for (uint32_t bucket = 0; bucket < subtable->n_buckets && subtable->n_rules; bucket++)
+			each_in_chain(subtable, subtable->buckets[bucket], match, each, ctx);
+	subtable->walked = false;
+	if (subtable->n_rules)
+		subtable_settle(subtable);
+	else
+		subtable_destroy(subtable);
+}
+
+void cls_each_within(const struct classifier *cls, const struct flow_match *match,
+	void (*each)(void *ctx, struct cls_rule *rule), void *ctx)
+{
+	/* The index, not the order: a removal moves subtables in the latter. */
+	for (uint32_t i = 0; i < cls->n_index; i++) {
+		struct cls_subtable *next;
+
+		for (struct cls_subtable *subtable = cls->index[i]; subtable; subtable = next) {
+			next = subtable->next;
+			if (covers(&subtable->mask, &match->mask))
+				each_in_subtable(subtable, match, each, ctx);
 		}
 	}
 }

@@ -17,6 +17,7 @@ struct frame {
 	uint8_t *data;
 	uint32_t size;     /* bytes; at least an Ethernet header */
 	uint32_t headroom; /* bytes */
+	uint32_t tailroom; /* bytes */
 };
 
 bool frame_is_tagged(const struct frame *frame);

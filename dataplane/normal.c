@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dataplane/normal.h"
 
+#include "dataplane/ofbridge.h"
 #include "dataplane/vlan.h"
 #include "dataplane/xlate.h"
 
@@ -34,8 +35,8 @@ static bool is_reserved(const uint8_t mac[6])
 
 static void consult_vlan(const struct translation *t)
 {
-	flow_look(&t->answer->mask, FIELD_IN_PORT);
-	flow_look(&t->answer->mask, FIELD_VLAN_VID);
+	key_look(&t->answer->mask, FIELD_IN_PORT);
+	key_look(&t->answer->mask, FIELD_VLAN_VID);
 }
 
 static bool addresses_pass(const struct translation *t)
@@ -150,6 +151,12 @@ static const char *tag_text(enum xlate_tag tag)
 	return "";
 }
 
+/* OF 1.3.5 §7.2.1: a controller may have told it not to. */
+static bool may_forward(const struct port *port)
+{
+	return !(port->of_config & OF_PORT_CONFIG_NO_FWD);
+}
+
 /* All other ports of the bridge that are up and in the VLAN. */
 static void flood(const struct translation *t)
 {
@@ -159,7 +166,7 @@ static void flood(const struct translation *t)
 	while ((port = pipeline_next_port(t->pl, port ? port->id : 0))) {
 		enum vlan_form form;
 
-		if (port->bridge != t->bridge->id || port == t->in || !port->up)
+		if (port->bridge != t->bridge->id || port == t->in || !port->up || !may_forward(port))
 			continue;
 		form = vlan_leave(&port->vlan, t->answer->vid);
 		if (form == VLAN_NOT_A_MEMBER)
@@ -190,6 +197,11 @@ static void forward_to(const struct translation *t, uint16_t id)
 		xlate_tell(t, 2, "that port is %s: dropped",
 			port && port->bridge == t->bridge->id ? "down" : "not on this bridge any more");
 		xlate_drop(t, SW_DROP_PORT_DOWN);
+		return;
+	}
+	if (!may_forward(port)) {
+		xlate_tell(t, 2, "a controller has told that port not to forward: dropped");
+		xlate_drop(t, SW_DROP_PORT_CONFIG);
 		return;
 	}
 	form = vlan_leave(&port->vlan, t->answer->vid);
@@ -248,13 +260,16 @@ void normal_forward(const struct translation *t)
 	flood(&silent);
 }
 
-void normal_at_once(const struct translation *t)
+void normal_answer(const struct pipeline *pl, const struct sw_key *key, struct xlate *ret)
 {
-	consult_vlan(t);
-	t->answer->cacheable = false;
-	t->answer->uncacheable = "NORMAL is one of several actions";
-	if (vlan_passes(t))
-		forward(t);
+	const struct translation t = xlate_begin(pl, key, NULL, ret);
+
+	memset(ret, 0, offsetof(struct xlate, outputs));
+	ret->in_port = t.in->id;
+	ret->bridge = t.bridge->id;
+	consult_vlan(&t);
+	if (vlan_passes(&t))
+		forward(&t);
 }
 
 void normal_carry_out(
@@ -278,6 +293,8 @@ struct fdb_out normal_out(const struct pipeline *pl, const struct fdb_entry *ent
 
 	if (!port || port->bridge != entry->key.bridge || !port->up)
 		return (struct fdb_out){.out = SW_FDB_OUT_DROP, .drop = SW_DROP_PORT_DOWN};
+	if (!may_forward(port))
+		return (struct fdb_out){.out = SW_FDB_OUT_DROP, .drop = SW_DROP_PORT_CONFIG};
 	form = vlan_leave(&port->vlan, entry->key.vid);
 	if (form == VLAN_NOT_A_MEMBER)
 		return (struct fdb_out){.out = SW_FDB_OUT_DROP, .drop = SW_DROP_NO_OUTPUT};

@@ -37,11 +37,9 @@ struct xlate;
 /* NORMAL as the only action: admits to the VLAN, and answers with the outputs of a flood and xlate.normal. */
 void normal_forward(const struct translation *t);
 
-/*
- * NORMAL as one of several actions: carried out for this very frame, beside what the others do. The answer is not
- * cacheable then.
+/* All of it at once, for a frame of this key, as if its bridge had no other rule: fills *ret, with outputs or a drop.
  */
-void normal_at_once(const struct translation *t);
+void normal_answer(const struct pipeline *pl, const struct sw_key *key, struct xlate *ret);
 
 /* Makes an answer of translate() one for this very frame, of the same key; does nothing where it is one already. */
 void normal_carry_out(

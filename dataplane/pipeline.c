@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dataplane/pipeline.h"
 
-#include "dataplane/action.h"
-#include "dataplane/classifier.h"
 #include "dataplane/complaint.h"
-#include "dataplane/normal.h"
+#include "dataplane/check.h"
+#include "dataplane/group.h"
+#include "dataplane/meter.h"
+#include "dataplane/ofbridge.h"
+#include "dataplane/table.h"
 #include "dataplane/xlate.h"
 
 #include <errno.h>
@@ -12,45 +14,59 @@
 #include <string.h>
 
 #define IFINDEX_BUCKETS 2048 /* a power of two; ifindexes are dense, so there is hardly a chain */
+#define NUMBER_BUCKETS  2048
 
-/* A rule of a table; the table's classifier links the first member. */
-struct rule {
-	struct cls_rule cls;
-	struct actions actions;
+/* What the tables and groups of a bridge call with. */
+struct bridge_ctx {
+	struct pipeline *pl;
+	uint16_t bridge;
 };
 
 struct pipeline {
 	const struct fdb *fdb;
 	uint64_t version;
+	struct pipeline_events events;
+	bool has_events;
+	uint8_t *scratch;
+	struct bridge_ctx bridge_ctx[SW_MAX_BRIDGES];
 	struct bridge *bridges[SW_MAX_BRIDGES]; /* by id */
 	struct port *ports[SW_MAX_PORTS];       /* by id */
 	uint16_t max_port;                      /* no id above it is in use */
 	/* Ports by ifindex: chains of port ids, 0 ends one. */
 	uint16_t by_ifindex[IFINDEX_BUCKETS];
 	uint16_t next_by_ifindex[SW_MAX_PORTS];
+	/* The same by bridge and OpenFlow number. */
+	uint16_t by_number[NUMBER_BUCKETS];
+	uint16_t next_by_number[SW_MAX_PORTS];
 };
 
 struct pipeline *pipeline_create(const struct fdb *fdb)
 {
 	struct pipeline *pl = calloc(1, sizeof(*pl));
 
-	if (pl)
-		pl->fdb = fdb;
+	if (!pl)
+		return NULL;
+	pl->fdb = fdb;
+	pl->scratch = malloc(XLATE_HEADROOM + XLATE_FRAME + XLATE_TAILROOM);
+	if (!pl->scratch) {
+		free(pl);
+		return NULL;
+	}
+	for (uint16_t id = 0; id < SW_MAX_BRIDGES; id++)
+		pl->bridge_ctx[id] = (struct bridge_ctx){pl, id};
 	return pl;
-}
-
-static void free_rule(void *ctx, struct cls_rule *rule)
-{
-	free((struct rule *)rule);
 }
 
 static void free_bridge(struct bridge *bridge)
 {
 	if (!bridge)
 		return;
-	if (bridge->table)
-		cls_each(bridge->table, free_rule, NULL);
-	cls_destroy(bridge->table);
+	if (bridge->tables)
+		tables_destroy(bridge->tables);
+	if (bridge->groups)
+		groups_destroy(bridge->groups);
+	if (bridge->meters)
+		meters_destroy(bridge->meters);
 	free(bridge);
 }
 
@@ -62,70 +78,20 @@ void pipeline_destroy(struct pipeline *pl)
 		free(pl->ports[id]);
 	for (int id = 0; id < SW_MAX_BRIDGES; id++)
 		free_bridge(pl->bridges[id]);
+	free(pl->scratch);
 	free(pl);
 }
 
-/* ---- translate ---- */
-
-static void tell_rule(const struct translation *t, const struct rule *rule)
+void pipeline_set_events(struct pipeline *pl, const struct pipeline_events *events)
 {
-	struct flow_names names = pipeline_names(t->pl);
-	struct action_names action_names = pipeline_action_names(t->pl);
-	char match[256], actions[128];
-
-	if (!t->trace)
-		return;
-	flow_format(&rule->cls.match.key, &rule->cls.match.mask, &names, match, sizeof(match));
-	actions_format(&rule->actions, &action_names, actions, sizeof(actions));
-	xlate_tell(t, 0, "table 0: rule priority %u, %s -> %s", rule->cls.priority, match, actions);
+	pl->has_events = events;
+	if (events)
+		pl->events = *events;
 }
 
-/* OUTPUT: the frame as it is, past VLANs and FDB. */
-static void output_to(const struct translation *t, uint16_t id)
+uint8_t *xlate_scratch(const struct pipeline *pl)
 {
-	const struct port *port = pipeline_port(t->pl, id);
-
-	if (id == t->in->id) {
-		xlate_tell(t, 1, "output to %s, which it came in by: not sent there", t->in->name);
-		xlate_drop(t, SW_DROP_SAME_PORT); /* OF 1.3.5 §5.12: only OFPP_IN_PORT goes back */
-	} else if (!port || port->bridge != t->bridge->id || !port->up) {
-		xlate_tell(t, 1, "output to port %u, which is down or not on this bridge: not sent there", id);
-		xlate_drop(t, SW_DROP_PORT_DOWN);
-	} else {
-		xlate_tell(t, 1, "output to %s, as it came", port->name);
-		xlate_output(t, id, XLATE_AS_IS);
-	}
-}
-
-static void run_actions(const struct translation *t, const struct actions *actions)
-{
-	if (!actions->n)
-		xlate_drop(t, SW_DROP_RULE);
-	for (uint32_t i = 0; i < actions->n; i++) {
-		switch (actions->list[i].type) {
-		case ACTION_NORMAL:
-			if (actions->n == 1)
-				normal_forward(t);
-			else
-				normal_at_once(t);
-			break;
-		case ACTION_OUTPUT:
-			output_to(t, actions->list[i].port);
-			break;
-		}
-	}
-	if (t->answer->n_outputs)
-		t->answer->drop = SW_DROP_NONE; /* what one action did not send another may have */
-	if (actions->n > 1)
-		t->answer->flood = false; /* another action may have added to the outputs */
-}
-
-static void answer_for_stranger(const struct translation *t)
-{
-	xlate_tell(t, 0, "device %u is not a port: dropped", t->key->f.in_ifindex);
-	xlate_drop(t, SW_DROP_NO_PORT);
-	t->answer->cacheable = false; /* A4: an entry belongs to a port */
-	t->answer->uncacheable = "it came in by a device that is not a port";
+	return pl->scratch;
 }
 
 struct translation xlate_begin(
@@ -136,31 +102,6 @@ struct translation xlate_begin(
 	t.in = pipeline_port_by_ifindex(pl, key->f.in_ifindex);
 	t.bridge = t.in ? pipeline_bridge(pl, t.in->bridge) : NULL;
 	return t;
-}
-
-void translate(const struct pipeline *pl, const struct sw_key *key, const struct trace_sink *trace, struct xlate *ret)
-{
-	struct translation t = xlate_begin(pl, key, trace, ret);
-	const struct rule *rule;
-
-	memset(ret, 0, offsetof(struct xlate, outputs));
-	ret->cacheable = true;
-	flow_look(&ret->mask, FIELD_IN_PORT);
-	if (!t.in) {
-		answer_for_stranger(&t);
-		return;
-	}
-	ret->in_port = t.in->id;
-	ret->bridge = t.bridge->id;
-	xlate_tell(&t, 0, "came in by port %s of bridge %s", t.in->name, t.bridge->name);
-	rule = (const struct rule *)cls_lookup(t.bridge->table, key, &ret->mask);
-	if (!rule) {
-		xlate_tell(&t, 0, "table 0: no rule matches: dropped"); /* OF 1.3.5 §5.4 */
-		xlate_drop(&t, SW_DROP_RULE);
-		return;
-	}
-	tell_rule(&t, rule);
-	run_actions(&t, &rule->actions);
 }
 
 /* ---- finding ---- */
@@ -243,7 +184,40 @@ static void set_ifindex(struct pipeline *pl, struct port *port, uint32_t ifindex
 	}
 }
 
-/* ---- bridges and ports ---- */
+static uint16_t *number_bucket(struct pipeline *pl, uint16_t bridge, uint32_t of_port)
+{
+	return &pl->by_number[(of_port + bridge * 31u) % NUMBER_BUCKETS];
+}
+
+const struct port *pipeline_port_by_number(const struct pipeline *pl, uint16_t bridge, uint32_t of_port)
+{
+	uint16_t id = *number_bucket((struct pipeline *)pl, bridge, of_port);
+
+	while (id && (pl->ports[id]->of_port != of_port || pl->ports[id]->bridge != bridge))
+		id = pl->next_by_number[id];
+	return id ? pl->ports[id] : NULL;
+}
+
+/* Gives the port a number; 0: takes it. */
+static void set_number(struct pipeline *pl, struct port *port, uint32_t of_port)
+{
+	uint16_t *at;
+
+	if (port->of_port) {
+		for (at = number_bucket(pl, port->bridge, port->of_port); *at != port->id;
+			at = &pl->next_by_number[*at])
+			;
+		*at = pl->next_by_number[port->id];
+	}
+	port->of_port = of_port;
+	if (of_port) {
+		at = number_bucket(pl, port->bridge, of_port);
+		pl->next_by_number[port->id] = *at;
+		*at = port->id;
+	}
+}
+
+/* ---- names and ids ---- */
 
 static int check_name(const char *kind, const char *name, struct complaint *c)
 {
@@ -286,9 +260,98 @@ static int choose_id(const struct pipeline *pl, bool (*exists)(const struct pipe
 	return 0;
 }
 
+/* ---- what the tables and groups of a bridge tell ---- */
+
+static void rule_added(void *ctx, struct rule *rule)
+{
+	const struct bridge_ctx *at = ctx;
+
+	if (at->pl->has_events)
+		at->pl->events.rule_added(at->pl->events.ctx, at->bridge, rule);
+	else
+		at->pl->version++;
+}
+
+static void rule_modified(void *ctx, struct rule *rule)
+{
+	const struct bridge_ctx *at = ctx;
+
+	if (at->pl->has_events)
+		at->pl->events.rule_modified(at->pl->events.ctx, at->bridge, rule);
+	else
+		at->pl->version++;
+}
+
+static void rule_removed(void *ctx, struct rule *rule)
+{
+	const struct bridge_ctx *at = ctx;
+
+	if (at->pl->has_events) {
+		at->pl->events.rule_removed(at->pl->events.ctx, at->bridge, rule);
+		return;
+	}
+	at->pl->version++;
+	rule_free(at->pl->bridges[at->bridge]->tables, rule);
+}
+
+static void rule_refresh(void *ctx, struct rule *rule)
+{
+	const struct bridge_ctx *at = ctx;
+
+	if (at->pl->has_events)
+		at->pl->events.rule_refresh(at->pl->events.ctx, at->bridge, rule);
+}
+
+static void group_changing(void *ctx, struct group *group)
+{
+	const struct bridge_ctx *at = ctx;
+
+	if (at->pl->has_events)
+		at->pl->events.group_changing(at->pl->events.ctx, at->bridge, group);
+	else
+		at->pl->version++;
+}
+
+static enum of_err check_bucket(void *ctx, const struct actions *actions)
+{
+	const struct bridge_ctx *at = ctx;
+
+	return actions_check(at->pl->bridges[at->bridge], actions, NULL, ACTIONS_OF_BUCKET);
+}
+
+static enum of_err check_rule(void *ctx, const struct flow_mod *mod)
+{
+	const struct bridge_ctx *at = ctx;
+
+	return instructions_check(at->pl->bridges[at->bridge], mod);
+}
+
+static bool port_is_live(void *ctx, uint32_t of_port)
+{
+	const struct bridge_ctx *at = ctx;
+	const struct port *port = pipeline_port_by_number(at->pl, at->bridge, of_port);
+
+	return port && port->up;
+}
+
+/* ---- bridges and ports ---- */
+
+static int create_parts(struct pipeline *pl, struct bridge *bridge)
+{
+	struct bridge_ctx *ctx = &pl->bridge_ctx[bridge->id];
+	const struct groups_events groups = {ctx, group_changing, check_bucket, port_is_live};
+	const struct tables_events tables = {ctx, rule_added, rule_modified, rule_removed, check_rule, rule_refresh};
+
+	bridge->meters = meters_create();
+	bridge->groups = groups_create(&groups);
+	if (bridge->meters && bridge->groups)
+		bridge->tables = tables_create(bridge->groups, bridge->meters, &tables);
+	return bridge->tables ? 0 : -ENOMEM;
+}
+
 int pipeline_bridge_add(struct pipeline *pl, const char *name, uint16_t id, uint16_t *ret_id, struct complaint *c)
 {
-	const struct actions normal = {.n = 1, .list = {{.type = ACTION_NORMAL}}};
+	const struct action normal = {.type = ACTION_OUTPUT, .arg = OF_PORT_NORMAL};
 	struct bridge *bridge;
 	int error = check_name("bridge", name, c);
 
@@ -301,15 +364,20 @@ int pipeline_bridge_add(struct pipeline *pl, const char *name, uint16_t id, uint
 	bridge = calloc(1, sizeof(*bridge));
 	if (!bridge)
 		return complain(c, -ENOMEM, "out of memory");
+	bridge->pl = pl;
 	bridge->id = id;
 	strcpy(bridge->name, name);
 	bridge->ageing_s = FDB_DEFAULT_AGEING_S;
 	bridge->fdb_limit = FDB_DEFAULT_LIMIT;
 	bridge->learning = true;
-	bridge->table = cls_create();
+	bridge->datapath_id = id;
 	pl->bridges[id] = bridge;
-	error = bridge->table ? pipeline_rule_put(pl, id, &(struct flow_match){0}, 0, &normal, c)
-			      : complain(c, -ENOMEM, "out of memory");
+	error = create_parts(pl, bridge);
+	if (error)
+		complain(c, error, "out of memory");
+	else
+		error = pipeline_rule_put(
+			pl, id, &(struct flow_match){0}, 0, &(struct actions){.n = 1, .list = &normal}, c);
 	if (error) {
 		pl->bridges[id] = NULL;
 		free_bridge(bridge);
@@ -327,6 +395,8 @@ int pipeline_bridge_remove(struct pipeline *pl, uint16_t id, struct complaint *c
 		return complain(c, -ENOENT, "there is no bridge with id %u", id);
 	if (bridge->n_ports)
 		return complain(c, -EBUSY, "bridge '%s' still has %u ports", bridge->name, bridge->n_ports);
+	if (pl->has_events)
+		pl->events.bridge_going(pl->events.ctx, id);
 	pl->bridges[id] = NULL;
 	free_bridge(bridge);
 	pl->version++;
@@ -361,6 +431,7 @@ int pipeline_port_add(
 	strcpy(port->name, name);
 	port->vlan.mode = VLAN_OPEN;
 	pl->ports[id] = port;
+	set_number(pl, port, ++pl->bridges[bridge_id]->last_of_port);
 	pl->bridges[bridge_id]->n_ports++;
 	if (id > pl->max_port)
 		pl->max_port = id;
@@ -376,6 +447,7 @@ void pipeline_port_remove(struct pipeline *pl, uint16_t id)
 	if (!port)
 		return;
 	set_ifindex(pl, port, 0);
+	set_number(pl, port, 0);
 	pl->bridges[port->bridge]->n_ports--;
 	pl->ports[id] = NULL;
 	while (pl->max_port && !pl->ports[pl->max_port])
@@ -408,58 +480,113 @@ void pipeline_port_set_vlan(struct pipeline *pl, uint16_t id, const struct vlan_
 	pl->version++;
 }
 
+int pipeline_port_number(struct pipeline *pl, uint16_t id, uint32_t of_port, struct complaint *c)
+{
+	struct port *port = pl->ports[id];
+	struct bridge *bridge = pl->bridges[port->bridge];
+	const struct port *other;
+
+	if (!of_port || of_port == port->of_port)
+		return 0;
+	if (of_port >= OF_PORT_MAX)
+		return complain(c, -EINVAL, "of-port %u: expected 1 to %u", of_port, OF_PORT_MAX - 1);
+	other = pipeline_port_by_number(pl, port->bridge, of_port);
+	if (other)
+		return complain(
+			c, -EEXIST, "of-port %u of bridge '%s' is port '%s'", of_port, bridge->name, other->name);
+	if (bridge->last_of_port == port->of_port && of_port < port->of_port)
+		bridge->last_of_port--; /* it was given a moment ago and nobody has heard of it */
+	set_number(pl, port, of_port);
+	if (of_port > bridge->last_of_port)
+		bridge->last_of_port = of_port;
+	pl->version++;
+	return 0;
+}
+
+void pipeline_port_set_config(struct pipeline *pl, uint16_t id, uint32_t of_config)
+{
+	struct port *port = pl->ports[id];
+
+	pl->version += port->of_config != of_config;
+	port->of_config = of_config;
+	port->up = port->link && !(of_config & OF_PORT_CONFIG_DOWN);
+}
+
+void pipeline_bridge_set_datapath_id(struct pipeline *pl, uint16_t id, uint64_t datapath_id)
+{
+	pl->bridges[id]->datapath_id = datapath_id;
+}
+
+static uint64_t now_of(const struct pipeline *pl)
+{
+	return pl->has_events ? pl->events.now_ns(pl->events.ctx) : 0;
+}
+
+static int complain_of(struct complaint *c, enum of_err error)
+{
+	return complain(c, -EINVAL, "%s", of_error_row(error)->text);
+}
+
 int pipeline_rule_put(struct pipeline *pl, uint16_t bridge_id, const struct flow_match *match, uint16_t priority,
 	const struct actions *actions, struct complaint *c)
 {
 	const struct bridge *bridge = pipeline_bridge(pl, bridge_id);
-	struct rule *rule;
+	struct instructions *instructions;
+	struct flow_mod mod = {
+		.command = FLOW_ADD,
+		.priority = priority,
+		.match = *match,
+		.out_port = OF_PORT_ANY,
+		.out_group = GROUP_ANY,
+	};
+	enum of_err error;
 
 	if (!bridge)
 		return complain(c, -ENOENT, "there is no bridge with id %u", bridge_id);
-	rule = (struct rule *)cls_find_exactly(bridge->table, match, priority);
-	if (!rule) {
-		rule = calloc(1, sizeof(*rule));
-		if (!rule)
-			return complain(c, -ENOMEM, "out of memory");
-		rule->cls.match = *match;
-		rule->cls.priority = priority;
-		if (cls_insert(bridge->table, &rule->cls)) {
-			free(rule);
-			return complain(c, -ENOMEM, "out of memory");
-		}
-	}
-	rule->actions = *actions;
-	pl->version++;
-	return 0;
+	instructions = instructions_create(&(struct instructions){0}, actions, &(struct actions){0});
+	if (!instructions)
+		return complain(c, -ENOMEM, "out of memory");
+	mod.instructions = instructions;
+	error = tables_flow_mod(bridge->tables, &mod, now_of(pl));
+	free(instructions);
+	return error ? complain_of(c, error) : 0;
 }
 
 int pipeline_rule_remove(
 	struct pipeline *pl, uint16_t bridge_id, const struct flow_match *match, uint16_t priority, struct complaint *c)
 {
 	const struct bridge *bridge = pipeline_bridge(pl, bridge_id);
-	struct cls_rule *rule = bridge ? cls_find_exactly(bridge->table, match, priority) : NULL;
+	const struct flow_mod mod = {
+		.command = FLOW_DELETE_STRICT,
+		.priority = priority,
+		.match = *match,
+		.out_port = OF_PORT_ANY,
+		.out_group = GROUP_ANY,
+	};
+	uint32_t n = bridge ? tables_count(bridge->tables) : 0;
+	enum of_err error = bridge ? tables_flow_mod(bridge->tables, &mod, now_of(pl)) : OF_OK;
 
-	if (!rule)
-		return complain(c, -ENOENT, "there is no such rule");
-	cls_remove(bridge->table, rule);
-	free_rule(NULL, rule);
-	pl->version++;
-	return 0;
+	if (error)
+		return complain_of(c, error);
+	return bridge && tables_count(bridge->tables) < n ? 0 : complain(c, -ENOENT, "there is no such rule");
 }
 
 void pipeline_port_set_state(struct pipeline *pl, uint16_t id, const struct port_state *state)
 {
 	struct port *port = pl->ports[id];
 
-	if (port->ifindex == state->ifindex && port->up == state->up && port->fast == state->fast &&
-		port->sg == state->sg && port->csum == state->csum && port->max_frame == state->max_frame)
+	if (port->ifindex == state->ifindex && port->link == state->up && port->fast == state->fast &&
+		port->sg == state->sg && port->csum == state->csum && port->max_frame == state->max_frame &&
+		!memcmp(port->mac, state->mac, sizeof(port->mac)))
 		return;
 	set_ifindex(pl, port, state->ifindex);
-	port->up = state->up;
+	port->link = state->up;
+	port->up = state->up && !(port->of_config & OF_PORT_CONFIG_DOWN);
 	port->fast = state->fast;
 	port->sg = state->sg;
 	port->csum = state->csum;
 	port->max_frame = state->max_frame;
+	memcpy(port->mac, state->mac, sizeof(port->mac));
 	pl->version++;
 }
 
@@ -486,24 +613,26 @@ static uint32_t ifindex_of_name(const void *ctx, const char *name)
 
 struct flow_names pipeline_names(const struct pipeline *pl)
 {
-	return (struct flow_names){.ctx = pl, .name_of = name_of_ifindex, .ifindex_of = ifindex_of_name};
+	return (struct flow_names){.ctx = pl, .name_of = name_of_ifindex, .number_of = ifindex_of_name};
 }
 
-static const char *name_of_id(const void *ctx, uint16_t id)
+static const char *name_of_number(const void *ctx, uint32_t number)
 {
-	const struct port *port = pipeline_port(ctx, id);
+	const struct bridge *bridge = ctx;
+	const struct port *port = pipeline_port_by_number(bridge->pl, bridge->id, number);
 
 	return port ? port->name : NULL;
 }
 
-static uint16_t id_of_name(const void *ctx, const char *name)
+static uint32_t number_of_name(const void *ctx, const char *name)
 {
-	const struct port *port = pipeline_port_by_name(ctx, name);
+	const struct bridge *bridge = ctx;
+	const struct port *port = pipeline_port_by_name(bridge->pl, name);
 
-	return port ? port->id : 0;
+	return port && port->bridge == bridge->id ? port->of_port : 0;
 }
 
-struct action_names pipeline_action_names(const struct pipeline *pl)
+struct flow_names pipeline_of_names(const struct bridge *bridge)
 {
-	return (struct action_names){.ctx = pl, .name_of = name_of_id, .port_of = id_of_name};
+	return (struct flow_names){.ctx = bridge, .name_of = name_of_number, .number_of = number_of_name};
 }

@@ -1,22 +1,28 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * pipeline.h - bridges, their ports and rules, and the one question that everything asks them: translate().
+ * pipeline.h - bridges, their ports, tables, groups and meters, and the one question that everything asks them:
+ * translate().
  *
  * What: translate(key) says what happens to every frame that agrees with `key` in the bits it consulted. The miss path,
- * revalidation, `switchctl trace` and the tests ask the same call, and it has no side effects.
+ * revalidation, `switchctl trace`, packet-out and the tests ask the same call, and it has no side effects.
  *
- * What a frame's addresses decide is left open: where the answer is NORMAL (xlate.normal), the FDB is asked for each
- * frame by whoever carries the answer out, which is the program's NORMAL step (bpf/normal.h), or normal_carry_out() in
- * the daemon. What should be learned is part of what that says, and whoever acts on it learns it.
+ * What a frame's addresses decide is left open where the answer is NORMAL and nothing else (xlate.normal): then the FDB
+ * is asked for each frame by whoever carries the answer out, which is the program's NORMAL step (bpf/normal.h), or
+ * normal_carry_out() in the daemon. What should be learned is part of what that says, and whoever acts on it learns it.
  *
- * Why no shortcut for layer 2: learning is the NORMAL action of a rule (normal.c), the table's last, priority 0. A
- * controller that adds rules in front of it, or takes it out, finds nothing beside it to switch off.
+ * Two forms of an answer. Where frames leave as they came, or with a bridge's tags, by ports, it is a list of outputs,
+ * which program.c can compile. Else it is a list of operations (xlate.in_daemon says why), carried out by execute.c in
+ * the daemon, in order.
+ *
+ * What a key does not say. The program's key ends at layer 4 and looks through one tag; behind MPLS, PBB or a second
+ * tag, or for a field beyond FLOW_FAST_WORDS, only the frame knows. A translation of a key alone stops there
+ * (needs_frame), and such frames go up one by one; translate_frame() goes on with the bytes.
  *
  * Invariants
  * T1 Pure: the same pipeline and key give the same answer, and asking changes neither.
  * T2 Complete: the answer holds for every key that agrees with this one in xlate.mask (C2). in_ifindex is always in it.
- *    Of an answer that is not cacheable only this holds: mask and `cacheable` are the same for all of them.
- * T3 Every fact outside the key that the answer rests on changes only with pipeline_version().
+ * T3 Every fact outside the key that the answer rests on changes only with pipeline_version(), or is told by
+ *    pipeline_events: a rule or a group on its path, a rule that is new.
  * Safe error: a bit too many. Unsafe error: one too few.
  *
  * Ownership: the pipeline owns bridges and ports; pointers handed out are borrowed until the next change of
@@ -25,17 +31,22 @@
 #ifndef DATAPLANE_PIPELINE_H
 #define DATAPLANE_PIPELINE_H
 
+#include "dataplane/action.h"
 #include "dataplane/fdb.h"
 #include "dataplane/flow.h"
 #include "dataplane/vlan.h"
 
-struct action_names;
-struct actions;
-struct classifier;
 struct complaint;
+struct group;
+struct groups;
+struct meters;
 struct pipeline;
+struct rule;
+struct tables;
+struct tally;
 
 struct bridge {
+	const struct pipeline *pl;
 	uint16_t id;
 	char name[SW_NAME_SIZE];
 	uint32_t ageing_s;     /* 0: addresses never age */
@@ -43,21 +54,29 @@ struct bridge {
 	bool forward_reserved; /* forward 01:80:C2:00:00:0x too */
 	bool learning;         /* the FDB has room for one more of its addresses */
 	uint16_t n_ports;
-	struct classifier *table; /* table 0 */
+	uint32_t last_of_port; /* greatest number that a port of it ever had */
+	uint64_t datapath_id;
+	struct tables *tables;
+	struct groups *groups;
+	struct meters *meters;
 };
 
-/* A logical port. It keeps its id while its device comes and goes. */
+/* A logical port. It keeps its id and its OpenFlow number while its device comes and goes. */
 struct port {
 	uint16_t id;
 	uint16_t bridge;
+	uint32_t of_port; /* unique on its bridge; 1 to OF_PORT_MAX - 1 */
 	char name[SW_NAME_SIZE];
 	struct vlan_config vlan;
 	uint32_t ifindex;   /* 0: no device at the moment */
-	bool up;            /* device there, administratively up, with carrier, attached */
+	bool link;          /* device there, administratively up, with carrier, attached */
+	bool up;            /* and no controller has set it down */
 	bool fast;          /* its driver takes redirected frames; else they go out through the daemon */
 	bool sg;            /* and such that lie in several buffers; else those go out through the daemon */
 	bool csum;          /* frames from it may carry unfinished checksums */
 	uint32_t max_frame; /* bytes, Ethernet header and one tag among them, that can be sent out of it */
+	uint32_t of_config; /* OFPPC_* that a port-mod has set (ofbridge.h) */
+	uint8_t mac[6];     /* of its device; zero while it has never had one */
 };
 
 /* How a copy leaves: VLAN_TAGGED with `vid`, VLAN_UNTAGGED, or XLATE_AS_IS, whatever tag it came with. */
@@ -79,12 +98,46 @@ struct xlate_learn {
 	uint16_t port;
 };
 
+/* An operation of an answer. Pointers are borrowed until the pipeline's next change. */
+enum xop_type {
+	XOP_COUNT,      /* the frame counts for `tally`: it has come so far */
+	XOP_OUTPUT,     /* as it is by now, out of port `port` (id) */
+	XOP_NORMAL,     /* what a bridge does with it as it is by now */
+	XOP_CONTROLLER, /* to the controller: `in` says how */
+	XOP_TABLE,      /* through the tables from the first on (a packet-out only) */
+	XOP_REWRITE,    /* `action` on its bytes; a bad TTL ends what is done with the frame */
+	XOP_METER,      /* `meter` may end it, or remark it */
+	XOP_SAVE,       /* what follows is done to a copy, ... */
+	XOP_RESTORE,    /* ... up to here */
+};
+
+struct xop {
+	uint8_t type;   /* enum xop_type */
+	uint8_t reason; /* enum packet_in_reason, of CONTROLLER and of what a bad TTL in REWRITE leads to */
+	uint8_t table_id;
+	uint16_t port;    /* id, of OUTPUT */
+	uint16_t max_len; /* of CONTROLLER */
+	uint32_t meter;
+	union {
+		const struct action *action;
+		struct tally *tally;
+	};
+	uint64_t cookie;   /* of the rule that said so */
+	uint64_t metadata; /* at that point, host order; of CONTROLLER and REWRITE */
+	uint64_t tunnel_id;
+};
+
+#define XLATE_MAX_OPS 2048 /* what is longer ends there, for SW_DROP_TOO_COMPLEX */
+
 /*
- * The answer. Big (every port may be an output): keep one and reuse it. n_outputs == 0 means a drop, for `drop`.
- * Outputs are in order of port id, each port at most once, never the port that the frame came in by.
+ * The answer. Big (every port may be an output): keep one and reuse it.
  *
- * `normal`: outputs and drop are those of a frame that is for everybody in its VLAN, and stand only for such; for a
- * frame of which the addresses are known, normal_carry_out() puts its own in their place.
+ * in_daemon NULL: n_outputs == 0 means a drop, for `drop`. Outputs are in order of port id, each port at most once,
+ * and the port that the frame came in by only where it is the only one. `normal`: outputs and drop are those of a frame
+ * that is for everybody in its VLAN, and stand only for such; for a frame of which the addresses are known,
+ * normal_carry_out() puts its own in their place. Of the operations only XOP_COUNT is there: what the frames count for.
+ * in_daemon set: the operations say all, and outputs nothing. `drop` is the reason if no operation parts with the
+ * frame.
  */
 struct xlate {
 	struct sw_key mask; /* bits consulted */
@@ -93,12 +146,18 @@ struct xlate {
 	uint16_t vid;       /* VLAN it was put into */
 	bool normal;        /* left to the FDB, frame by frame; see above */
 	bool flood;         /* the outputs are "all others in the VLAN" */
-	bool cacheable;     /* else every frame of it goes through the daemon; `uncacheable` says why */
+	bool needs_frame;   /* the key does not say enough: the operations are not complete */
+	bool cacheable;     /* false only for a device that is no port */
+	bool plain;         /* no field was rewritten on the way: every table saw the key as it is */
 	const char *uncacheable;
+	const char *in_daemon; /* why only the daemon can do it; NULL: the program can */
 	enum sw_drop drop;
 	struct xlate_learn learn; /* of an answer that was carried out for a frame */
+	uint64_t tables;          /* that were asked: bit `table id % 64` */
 	uint32_t n_outputs;
+	uint32_t n_ops;
 	struct xlate_output outputs[SW_MAX_PORTS];
+	struct xop ops[XLATE_MAX_OPS];
 };
 
 /* Where translate() tells its reasoning, a line at a time; `depth` is for indenting. */
@@ -107,12 +166,44 @@ struct trace_sink {
 	void (*line)(void *ctx, int depth, const char *text);
 };
 
+/* What happens to rules and groups, for whoever keeps answers (the cache) or tells others (a controller). */
+struct pipeline_events {
+	void *ctx;
+	void (*rule_added)(void *ctx, uint16_t bridge, struct rule *rule);
+	void (*rule_modified)(void *ctx, uint16_t bridge, struct rule *rule);
+	/* It is out of its table, for rule->end. The callee frees it (rule_free()) when nothing counts for it any more.
+	 */
+	void (*rule_removed)(void *ctx, uint16_t bridge, struct rule *rule);
+	/* The tallies of the group and its buckets are about to go. */
+	void (*group_changing)(void *ctx, uint16_t bridge, struct group *group);
+	/* What cached flows have counted is to be harvested into the rule. */
+	void (*rule_refresh)(void *ctx, uint16_t bridge, struct rule *rule);
+	/* A bridge's tables go, rules and all: nothing may be linked to them any more. */
+	void (*bridge_going)(void *ctx, uint16_t bridge);
+	uint64_t (*now_ns)(void *ctx); /* CLOCK_BOOTTIME */
+};
+
 /* NULL: out of memory. */
 struct pipeline *pipeline_create(const struct fdb *fdb);
 void pipeline_destroy(struct pipeline *pl);
 
+/* Without events (NULL) each of them raises the version, and a removed rule is freed at once. Copied. */
+void pipeline_set_events(struct pipeline *pl, const struct pipeline_events *events);
+
 /* `trace` may be NULL. Never fails: a frame that nobody wants is a drop with its reason. */
 void translate(const struct pipeline *pl, const struct sw_key *key, const struct trace_sink *trace, struct xlate *ret);
+
+/* The frame itself, for an answer that needs it: the operations are complete. The mask means nothing then. */
+struct frame_question {
+	uint16_t in_port; /* id; 0: the controller's, of a packet-out */
+	uint16_t bridge;  /* id */
+	const uint8_t *frame;
+	uint32_t size;
+	uint64_t tunnel_id;
+	const struct actions *actions; /* of a packet-out, in place of the tables; NULL */
+};
+void translate_frame(const struct pipeline *pl, const struct frame_question *question, const struct trace_sink *trace,
+	struct xlate *ret);
 
 /*
  * Bridges and ports. `id` 0 asks for the lowest free one; a restarted daemon asks for the one it had. A new bridge has
@@ -144,9 +235,15 @@ void pipeline_bridge_set(
 void pipeline_bridge_set_learning(struct pipeline *pl, uint16_t id, bool learning);
 void pipeline_port_set_vlan(struct pipeline *pl, uint16_t id, const struct vlan_config *vlan);
 
+/* An OpenFlow number for a port: `of_port`, or with 0 the next above all that its bridge has given out. -EEXIST. */
+int pipeline_port_number(struct pipeline *pl, uint16_t id, uint32_t of_port, struct complaint *c);
+const struct port *pipeline_port_by_number(const struct pipeline *pl, uint16_t bridge, uint32_t of_port);
+void pipeline_port_set_config(struct pipeline *pl, uint16_t id, uint32_t of_config);
+void pipeline_bridge_set_datapath_id(struct pipeline *pl, uint16_t id, uint64_t datapath_id);
+
 /*
- * Rules of a bridge's table 0. Putting one where the same match and priority is replaces its actions. Each raises the
- * version. remove: -ENOENT: there is none.
+ * A rule of a bridge's table 0 with actions to apply, as a flow-mod would make or delete it. remove: -ENOENT: there is
+ * none.
  */
 int pipeline_rule_put(struct pipeline *pl, uint16_t bridge, const struct flow_match *match, uint16_t priority,
 	const struct actions *actions, struct complaint *c);
@@ -158,14 +255,15 @@ struct port_state {
 	uint32_t ifindex;
 	bool up, fast, sg, csum;
 	uint32_t max_frame;
+	uint8_t mac[6];
 };
 void pipeline_port_set_state(struct pipeline *pl, uint16_t id, const struct port_state *state);
 
 uint64_t pipeline_version(const struct pipeline *pl);
 
-/* Spells in_ifindex by port names, for flow_format() and flow_parse(). Borrows `pl`. */
+/* Spells ifindexes by port names, for key_format(). Borrows `pl`. */
 struct flow_names pipeline_names(const struct pipeline *pl);
-/* Spells port ids by port names, for actions_format() and actions_parse(). Borrows `pl`. */
-struct action_names pipeline_action_names(const struct pipeline *pl);
+/* Spells a bridge's OpenFlow port numbers by port names, for flow_format(), actions_format() and the like. */
+struct flow_names pipeline_of_names(const struct bridge *bridge);
 
 #endif

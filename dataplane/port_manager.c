@@ -86,7 +86,8 @@ static void unsettled(const struct port_manager *pm)
 
 static void record(const struct port_manager *pm, const struct managed *m)
 {
-	struct sw_registry_port entry = {.ifindex = m->ifindex, .flags = m->created ? SW_REG_CREATED : 0};
+	struct sw_registry_port entry = {
+		.ifindex = m->ifindex, .flags = m->created ? SW_REG_CREATED : 0, .of_port = m->config.of_port};
 	const struct bridge *bridge = pipeline_bridge_by_name(pm->parts.pl, m->config.bridge);
 
 	entry.bridge = bridge ? bridge->id : 0;
@@ -151,6 +152,7 @@ static void link_changed(struct port_manager *pm, struct managed *m, const struc
 	};
 	enum port_phase phase = state.up ? PORT_UP : PORT_DOWN;
 
+	memcpy(state.mac, info->mac, sizeof(state.mac));
 	port_limits_of(info, m->mode, &limits);
 	state.fast = limits.fast;
 	state.sg = limits.sg;
@@ -480,6 +482,29 @@ static void dispossess(struct port_manager *pm, uint16_t id)
 	counters_retire_port(&dp_of(pm)->memory, id);
 }
 
+/*
+ * P8: the number that was asked for, else the one that the port had before a restart, else one above all that the
+ * bridge has given out, also to ports that this restart has yet to bring back.
+ */
+static int number(struct port_manager *pm, struct managed *m, uint16_t bridge, uint16_t had, struct complaint *c)
+{
+	const struct sw_registry *registry = dp_of(pm)->memory.registry;
+	uint32_t recorded = had && registry->port[had].bridge == bridge ? registry->port[had].of_port : 0;
+	uint32_t last = pm->restored ? 0 : registry_last_of_port(registry, bridge);
+	uint32_t wanted = m->config.of_port ? m->config.of_port : recorded;
+	int error;
+
+	if (!wanted && last > pipeline_bridge(pm->parts.pl, bridge)->last_of_port && last < OF_PORT_MAX - 1)
+		wanted = last + 1;
+	error = pipeline_port_number(pm->parts.pl, m->id, wanted, c);
+	/* Somebody else has asked for what only was its own by habit. */
+	if (error && wanted && !m->config.of_port)
+		error = pipeline_port_number(pm->parts.pl, m->id, 0, c);
+	if (!error)
+		m->config.of_port = pipeline_port(pm->parts.pl, m->id)->of_port;
+	return error;
+}
+
 static int enlist(struct port_manager *pm, struct managed *m, struct complaint *c)
 {
 	struct sw_registry *registry = dp_of(pm)->memory.registry;
@@ -495,6 +520,11 @@ static int enlist(struct port_manager *pm, struct managed *m, struct complaint *
 	error = pipeline_port_add(pm->parts.pl, bridge->id, m->config.name, had ? had : unclaimed_id(pm), &m->id, c);
 	if (error)
 		return error;
+	error = number(pm, m, bridge->id, had, c);
+	if (error) {
+		pipeline_port_remove(pm->parts.pl, m->id);
+		return error;
+	}
 	if (!had && registry->port[m->id].name[0])
 		dispossess(pm, m->id);
 	if (!had)

@@ -23,6 +23,7 @@
  * P5 Devices that the switch made go with their port; others are left as they were found, but up.
  * P6 A device of a type that the switch makes is made again whenever it is gone, whoever made or deleted it.
  * P7 No two ports have, or wait for, the same device.
+ * P8 A port keeps its OpenFlow number over a restart (registry), unless another has asked for that number by name.
  *
  * The peer of a veth is made to take redirects (NAPI by GRO) on every drift, but a few times a minute at the most: if
  * somebody else insists, the port goes on through the slow path.

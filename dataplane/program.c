@@ -41,7 +41,7 @@ static void add(struct program *program, enum sw_op op, uint32_t arg)
 static void go_up(struct program *program)
 {
 	program->n_steps = program->n_steps && program->steps[0].op == SW_OP_NORMAL;
-	add(program, SW_OP_UPCALL, SW_UPCALL_ACTION);
+	add(program, SW_OP_UPCALL, program->n_steps ? SW_UPCALL_NORMAL : SW_UPCALL_ACTION);
 }
 
 /* Every output's driver takes what the fast path redirects to it. */
@@ -175,7 +175,7 @@ void program_compile(struct sets *sets, const struct pipeline *pl, const struct 
 	ret->set = SW_MAX_SETS;
 	if (xlate->normal)
 		add_normal(ret, pipeline_bridge(pl, xlate->bridge), xlate->vid);
-	if (!xlate->cacheable || !is_fast(pl, xlate))
+	if (xlate->in_daemon || !xlate->cacheable || !is_fast(pl, xlate))
 		go_up(ret);
 	else if (!xlate->n_outputs)
 		add(ret, SW_OP_DROP, xlate->drop);
@@ -261,7 +261,7 @@ static const char *drop_word(uint32_t reason)
 
 static const char *upcall_word(uint32_t reason)
 {
-	static const char *const words[] = {"none", "miss", "action", "frags", "over_mtu"};
+	static const char *const words[] = {"none", "miss", "action", "frags", "over_mtu", "learn", "normal"};
 
 	return reason < sizeof(words) / sizeof(words[0]) ? words[reason] : "?";
 }

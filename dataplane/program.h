@@ -12,7 +12,7 @@
  *
  * NORMAL comes first, and what is compiled behind it is its flood.
  *
- * What the fast path cannot do goes up to the daemon (SW_UPCALL_ACTION): an answer that is not cacheable, an output
+ * What the fast path cannot do goes up to the daemon: an answer that only the daemon can carry out, an output
  * whose driver takes no redirected frame, forms that the egress program could not tell apart, no set left. Where it is
  * only frames in several buffers that a driver does not take (a tap's), a flag tells the program to send those up.
  *

@@ -37,6 +37,19 @@ uint16_t registry_port_id(const struct sw_registry *registry, const char *name)
 	return 0;
 }
 
+uint32_t registry_last_of_port(const struct sw_registry *registry, uint16_t bridge)
+{
+	uint32_t last = 0;
+
+	for (uint16_t id = 1; id < SW_MAX_PORTS; id++) {
+		const struct sw_registry_port *port = &registry->port[id];
+
+		if (port->name[0] && port->bridge == bridge && port->of_port > last)
+			last = port->of_port;
+	}
+	return last;
+}
+
 void registry_put_bridge(struct sw_registry *registry, uint16_t id, const char *name)
 {
 	publish_name(registry->bridge[id].name, name);
@@ -50,6 +63,7 @@ void registry_put_port(struct sw_registry *registry, uint16_t id, const struct s
 	slot->bridge = port->bridge;
 	slot->ifindex = port->ifindex;
 	slot->flags = port->flags;
+	slot->of_port = port->of_port;
 	publish_name(slot->name, port->name);
 }
 

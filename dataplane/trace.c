@@ -44,10 +44,60 @@ static void put_output(struct text *text, const struct trace_parts *parts, const
 		text_put(text, " %u", answer->vid);
 }
 
+static void put_op(struct text *text, const struct trace_parts *parts, const struct xop *op)
+{
+	struct actions one = {.n = 1, .list = op->action};
+	char word[80];
+
+	switch ((enum xop_type)op->type) {
+	case XOP_COUNT:
+	case XOP_SAVE:
+	case XOP_RESTORE:
+		return;
+	case XOP_OUTPUT:
+		text_put(text, ", output to %s", port_name(parts->pl, op->port));
+		break;
+	case XOP_NORMAL:
+		text_put(text, ", NORMAL");
+		break;
+	case XOP_CONTROLLER:
+		text_put(text, ", to the controller");
+		break;
+	case XOP_TABLE:
+		text_put(text, ", through the tables");
+		break;
+	case XOP_REWRITE:
+		actions_format(&one, NULL, word, sizeof(word));
+		text_put(text, ", %s", word);
+		break;
+	case XOP_METER:
+		text_put(text, ", meter %u", op->meter);
+		break;
+	}
+}
+
+/* What only the daemon can do. */
+static void describe_ops(const struct trace_parts *parts, const struct xlate *answer, struct trace_result *ret)
+{
+	struct text text = text_begin(ret->answer, sizeof(ret->answer));
+
+	text_put(&text, "by the daemon (%s)", answer->in_daemon);
+	for (uint32_t i = 0; i < answer->n_ops; i++)
+		put_op(&text, parts, &answer->ops[i]);
+	if (answer->needs_frame)
+		text_put(&text, ", and what the frame itself decides");
+	else if (answer->drop != SW_DROP_NONE)
+		text_put(&text, "; dropped for %s if nothing of this takes it", drop_word(answer->drop));
+}
+
 static void describe_answer(const struct trace_parts *parts, const struct xlate *answer, struct trace_result *ret)
 {
 	struct text text;
 
+	if (answer->in_daemon) {
+		describe_ops(parts, answer, ret);
+		return;
+	}
 	text = text_begin(ret->answer, sizeof(ret->answer));
 	if (!answer->n_outputs) {
 		text_put(&text, "drop: %s", drop_word(answer->drop));
@@ -294,8 +344,8 @@ int trace_run(const struct trace_parts *parts, const struct sw_key *key, const v
 	program_compile(parts->sets, parts->pl, key, answer, &program);
 	normal_carry_out(parts->pl, key, sink, answer);
 	describe_answer(parts, answer, ret);
-	flow_format(key, &all, &names, ret->key, sizeof(ret->key));
-	flow_format(key, &answer->mask, &names, ret->megaflow, sizeof(ret->megaflow));
+	key_format(key, &all, &names, ret->key, sizeof(ret->key));
+	key_format(key, &answer->mask, &names, ret->megaflow, sizeof(ret->megaflow));
 	if (frame)
 		ask_kernel(parts, &program, answer, key->f.in_ifindex, frame, size, ret);
 	else

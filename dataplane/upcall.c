@@ -5,6 +5,7 @@
 #include "dataplane/cache.h"
 #include "dataplane/counters.h"
 #include "dataplane/datapath.h"
+#include "dataplane/execute.h"
 #include "dataplane/fdb.h"
 #include "dataplane/frame.h"
 #include "dataplane/normal.h"
@@ -21,13 +22,15 @@ struct upcall {
 	const struct pipeline *pl;
 	struct fdb *fdb;
 	struct cache *cache;
+	struct executor *executor;
 	struct dp_frame frames[BATCH];
 	struct sw_key keys[BATCH]; /* of the second pass */
 	uint32_t n_keys;
 	struct xlate answer; /* reused: it is large */
 };
 
-struct upcall *upcall_create(struct datapath *dp, const struct pipeline *pl, struct fdb *fdb, struct cache *cache)
+struct upcall *upcall_create(
+	struct datapath *dp, const struct pipeline *pl, struct fdb *fdb, struct cache *cache, struct executor *executor)
 {
 	struct upcall *up = calloc(1, sizeof(*up));
 
@@ -37,6 +40,7 @@ struct upcall *upcall_create(struct datapath *dp, const struct pipeline *pl, str
 	up->pl = pl;
 	up->fdb = fdb;
 	up->cache = cache;
+	up->executor = executor;
 	return up;
 }
 
@@ -161,6 +165,28 @@ static void discard(struct upcall *up, struct dp_frame *frame, enum sw_drop reas
 	up->dp->ops->release(up->dp, frame);
 }
 
+/* A flow whose program is more than "up" has counted the frame. */
+static bool is_counted(const struct dp_frame *frame)
+{
+	return frame->reason != SW_UPCALL_MISS && frame->reason != SW_UPCALL_ACTION;
+}
+
+/* What the program could not do. */
+static void carry_out(struct upcall *up, struct dp_frame *frame, const struct port *port, uint64_t now_ns)
+{
+	const struct subject subject = {
+		.bridge = port->bridge,
+		.in_port = port->id,
+		.frame = frame->data,
+		.size = frame->size,
+		.counted = is_counted(frame),
+		.now_ns = now_ns,
+	};
+
+	execute(up->executor, &up->answer, &subject);
+	up->dp->ops->release(up->dp, frame);
+}
+
 static void handle(struct upcall *up, struct dp_frame *frame, uint64_t now_ns)
 {
 	const struct port *port = pipeline_port(up->pl, frame->in_port);
@@ -178,10 +204,16 @@ static void handle(struct upcall *up, struct dp_frame *frame, uint64_t now_ns)
 		return;
 	}
 	translate(up->pl, key, NULL, &up->answer);
-	normal_carry_out(up->pl, key, NULL, &up->answer);
-	learn(up, now_ns);
 	if (up->answer.cacheable)
 		up->n_keys++;
+	if (up->answer.in_daemon) {
+		carry_out(up, frame, port, now_ns);
+		return;
+	}
+	if (!is_counted(frame))
+		execute_counts(&up->answer, frame->size, now_ns);
+	normal_carry_out(up->pl, key, NULL, &up->answer);
+	learn(up, now_ns);
 	send(up, frame);
 }
 
@@ -190,7 +222,7 @@ static void install(struct upcall *up, uint64_t now_ns)
 {
 	if (!up->n_keys)
 		return;
-	cache_settle(up->cache);
+	cache_settle(up->cache, now_ns);
 	for (uint32_t i = 0; i < up->n_keys; i++) {
 		translate(up->pl, &up->keys[i], NULL, &up->answer);
 		if (up->answer.cacheable)

@@ -24,12 +24,14 @@
 
 struct cache;
 struct datapath;
+struct executor;
 struct fdb;
 struct pipeline;
 struct upcall;
 
 /* NULL: out of memory. */
-struct upcall *upcall_create(struct datapath *dp, const struct pipeline *pl, struct fdb *fdb, struct cache *cache);
+struct upcall *upcall_create(struct datapath *dp, const struct pipeline *pl, struct fdb *fdb, struct cache *cache,
+	struct executor *executor);
 void upcall_destroy(struct upcall *up);
 
 /* Handles what waits, up to a bound, so that nobody else on the loop starves; returns whether frames may be left. */

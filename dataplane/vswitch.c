@@ -5,6 +5,7 @@
 #include "dataplane/complaint.h"
 #include "dataplane/log.h"
 #include "dataplane/normal.h"
+#include "dataplane/ofbridges.h"
 #include "dataplane/port_manager.h"
 #include "dataplane/program.h"
 #include "dataplane/reactor.h"
@@ -31,12 +32,15 @@ struct vswitch {
 	struct pipeline *pl;
 	struct sets *sets;
 	struct cache *cache;
+	struct ofbridges *bridges;
 	struct upcall *upcall;
 	struct port_manager *ports;
 	struct reactor_timer *sweep;
 	struct reactor_timer *age;
-	struct reactor_timer *more; /* frames were left for the next turn */
-	bool fdb_waits;             /* for a grace period that it asked for */
+	struct reactor_timer *more;   /* frames were left for the next turn */
+	struct reactor_timer *expire; /* rules with timeouts */
+	uint64_t expire_ns;           /* for when it is armed; 0: it is not */
+	bool fdb_waits;               /* for a grace period that it asked for */
 	bool sweep_armed;
 	bool age_stale; /* an address was learned, or ageing was set: the next may be due sooner than `age` fires */
 	bool restored;  /* every bridge and port that a restart brings back is there */
@@ -97,6 +101,14 @@ static void age_due(void *arg)
 	arm_age(vs);
 }
 
+/* The turn ends with vswitch_settle(), which takes out what is due. */
+static void rules_due(void *arg)
+{
+	struct vswitch *vs = arg;
+
+	vs->expire_ns = 0;
+}
+
 /* ---- events from below ---- */
 
 static void frames_waiting(void *ctx)
@@ -124,7 +136,8 @@ static void grace_ended(void *ctx)
 {
 	struct vswitch *vs = ctx;
 
-	cache_grace_ended(vs->cache);
+	cache_grace_ended(vs->cache, vswitch_now_ns(vs));
+	ofbridges_settled(vs->bridges);
 	vs->fdb_waits = false;
 	fdb_grace_ended(vs->fdb);
 	await_fdb_grace(vs);
@@ -160,7 +173,8 @@ static int create_timers(struct vswitch *vs)
 	vs->sweep = r->timer(r->ctx, sweep_due, vs);
 	vs->age = r->timer(r->ctx, age_due, vs);
 	vs->more = r->timer(r->ctx, frames_waiting, vs);
-	return vs->sweep && vs->age && vs->more ? 0 : -ENOMEM;
+	vs->expire = r->timer(r->ctx, rules_due, vs);
+	return vs->sweep && vs->age && vs->more && vs->expire ? 0 : -ENOMEM;
 }
 
 static void destroy_timers(struct vswitch *vs)
@@ -170,6 +184,26 @@ static void destroy_timers(struct vswitch *vs)
 	r->timer_free(r->ctx, vs->sweep);
 	r->timer_free(r->ctx, vs->age);
 	r->timer_free(r->ctx, vs->more);
+	r->timer_free(r->ctx, vs->expire);
+}
+
+static uint64_t now_of(void *ctx)
+{
+	return vswitch_now_ns(ctx);
+}
+
+static struct ofbridges *create_bridges(struct vswitch *vs)
+{
+	const struct ofbridge_parts parts = {
+		.dp = vs->dp,
+		.pl = vs->pl,
+		.fdb = vs->fdb,
+		.cache = vs->cache,
+		.ctx = vs,
+		.now_ns = now_of,
+	};
+
+	return ofbridges_create(&parts);
 }
 
 static int create_brain(struct vswitch *vs)
@@ -182,7 +216,9 @@ static int create_brain(struct vswitch *vs)
 	vs->pl = vs->fdb ? pipeline_create(vs->fdb) : NULL;
 	vs->sets = vs->pl ? sets_create(vs->dp) : NULL;
 	vs->cache = vs->sets ? cache_create(vs->dp, vs->pl, vs->sets) : NULL;
-	vs->upcall = vs->cache ? upcall_create(vs->dp, vs->pl, vs->fdb, vs->cache) : NULL;
+	vs->bridges = vs->cache ? create_bridges(vs) : NULL;
+	vs->upcall =
+		vs->bridges ? upcall_create(vs->dp, vs->pl, vs->fdb, vs->cache, ofbridges_executor(vs->bridges)) : NULL;
 	return vs->upcall ? 0 : -ENOMEM;
 }
 
@@ -190,6 +226,7 @@ static void destroy_brain(struct vswitch *vs)
 {
 	if (vs->upcall)
 		upcall_destroy(vs->upcall);
+	ofbridges_destroy(vs->bridges);
 	if (vs->cache)
 		cache_destroy(vs->cache);
 	if (vs->sets)
@@ -341,13 +378,28 @@ static void settle_fdb(struct vswitch *vs)
 	await_fdb_grace(vs);
 }
 
+/* Rules whose time has come go; the loop wakes up for the next. */
+static void settle_rules(struct vswitch *vs)
+{
+	uint64_t due_ns = ofbridges_expire(vs->bridges), now_ns = vswitch_now_ns(vs);
+
+	if (due_ns == vs->expire_ns)
+		return;
+	vs->expire_ns = due_ns;
+	if (due_ns)
+		arm(vs, vs->expire, due_ns > now_ns ? (due_ns - now_ns) / NS_A_MS + 1 : 0);
+}
+
 void vswitch_settle(struct vswitch *vs)
 {
 	if (!vs->restored)
 		return;
 	arm_what_is_due(vs); /* what ages now is settled now */
 	settle_fdb(vs);
-	cache_settle(vs->cache);
+	settle_rules(vs);
+	cache_settle(vs->cache, vswitch_now_ns(vs));
+	ofbridges_settled(vs->bridges);
+	vs->dp->ops->flush(vs->dp); /* what packet-outs sent */
 }
 
 const struct pipeline *vswitch_pipeline(const struct vswitch *vs)
@@ -358,6 +410,13 @@ const struct pipeline *vswitch_pipeline(const struct vswitch *vs)
 const struct fdb *vswitch_fdb(const struct vswitch *vs)
 {
 	return vs->fdb;
+}
+
+struct ofbridge *vswitch_ofbridge(struct vswitch *vs, const char *bridge_name)
+{
+	const struct bridge *bridge = pipeline_bridge_by_name(vs->pl, bridge_name);
+
+	return bridge ? ofbridges_get(vs->bridges, bridge->id) : NULL;
 }
 
 /* ---- configuration ---- */
@@ -434,6 +493,8 @@ int vswitch_bridge_set(
 	fdb_set_limit(vs->fdb, bridge->id, limit);
 	pipeline_bridge_set(vs->pl, bridge->id, ageing_s, limit,
 		settings->which & BRIDGE_SET_FORWARD_RESERVED ? settings->forward_reserved : bridge->forward_reserved);
+	if (settings->which & BRIDGE_SET_DATAPATH_ID)
+		pipeline_bridge_set_datapath_id(vs->pl, bridge->id, settings->datapath_id);
 	vs->age_stale = true;
 	if (vs->restored) /* else other bridges have not been told yet how long theirs are kept */
 		arm_what_is_due(vs);

@@ -22,6 +22,7 @@
 #include "dataplane/vlan.h"
 
 struct cache_view;
+struct ofbridge;
 struct vswitch;
 
 struct vswitch_options {
@@ -48,6 +49,8 @@ void vswitch_restored(struct vswitch *vs);
 
 const struct pipeline *vswitch_pipeline(const struct vswitch *vs);
 const struct fdb *vswitch_fdb(const struct vswitch *vs);
+/* The bridge as OpenFlow sees it; it lives as long as the bridge. NULL: there is none of that name. */
+struct ofbridge *vswitch_ofbridge(struct vswitch *vs, const char *bridge);
 
 /* ---- configuration ---- */
 
@@ -56,12 +59,13 @@ int vswitch_bridge_add(struct vswitch *vs, const char *name, struct complaint *c
 int vswitch_bridge_remove(struct vswitch *vs, const char *name, struct complaint *c);
 
 /* Options of `bridge set`: a mask of what to change. */
-enum { BRIDGE_SET_AGEING = 1, BRIDGE_SET_FDB_LIMIT = 2, BRIDGE_SET_FORWARD_RESERVED = 4 };
+enum { BRIDGE_SET_AGEING = 1, BRIDGE_SET_FDB_LIMIT = 2, BRIDGE_SET_FORWARD_RESERVED = 4, BRIDGE_SET_DATAPATH_ID = 8 };
 struct bridge_settings {
 	unsigned which;
 	uint32_t ageing_s;
 	uint32_t fdb_limit;
 	bool forward_reserved;
+	uint64_t datapath_id;
 };
 int vswitch_bridge_set(
 	struct vswitch *vs, const char *name, const struct bridge_settings *settings, struct complaint *c);
@@ -90,6 +94,7 @@ struct port_config {
 	enum port_mode_wish mode;
 	struct vlan_config vlan;
 	uint64_t upcall_rate, upcall_burst; /* new flows a second, and at once; 0: no limit */
+	uint32_t of_port; /* its OpenFlow number; 0: the next free, filled in when the port is there */
 };
 
 /* Fills in the defaults: existing device, open VLANs, auto mode, default limits. */

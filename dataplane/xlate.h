@@ -5,6 +5,7 @@
 #ifndef DATAPLANE_XLATE_H
 #define DATAPLANE_XLATE_H
 
+#include "dataplane/frame.h"
 #include "dataplane/pipeline.h"
 
 #include <stdarg.h>
@@ -25,6 +26,42 @@ struct translation {
 /* pipeline.c. `in` and `bridge` are NULL for a device that is no port. */
 struct translation xlate_begin(
 	const struct pipeline *pl, const struct sw_key *key, const struct trace_sink *trace, struct xlate *answer);
+/* Room for a copy of a frame that is being translated: one for each pipeline. */
+#define XLATE_HEADROOM 256
+#define XLATE_TAILROOM 64
+#define XLATE_FRAME    65535
+uint8_t *xlate_scratch(const struct pipeline *pl);
+
+/*
+ * What is known of the frame as it is by now. Each bit of `flow` is one of three: as in the key that was asked for
+ * (looking at it is looking at the key's), known (rewritten, or following from what was looked at already), or unknown
+ * (only the frame says). Where the frame is there it is rewritten along, and nothing is unknown.
+ */
+struct view {
+	struct flow flow;
+	struct flow known, unknown; /* disjoint */
+	bool rewritten;             /* it is not the frame that came in any more */
+	uint16_t tpid;              /* of the outermost tag, if there is one */
+	bool has_frame;
+	struct frame frame;
+	uint32_t of_port;
+};
+
+/* view.c. Of a key, or, with `frame`, of that. */
+void view_of_key(struct view *view, const struct sw_key *key, uint32_t of_port);
+/* The frame's bytes are the view's to change. */
+void view_of_frame(struct view *view, const struct frame *frame, uint32_t of_port);
+/* ORs those of `bits` that are the key's into *mask; true if some are unknown. */
+bool view_look(const struct view *view, const struct flow *bits, struct sw_key *mask);
+/*
+ * Does to the view what the action does to the frame. What of the key decides it is ORed into *mask. False: that is
+ * unknown, and so is what follows. *ret_bad_ttl: a frame at hand has a TTL that ends it.
+ */
+bool view_rewrite(struct view *view, const struct action *action, struct sw_key *mask, bool *ret_bad_ttl);
+/* The pipeline's own fields. */
+void view_set_metadata(struct view *view, uint64_t metadata, uint64_t mask);
+uint64_t view_metadata(const struct view *view);
+uint64_t view_tunnel_id(const struct view *view);
 
 /* Tells a line of reasoning; costs nothing while nobody listens. */
 static inline void __attribute__((format(printf, 3, 4)))

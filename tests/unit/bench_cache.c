@@ -101,7 +101,7 @@ static void make_all_fast(bool fast)
 
 static void settle(void)
 {
-	cache_settle(lab.cache);
+	cache_settle(lab.cache, lab.now_ns);
 }
 
 static void sweep(void)

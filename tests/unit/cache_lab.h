@@ -16,6 +16,7 @@
 #include "dataplane/dp_memory.h"
 #include "dataplane/fdb.h"
 #include "dataplane/normal.h"
+#include "dataplane/ofbridges.h"
 #include "dataplane/pipeline.h"
 #include "dataplane/program.h"
 #include "dataplane/sets.h"
@@ -45,6 +46,7 @@ struct lab {
 	struct pipeline *pl;
 	struct sets *sets;
 	struct cache *cache;
+	struct ofbridges *bridges;
 	uint64_t now_ns;
 	/* What a restart brings back. */
 	struct port_state states[SW_MAX_PORTS];
@@ -63,7 +65,8 @@ static inline void lab_grace_ended(void *ctx)
 {
 	struct lab *lab = ctx;
 
-	cache_grace_ended(lab->cache);
+	cache_grace_ended(lab->cache, lab->now_ns);
+	ofbridges_settled(lab->bridges);
 }
 
 static inline void lab_fdb_changed(void *ctx, const struct fdb_key *key)
@@ -78,7 +81,7 @@ static inline void lab_fdb_changed(void *ctx, const struct fdb_key *key)
 static inline void lab_put_address_rule(struct lab *lab, uint16_t bridge, bool put)
 {
 	const struct actions drop = {.n = 0};
-	struct flow_match match = {.key = {.f = {.eth_src = {2, 9, 9, 9, 9, 9}, .eth_dst = {2, 9, 9, 9, 9, 8}}}};
+	struct flow_match match = {.key = {.x.f = {.eth_src = {2, 9, 9, 9, 9, 9}, .eth_dst = {2, 9, 9, 9, 9, 8}}}};
 
 	flow_look(&match.mask, FIELD_ETH_SRC);
 	flow_look(&match.mask, FIELD_ETH_DST);
@@ -201,10 +204,23 @@ static inline void lab_think(struct lab *lab)
 		lab_bridge(lab, id);
 }
 
+static inline uint64_t lab_now(void *ctx)
+{
+	const struct lab *lab = ctx;
+
+	return lab->now_ns;
+}
+
+/* With what tells it of changes of the rules. */
 static inline void lab_cache(struct lab *lab)
 {
+	struct ofbridge_parts parts = {.dp = lab->dp, .pl = lab->pl, .fdb = lab->fdb, .ctx = lab, .now_ns = lab_now};
+
 	lab->cache = cache_create(lab->dp, lab->pl, lab->sets);
 	ck_assert_ptr_nonnull(lab->cache);
+	parts.cache = lab->cache;
+	lab->bridges = ofbridges_create(&parts);
+	ck_assert_ptr_nonnull(lab->bridges);
 }
 
 static inline void lab_open(struct lab *lab, uint32_t n_flows, uint16_t n_ports)
@@ -221,11 +237,12 @@ static inline void lab_open(struct lab *lab, uint32_t n_flows, uint16_t n_ports)
 	lab_cache(lab);
 	for (uint16_t id = 1; id <= n_ports; id++)
 		lab_add_port(lab, 1, id);
-	cache_settle(lab->cache);
+	cache_settle(lab->cache, lab->now_ns);
 }
 
 static inline void lab_forget(struct lab *lab)
 {
+	ofbridges_destroy(lab->bridges);
 	cache_destroy(lab->cache);
 	sets_destroy(lab->sets);
 	pipeline_destroy(lab->pl);
@@ -283,7 +300,9 @@ static inline void lab_settle(struct lab *lab)
 		fdb_grace_began(lab->fdb);
 		fdb_grace_ended(lab->fdb);
 	}
-	cache_settle(lab->cache);
+	ofbridges_expire(lab->bridges);
+	cache_settle(lab->cache, lab->now_ns);
+	ofbridges_settled(lab->bridges);
 }
 
 /* What the slow path does with a frame that missed. */
@@ -453,8 +472,8 @@ static inline void lab_check_flow(const struct lab *lab, const struct sw_flow *f
 
 	must(flow->mask < SW_MAX_MASKS && flow->in_port && flow->in_port < SW_MAX_PORTS);
 	must(flow->bridge && flow->bridge < SW_MAX_BRIDGES);
-	masked = flow_masked(&flow->key, &lab->dp->memory.config->masks[flow->mask].bits);
-	must(flow_equal(&masked, &flow->key));
+	masked = key_masked(&flow->key, &lab->dp->memory.config->masks[flow->mask].bits);
+	must(key_equal(&masked, &flow->key));
 	lab_check_steps(lab, flow);
 }
 

@@ -8,6 +8,7 @@
 #define TESTS_PIPELINE_LAB_H
 
 #include "dataplane/action.h"
+#include "dataplane/table.h"
 #include "dataplane/complaint.h"
 #include "dataplane/fdb.h"
 #include "dataplane/normal.h"
@@ -147,28 +148,41 @@ static inline void add_addresses(struct bench *bench, const char *text)
 	ck_assert_str_eq(text + strspn(text, " "), "");
 }
 
-static inline struct flow_match match_of(const struct bench *bench, const char *text)
+static inline struct flow_match parsed(const char *text, const struct flow_names *names)
 {
-	struct flow_names names = pipeline_names(bench->pl);
 	struct complaint complaint = {""};
 	struct flow_match match;
 
-	ck_assert_msg(!flow_parse(text, &names, &match, &complaint), "'%s': %s", text, complaint.text);
+	ck_assert_msg(!flow_parse(text, names, &match, &complaint), "'%s': %s", text, complaint.text);
 	return match;
+}
+
+/* For a rule of bridge 1. */
+static inline struct flow_match match_of(const struct bench *bench, const char *text)
+{
+	struct flow_names names = pipeline_of_names(pipeline_bridge(bench->pl, 1));
+
+	return parsed(text, &names);
 }
 
 static inline struct sw_key key_of(const struct bench *bench, const char *text)
 {
-	return match_of(bench, text).key;
+	struct flow_names names = pipeline_names(bench->pl);
+
+	return parsed(text, &names).key.fast;
 }
 
+/* Stands until the eighth call after it. */
 static inline struct actions actions_of(const struct bench *bench, const char *text)
 {
-	struct action_names names = pipeline_action_names(bench->pl);
+	struct flow_names names = pipeline_of_names(pipeline_bridge(bench->pl, 1));
 	struct complaint complaint = {""};
+	static struct action lists[8][40];
+	static unsigned turn;
 	struct actions actions;
 
-	ck_assert_msg(!actions_parse(text, &names, &actions, &complaint), "'%s': %s", text, complaint.text);
+	ck_assert_msg(!actions_parse(text, &names, lists[++turn % 8], 40, &actions, &complaint), "'%s': %s", text,
+		complaint.text);
 	return actions;
 }
 
@@ -201,6 +215,33 @@ static inline const char *drop_word(enum sw_drop drop)
 	return words[drop];
 }
 
+/* What only the daemon can do: "up p3 NORMAL". */
+static inline size_t put_ops(const struct bench *bench, const struct xlate *answer, char *text)
+{
+	size_t n = (size_t)sprintf(text, "up");
+
+	for (uint32_t i = 0; i < answer->n_ops; i++) {
+		const struct xop *op = &answer->ops[i];
+		struct actions one = {.n = 1, .list = op->action};
+		char word[80];
+
+		if (op->type == XOP_REWRITE)
+			actions_format(&one, NULL, word, sizeof(word));
+		if (op->type == XOP_OUTPUT)
+			n += (size_t)sprintf(text + n, " %s", pipeline_port(bench->pl, op->port)->name);
+		else if (op->type != XOP_COUNT)
+			n += (size_t)sprintf(text + n, " %s",
+				op->type == XOP_NORMAL       ? "NORMAL"
+				: op->type == XOP_CONTROLLER ? "CONTROLLER"
+				: op->type == XOP_REWRITE    ? word
+				: op->type == XOP_METER      ? "METER"
+				: op->type == XOP_SAVE       ? "["
+				: op->type == XOP_RESTORE    ? "]"
+							     : "TABLE");
+	}
+	return n;
+}
+
 /* The answer in a line: "flood p2 p3/tag; learn 0a/10", "p2; known 0a/10", "drop same_port", "normal flood p1 p2". */
 static inline const char *in_words(const struct bench *bench, const struct xlate *answer)
 {
@@ -209,9 +250,11 @@ static inline const char *in_words(const struct bench *bench, const struct xlate
 	size_t n = 0;
 
 	text[0] = '\0';
-	if (answer->normal)
+	if (answer->in_daemon)
+		n += put_ops(bench, answer, text);
+	else if (answer->normal)
 		n += (size_t)sprintf(text + n, "normal ");
-	if (answer->n_outputs == 0)
+	if (answer->n_outputs == 0 && !answer->in_daemon)
 		n += (size_t)sprintf(text + n, "drop %s", drop_word(answer->drop));
 	if (answer->flood)
 		n += (size_t)sprintf(text + n, "flood ");
@@ -238,12 +281,25 @@ static inline bool same_learn(const struct xlate_learn *a, const struct xlate_le
 	return a->wanted == b->wanted && a->port == b->port && !memcmp(&a->key, &b->key, sizeof(a->key));
 }
 
+static inline bool same_ops(const struct xlate *a, const struct xlate *b)
+{
+	for (uint32_t i = 0; i < a->n_ops && i < b->n_ops; i++) {
+		const struct xop *of_a = &a->ops[i], *of_b = &b->ops[i];
+
+		if (of_a->type != of_b->type || of_a->port != of_b->port || of_a->action != of_b->action ||
+			of_a->meter != of_b->meter || of_a->metadata != of_b->metadata || of_a->cookie != of_b->cookie)
+			return false;
+	}
+	return a->n_ops == b->n_ops;
+}
+
 static inline bool same(const struct xlate *a, const struct xlate *b)
 {
-	return flow_equal(&a->mask, &b->mask) && a->bridge == b->bridge && a->in_port == b->in_port &&
+	return key_equal(&a->mask, &b->mask) && a->bridge == b->bridge && a->in_port == b->in_port &&
 	       a->vid == b->vid && a->normal == b->normal && a->flood == b->flood && a->cacheable == b->cacheable &&
-	       !a->uncacheable == !b->uncacheable && a->drop == b->drop && same_learn(&a->learn, &b->learn) &&
-	       same_outputs(a, b);
+	       !a->uncacheable == !b->uncacheable && !a->in_daemon == !b->in_daemon &&
+	       a->needs_frame == b->needs_frame && a->drop == b->drop && same_ops(a, b) &&
+	       same_learn(&a->learn, &b->learn) && same_outputs(a, b);
 }
 
 /* ---- dice ---- */

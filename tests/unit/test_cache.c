@@ -37,8 +37,9 @@ static const struct cache_view *only_view(void)
 /* What is for address 2 goes to this port, past the FDB. Each time it is another rule's answer. */
 static void send_two_to(uint16_t port)
 {
-	const struct actions actions = {.n = 1, .list = {{ACTION_OUTPUT, port}}};
-	struct flow_match match = {.key = {.f = {.eth_dst = {2, 0, 0, 0, 0, 2}}}, .mask = lab_l2_mask};
+	const struct action output = {.type = ACTION_OUTPUT, .arg = port};
+	const struct actions actions = {.n = 1, .list = &output};
+	struct flow_match match = {.key = {.x.f = {.eth_dst = {2, 0, 0, 0, 0, 2}}}, .mask = flow_of_key(&lab_l2_mask)};
 
 	ck_assert_int_eq(pipeline_rule_put(lab.pl, 1, &match, 1, &actions, NULL), 0);
 }
@@ -185,7 +186,7 @@ START_TEST(a_changed_answer_gives_a_flow_another_slot_at_the_next_settle)
 	before = lab_hit(&lab, &key);
 	send_two_to(3);
 	ck_assert_uint_eq(lab_hit(&lab, &key).slot, before.slot);
-	cache_settle(lab.cache);
+	cache_settle(lab.cache, lab.now_ns);
 	after = lab_hit(&lab, &key);
 	ck_assert_uint_ne(after.slot, before.slot);
 	ck_assert_uint_eq(after.flow->steps[0].arg, 3);
@@ -274,12 +275,12 @@ START_TEST(a_bridge_that_begins_or_ceases_to_learn_replaces_its_flows_and_no_oth
 	other = lab_hit(&lab, &elsewhere);
 	gen = other.flow->gen;
 	pipeline_bridge_set_learning(lab.pl, 1, false);
-	cache_settle(lab.cache);
+	cache_settle(lab.cache, lab.now_ns);
 	ck_assert_uint_ne(lab_hit(&lab, &key).slot, before.slot);
 	ck_assert(!(lab_hit(&lab, &key).flow->flags & SW_FLOW_LEARN));
 	ck_assert(before.flow->flags & SW_FLOW_LEARN); /* who still reads it reads what it was */
 	pipeline_bridge_set_learning(lab.pl, 1, true);
-	cache_settle(lab.cache);
+	cache_settle(lab.cache, lab.now_ns);
 	ck_assert(lab_hit(&lab, &key).flow->flags & SW_FLOW_LEARN);
 	ck_assert(is_same(&elsewhere, &other, gen));
 	ck_assert_uint_eq(cache_totals(lab.cache)->replaced, 2);
@@ -294,7 +295,7 @@ START_TEST(a_bridge_that_learns_as_before_asks_no_flow)
 	lab_miss(&lab, &key);
 	asked = cache_totals(lab.cache)->asked;
 	pipeline_bridge_set_learning(lab.pl, 1, true);
-	cache_settle(lab.cache);
+	cache_settle(lab.cache, lab.now_ns);
 	ck_assert_uint_eq(cache_totals(lab.cache)->asked, asked);
 }
 END_TEST
@@ -305,7 +306,7 @@ START_TEST(a_bridge_that_forwards_reserved_addresses_tells_its_flows)
 
 	lab_miss(&lab, &key);
 	pipeline_bridge_set(lab.pl, 1, FDB_DEFAULT_AGEING_S, FDB_DEFAULT_LIMIT, true);
-	cache_settle(lab.cache);
+	cache_settle(lab.cache, lab.now_ns);
 	ck_assert(lab_hit(&lab, &key).flow->flags & SW_FLOW_RESERVED);
 	ck_assert_uint_eq(cache_totals(lab.cache)->replaced, 1);
 }
@@ -329,16 +330,16 @@ START_TEST(a_change_of_a_port_replaces_the_flows_that_flood_to_it_and_no_others)
 	asked = cache_totals(lab.cache)->asked;
 	slow.fast = false;
 	lab_port_is(&lab, 2, &slow);
-	cache_settle(lab.cache);
+	cache_settle(lab.cache, lab.now_ns);
 	after = lab_hit(&lab, &key);
 	ck_assert_uint_ne(after.slot, before.slot);
 	ck_assert_uint_eq(after.flow->n_steps, 2);
 	ck_assert(after.flow->steps[0].op == SW_OP_NORMAL && after.flow->steps[0].arg == 10);
-	ck_assert(after.flow->steps[1].op == SW_OP_UPCALL && after.flow->steps[1].arg == SW_UPCALL_ACTION);
+	ck_assert(after.flow->steps[1].op == SW_OP_UPCALL && after.flow->steps[1].arg == SW_UPCALL_NORMAL);
 	ck_assert(is_same(&elsewhere, &other, gen));
 	ck_assert_uint_ge(cache_totals(lab.cache)->asked, asked + 2); /* it was asked, and stayed */
 	asked = cache_totals(lab.cache)->asked;
-	cache_settle(lab.cache);
+	cache_settle(lab.cache, lab.now_ns);
 	ck_assert_uint_eq(cache_totals(lab.cache)->asked, asked);
 }
 END_TEST
@@ -351,24 +352,29 @@ START_TEST(an_answer_under_another_mask_takes_the_flow_out)
 	lab_miss(&lab, &key);
 	ck_assert(lab_lookup(&lab, &key, &hit));
 	lab_look_at_addresses(&lab, true); /* the flow is too wide now, though its steps are the same */
-	cache_settle(lab.cache);
+	cache_settle(lab.cache, lab.now_ns);
 	ck_assert(!lab_lookup(&lab, &key, &hit));
 	ck_assert_uint_eq(cache_totals(lab.cache)->withdrawn, 1);
 }
 END_TEST
 
-START_TEST(an_answer_that_became_one_for_each_frame_takes_the_flow_out)
+static const struct action both[] = {{.type = ACTION_OUTPUT, .arg = OF_PORT_NORMAL}, {.type = ACTION_OUTPUT, .arg = 2}};
+
+/* Under another mask: NORMAL no longer looks at the VLAN before the frame is there. */
+START_TEST(an_answer_that_only_the_daemon_can_carry_out_sends_the_flow_up)
 {
-	const struct actions actions = {.n = 2, .list = {{ACTION_NORMAL, 0}, {ACTION_OUTPUT, 2}}};
+	const struct actions actions = {.n = 2, .list = both};
 	struct sw_key key = lab_key(1, 1, 2);
 	struct dp_memory_hit hit;
 
 	lab_miss(&lab, &key);
 	ck_assert_int_eq(pipeline_rule_put(lab.pl, 1, &(struct flow_match){0}, 0, &actions, NULL), 0);
-	cache_settle(lab.cache);
+	cache_settle(lab.cache, lab.now_ns);
 	ck_assert(!lab_lookup(&lab, &key, &hit));
 	ck_assert_int_eq(lab_miss(&lab, &key), 0);
-	ck_assert_uint_eq(cache_count(lab.cache), 0);
+	ck_assert_uint_eq(cache_count(lab.cache), 1);
+	ck_assert(lab_lookup(&lab, &key, &hit));
+	ck_assert(hit.flow->n_steps == 1 && hit.flow->steps[0].op == SW_OP_UPCALL);
 }
 END_TEST
 
@@ -380,7 +386,7 @@ START_TEST(a_port_with_another_device_leaves_no_flow_of_the_old_one)
 	lab_miss(&lab, &key);
 	state.ifindex = 1101;
 	lab_port_is(&lab, 1, &state);
-	cache_settle(lab.cache);
+	cache_settle(lab.cache, lab.now_ns);
 	ck_assert_uint_eq(cache_count(lab.cache), 0);
 }
 END_TEST
@@ -396,7 +402,7 @@ START_TEST(ports_that_change_devices_keep_no_flow_though_its_steps_would_be_the_
 	two.ifindex = IFINDEX_OF + 1;
 	lab_port_is(&lab, 1, &one);
 	lab_port_is(&lab, 2, &two);
-	cache_settle(lab.cache);
+	cache_settle(lab.cache, lab.now_ns);
 	ck_assert(!lab_lookup(&lab, &key, &hit)); /* it would count, and learn, for port 1 */
 }
 END_TEST
@@ -413,7 +419,7 @@ START_TEST(a_port_on_another_bridge_keeps_no_flow_though_its_steps_would_be_the_
 	lab_miss(&lab, &key);
 	ck_assert_uint_eq(lab_hit(&lab, &key).flow->steps[1].op, SW_OP_DROP);
 	lab_move_port(&lab, 1, 2);
-	cache_settle(lab.cache);
+	cache_settle(lab.cache, lab.now_ns);
 	ck_assert(!lab_lookup(&lab, &key, &hit)); /* it would look addresses up on bridge 1 */
 	lab_miss(&lab, &key);
 	ck_assert_uint_eq(lab_hit(&lab, &key).flow->steps[1].op, SW_OP_DROP);
@@ -464,7 +470,7 @@ START_TEST(a_flow_that_had_to_live_elsewhere_comes_home_when_it_is_used)
 	lab_miss(&lab, &key);
 	for (int i = 0; i < 3; i++) { /* home and the place beside it wait for the end of the grace period */
 		pipeline_bridge_set_learning(lab.pl, 1, i % 2);
-		cache_settle(lab.cache);
+		cache_settle(lab.cache, lab.now_ns);
 	}
 	hit = lab_hit(&lab, &key);
 	home = sw_hash_home(cache_hash(lab.cache, hit.slot), lab.cache->n_slots);
@@ -535,7 +541,7 @@ START_TEST(a_replaced_flow_keeps_its_count)
 	for (int i = 0; i < 5; i++)
 		lab_lookup(&lab, &key, &hit);
 	send_two_to(3);
-	cache_settle(lab.cache);
+	cache_settle(lab.cache, lab.now_ns);
 	for (int i = 0; i < 3; i++)
 		lab_lookup(&lab, &key, &hit);
 	ck_assert_uint_eq(only_view()->packets, 8);
@@ -564,10 +570,10 @@ START_TEST(a_frame_counted_on_a_dead_slot_goes_to_the_heir_of_its_heir)
 	lab_miss(&lab, &key);
 	lab_lookup(&lab, &key, &first);
 	send_two_to(3);
-	cache_settle(lab.cache);
+	cache_settle(lab.cache, lab.now_ns);
 	lab_lookup(&lab, &key, &second);
 	send_two_to(4);
-	cache_settle(lab.cache);
+	cache_settle(lab.cache, lab.now_ns);
 	count_late(first.slot);
 	count_late(second.slot);
 	lab_let_grace_pass(&lab);
@@ -836,7 +842,7 @@ static Suite *suite(void)
 	tcase_add_test(t, a_bridge_that_forwards_reserved_addresses_tells_its_flows);
 	tcase_add_test(t, a_change_of_a_port_replaces_the_flows_that_flood_to_it_and_no_others);
 	tcase_add_test(t, an_answer_under_another_mask_takes_the_flow_out);
-	tcase_add_test(t, an_answer_that_became_one_for_each_frame_takes_the_flow_out);
+	tcase_add_test(t, an_answer_that_only_the_daemon_can_carry_out_sends_the_flow_up);
 	tcase_add_test(t, a_port_with_another_device_leaves_no_flow_of_the_old_one);
 	tcase_add_test(t, ports_that_change_devices_keep_no_flow_though_its_steps_would_be_the_same);
 	tcase_add_test(t, a_port_on_another_bridge_keeps_no_flow_though_its_steps_would_be_the_same);

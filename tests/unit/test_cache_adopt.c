@@ -46,7 +46,7 @@ START_TEST(a_restarted_daemon_goes_on_with_the_flows_and_their_counts)
 	ck_assert_uint_eq(cache_totals(lab.cache)->packets, 3);
 	slow.fast = false;
 	lab_port_is(&lab, 2, &slow);
-	cache_settle(lab.cache);
+	cache_settle(lab.cache, lab.now_ns);
 	ck_assert_uint_eq(lab_hit(&lab, &key).flow->steps[1].op, SW_OP_UPCALL);
 }
 END_TEST
@@ -77,7 +77,7 @@ static const struct {
 	{1, 0, "normal:10,broadcast:p1+p2+p3"},
 	{4, 0, "normal:20,push_vlan:20,output:p5"},
 	{6, 0, "normal:30,drop:no_output"},
-	{7, 0, "normal:40,upcall:action"},
+	{7, 0, "normal:40,upcall:normal"},
 	{1, 99, "drop:vlan_denied"},
 };
 
@@ -117,7 +117,7 @@ START_TEST(the_first_settle_asks_adopted_flows_though_nothing_has_changed_since)
 	pipeline_bridge_set_learning(lab.pl, 1, false);
 	lab_cache(&lab);
 	ck_assert(lab_hit(&lab, &key).flow->flags & SW_FLOW_LEARN);
-	cache_settle(lab.cache);
+	cache_settle(lab.cache, lab.now_ns);
 	ck_assert_uint_eq(cache_totals(lab.cache)->asked, 1);
 	ck_assert(!lab_lookup(&lab, &key, &hit)); /* no slot is vacant yet for what it should be */
 }
@@ -131,7 +131,7 @@ START_TEST(adopted_flows_of_a_port_that_is_not_there_go_at_the_first_settle)
 	lab.states[1].ifindex = 1101;
 	lab_restart(&lab);
 	ck_assert_uint_eq(cache_count(lab.cache), 1);
-	cache_settle(lab.cache);
+	cache_settle(lab.cache, lab.now_ns);
 	ck_assert_uint_eq(cache_count(lab.cache), 0);
 }
 END_TEST
@@ -147,7 +147,7 @@ START_TEST(adopted_flows_of_a_port_that_is_on_another_bridge_go_at_the_first_set
 	lab.bridge_of[1] = 2;
 	lab_restart(&lab);
 	ck_assert_uint_eq(cache_count(lab.cache), 1);
-	cache_settle(lab.cache);
+	cache_settle(lab.cache, lab.now_ns);
 	ck_assert_uint_eq(cache_count(lab.cache), 0); /* though its steps would be the same: port 1 is alone again */
 }
 END_TEST
@@ -159,7 +159,7 @@ START_TEST(slots_that_the_last_daemon_gave_up_wait_for_a_grace_period)
 	lab_put_numbered(&lab, 1);
 	cache_flush(lab.cache);
 	lab_restart(&lab);
-	cache_settle(lab.cache);
+	cache_settle(lab.cache, lab.now_ns);
 	ck_assert_int_eq(lab_put_numbered(&lab, 1), -ENOSPC);
 	lab_let_grace_pass(&lab);
 	for (uint32_t n = 0; n < 16; n++)

@@ -323,7 +323,7 @@ static void miss(const struct sw_key *key)
 	look_for_grace();
 	if (error)
 		return;
-	masked = flow_masked(key, &lab.answer.mask);
+	masked = key_masked(key, &lab.answer.mask);
 	line = line_of(&masked, &lab.answer.mask);
 	line->id = ++n_lives;
 	line->packets = line->bytes = 0;
@@ -473,15 +473,15 @@ static struct flow_match match_of(uint32_t i)
 
 	if (i % 2) {
 		flow_look(&match.mask, FIELD_ETH_TYPE);
-		match.key.f.eth_type_be = htons(i % 4 == 1 ? 0x0800 : 0x86dd);
+		match.key.x.f.eth_type_be = htons(i % 4 == 1 ? 0x0800 : 0x86dd);
 	}
 	if (i % 3 == 0) {
-		match.mask.f.ip_proto = 0xff;
-		match.key.f.ip_proto = i / 3 % 3;
+		match.mask.x.f.ip_proto = 0xff;
+		match.key.x.f.ip_proto = i / 3 % 3;
 	}
 	if (i % 5 == 0) {
-		match.mask.f.eth_src[5] = 1 << i / 5;
-		match.key.f.eth_src[5] = 1 << i / 5;
+		match.mask.x.f.eth_src[5] = 1 << i / 5;
+		match.key.x.f.eth_src[5] = 1 << i / 5;
 	}
 	return match;
 }
@@ -491,10 +491,12 @@ static bool rules_there[N_RULES];
 static void put_rule(uint32_t i)
 {
 	struct flow_match match = match_of(i);
-	struct actions actions = {.n = below(4)};
+	struct action list[4];
+	struct actions actions = {.n = below(4), .list = list};
 
 	for (uint32_t a = 0; a < actions.n; a++)
-		actions.list[a] = (struct action){below(2) ? ACTION_NORMAL : ACTION_OUTPUT, 1 + below(N_LAB_PORTS)};
+		list[a] = (struct action){
+			.type = ACTION_OUTPUT, .arg = below(2) ? OF_PORT_NORMAL : 1 + below(N_LAB_PORTS)};
 	ck_assert_int_eq(pipeline_rule_put(lab.pl, 1, &match, 10 + i, &actions, NULL), 0);
 	rules_there[i] = true;
 }
@@ -728,7 +730,7 @@ START_TEST(a_daemon_killed_at_any_moment_leaves_maps_that_its_successor_takes_ov
 		seeded_next(&dice); /* the next daemon does something else */
 		lab_restart(&lab);
 		lab_check_maps(&lab);
-		cache_settle(lab.cache);
+		cache_settle(lab.cache, lab.now_ns);
 		lab_check_maps(&lab);
 		n_kept += cache_count(lab.cache);
 		for (int i = 0; i < 300; i++) {

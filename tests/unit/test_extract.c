@@ -142,7 +142,7 @@ static void twin_extract(const uint8_t *p, size_t size, struct sw_key *key)
 	if (type == 0x86dd)
 		twin_ipv6(&t, key);
 	if (type == 0x0806 && has(&t, t.at, 28) && !memcmp(p + t.at, "\0\1\10\0\6\4", 6)) {
-		key->f.ip_proto = p[t.at + 6] ? 0 : p[t.at + 7];
+		key->f.l4_src_be = htons(be16_at(&t, t.at + 6));
 		memcpy(key->f.ip_src, p + t.at + 14, 4);
 		memcpy(key->f.ip_dst, p + t.at + 24, 4);
 	}

@@ -13,17 +13,17 @@
 #define N_ROUND_TRIPS 20000
 #define N_HOSTILE     200000
 
-static const char *name_of(const void *ctx, uint32_t ifindex)
+static const char *name_of(const void *ctx, uint32_t number)
 {
-	return ifindex == 7 ? "p1" : ifindex == 8 ? "9" : NULL;
+	return number == 7 ? "p1" : number == 8 ? "9" : NULL;
 }
 
-static uint32_t ifindex_of(const void *ctx, const char *name)
+static uint32_t number_of(const void *ctx, const char *name)
 {
 	return !strcmp(name, "p1") ? 7 : !strcmp(name, "9") ? 8 : 0;
 }
 
-static const struct flow_names names = {.name_of = name_of, .ifindex_of = ifindex_of};
+static const struct flow_names names = {.name_of = name_of, .number_of = number_of};
 
 /* A row for each field: text of one match that uses it, and its bits, in words of 16 hex digits as they lie in memory.
  */
@@ -34,12 +34,14 @@ static const struct {
 	size_t at;
 } golden[] = {
 	{FIELD_IN_PORT, "in_port=p1", "07000000", "ffffffff", 0},
+	{FIELD_METADATA, "metadata=0x123456789abcdef0", "123456789abcdef0", "ffffffffffffffff", 112},
+	{FIELD_TUNNEL_ID, "tunnel_id=0x500/0xffffffffffffff00", "0000000000000500", "ffffffffffffff00", 120},
 	{FIELD_VLAN_VID, "vlan_vid=10", "100a", "1fff", 6},
 	{FIELD_VLAN_PCP, "vlan_pcp=5", "a000", "e000", 6},
 	{FIELD_ETH_SRC, "eth_src=02:00:00:00:00:01", "020000000001", "ffffffffffff", 16},
 	{FIELD_ETH_DST, "eth_dst=02:00:00:00:00:02", "020000000002", "ffffffffffff", 8},
 	{FIELD_ETH_TYPE, "eth_type=0x88cc", "88cc", "ffff", 4},
-	{FIELD_ARP_OP, "eth_type=0x0806,arp_op=2", "02", "ff", 24},
+	{FIELD_ARP_OP, "eth_type=0x0806,arp_op=258", "0102", "ffff", 28},
 	{FIELD_IP_PROTO, "ip_proto=6", "06", "ff", 24},
 	{FIELD_IP_DSCP, "ip_dscp=46", "b8", "fc", 25},
 	{FIELD_IP_ECN, "ip_ecn=3", "03", "03", 25},
@@ -56,6 +58,7 @@ static const struct {
 		"ffffffffffffffffffffffffffffffff", 48},
 	{FIELD_L3_DST, "l3_dst=::1/::1", "00000000000000000000000000000001", "00000000000000000000000000000001", 48},
 	{FIELD_IPV6_FLABEL, "ipv6_label=0x000abcde", "000abcde", "000fffff", 68},
+	{FIELD_IPV6_EXTHDR, "ipv6_exthdr=0x0144", "0144", "01ff", 86},
 	{FIELD_TCP_SRC, "eth_type=0x0800,ip_proto=6,tcp_src=443", "01bb", "ffff", 28},
 	{FIELD_UDP_SRC, "eth_type=0x86dd,ip_proto=17,udp_src=53", "0035", "ffff", 28},
 	{FIELD_SCTP_SRC, "eth_type=0x0800,ip_proto=132,sctp_src=1", "0001", "ffff", 28},
@@ -69,6 +72,19 @@ static const struct {
 	{FIELD_ICMPV6_CODE, "eth_type=0x86dd,ip_proto=58,icmpv6_code=0", "0000", "ffff", 30},
 	{FIELD_L4_DST, "l4_dst=80", "0050", "ffff", 30},
 	{FIELD_TCP_FLAGS, "tcp_flags=0x2/0x12", "0002", "0012", 64},
+	{FIELD_ARP_SHA, "eth_type=0x0806,arp_sha=02:00:00:00:00:03", "020000000003", "ffffffffffff", 80},
+	{FIELD_ND_SLL, "eth_type=0x86dd,ip_proto=58,nd_sll=02:00:00:00:00:03", "020000000003", "ffffffffffff", 80},
+	{FIELD_HW_SRC, "hw_src=02:00:00:00:00:03", "020000000003", "ffffffffffff", 80},
+	{FIELD_ARP_THA, "eth_type=0x0806,arp_tha=02:00:00:00:00:03/ff:ff:00:00:00:ff", "020000000003", "ffff000000ff",
+		88},
+	{FIELD_ND_TLL, "eth_type=0x86dd,ip_proto=58,nd_tll=02:00:00:00:00:03", "020000000003", "ffffffffffff", 88},
+	{FIELD_HW_DST, "hw_dst=02:00:00:00:00:03", "020000000003", "ffffffffffff", 88},
+	{FIELD_ND_TARGET, "nd_target=fe80::1", "fe800000000000000000000000000001", "ffffffffffffffffffffffffffffffff",
+		96},
+	{FIELD_MPLS_LABEL, "mpls_label=1000", "003e8000", "fffff000", 72},
+	{FIELD_MPLS_TC, "mpls_tc=5", "00000a00", "00000e00", 72},
+	{FIELD_MPLS_BOS, "mpls_bos=1", "00000100", "00000100", 72},
+	{FIELD_PBB_ISID, "pbb_isid=70000", "00011170", "00ffffff", 76},
 };
 
 #define N_GOLDEN (int)(sizeof(golden) / sizeof(golden[0]))
@@ -109,36 +125,281 @@ START_TEST(the_table_above_has_every_field)
 
 	for (int i = 0; i < N_GOLDEN; i++) {
 		seen[golden[i].field] = true;
+		ck_assert(golden[i].at >= field_row(golden[i].field)->offset);
 		ck_assert_msg(strstr(golden[i].text, field_name(golden[i].field)), "%s", golden[i].text);
 	}
+	seen[FIELD_IN_PHY_PORT] = true; /* the same bits as in_port, printed as that */
 	for (int i = 0; i < N_FIELDS; i++)
 		ck_assert_msg(seen[i], "field %s has no row", field_name(i));
 }
 END_TEST
 
-START_TEST(looking_at_all_fields_looks_at_the_whole_key)
+START_TEST(looking_at_all_fields_looks_at_the_whole_flow)
 {
-	struct sw_key all = {0}, expected;
+	struct flow all = {0}, expected;
 
 	for (int i = 0; i < N_FIELDS; i++)
 		flow_look(&all, i);
 	memset(&expected, 0xff, sizeof(expected));
-	expected.f.zero1 = expected.f.zero2 = expected.f.zero3 = 0;
-	expected.f.ip_frag = SW_FRAG_ANY | SW_FRAG_LATER;
-	expected.f.tcp_flags_be = htons(0x0fff);
-	expected.f.ipv6_flabel_be = htonl(0x000fffff);
+	expected.x.f.zero1 = expected.x.f.zero2 = expected.x.f.zero3 = expected.x.zero = 0;
+	expected.x.f.ip_frag = SW_FRAG_ANY | SW_FRAG_LATER;
+	expected.x.f.tcp_flags_be = htons(0x0fff);
+	expected.x.f.ipv6_flabel_be = htonl(0x000fffff);
+	expected.x.ipv6_exthdr_be = htons(0x01ff);
+	expected.x.mpls_lse_be = htonl(0xffffff00);
+	expected.x.pbb_isid_be = htonl(0x00ffffff);
 	ck_assert_mem_eq(&all, &expected, sizeof(all));
+}
+END_TEST
+
+START_TEST(fields_that_have_a_name_in_any_frame_cover_the_flow)
+{
+	struct flow all = {0}, named = {0};
+
+	for (int i = 0; i < N_FIELDS; i++) {
+		flow_look(&all, i);
+		if (!field_row(i)->prerequisite)
+			flow_look(&named, i);
+	}
+	ck_assert_mem_eq(&named, &all, sizeof(all));
+}
+END_TEST
+
+START_TEST(a_look_at_the_programs_key_is_the_look_at_the_flow)
+{
+	for (int i = 0; i < N_FIELDS; i++) {
+		const struct field_row *row = field_row(i);
+		struct sw_key key = {0};
+		struct flow wide, flow = {0};
+
+		if (row->offset + row->size > (int)sizeof(key))
+			continue;
+		key_look(&key, i);
+		flow_look(&flow, i);
+		wide = flow_of_key(&key);
+		ck_assert_msg(flow_equal(&wide, &flow), "%s", row->name);
+	}
+}
+END_TEST
+
+START_TEST(a_key_of_the_programs_is_printed_as_the_flow_that_it_is)
+{
+	struct flow_match match = parse("in_port=p1,eth_type=0x0800,ip_proto=6,tcp_dst=80");
+	char text[256];
+
+	ck_assert_uint_eq(key_format(&match.key.fast, &match.mask.fast, &names, text, sizeof(text)), strlen(text));
+	ck_assert_str_eq(text, "in_port=p1,eth_type=0x0800,ip_proto=6,tcp_dst=80");
 }
 END_TEST
 
 START_TEST(looking_at_a_vid_looks_at_its_presence_and_not_at_its_priority)
 {
-	struct sw_key mask = {0};
+	struct flow mask = {0};
 
 	flow_look(&mask, FIELD_VLAN_VID);
-	ck_assert_uint_eq(ntohs(mask.f.vlan_tci_be), SW_VLAN_PRESENT | SW_VLAN_VID);
+	ck_assert_uint_eq(ntohs(mask.x.f.vlan_tci_be), SW_VLAN_PRESENT | SW_VLAN_VID);
 }
 END_TEST
+
+/* ---- OXM values ---- */
+
+/* A row for each kind of place: a value as it is in a TLV, and how it is spelt. */
+static const struct {
+	const char *term, *value; /* hex */
+	enum field_id field;
+} oxm_golden[] = {
+	{"in_port=0x01020304", "01020304", FIELD_IN_PORT},
+	{"in_phy_port=0x01020304", "01020304", FIELD_IN_PHY_PORT},
+	{"metadata=0x123456789abcdef0", "123456789abcdef0", FIELD_METADATA},
+	{"vlan_vid=10", "100a", FIELD_VLAN_VID},
+	{"vlan_vid=none", "0000", FIELD_VLAN_VID},
+	{"vlan_pcp=5", "05", FIELD_VLAN_PCP},
+	{"eth_src=02:00:00:00:00:01", "020000000001", FIELD_ETH_SRC},
+	{"eth_type=0x88cc", "88cc", FIELD_ETH_TYPE},
+	{"ip_dscp=46", "2e", FIELD_IP_DSCP},
+	{"ip_ecn=3", "03", FIELD_IP_ECN},
+	{"eth_type=0x0800,ip_src=10.1.2.3", "0a010203", FIELD_IPV4_SRC},
+	{"eth_type=0x86dd,ipv6_dst=fe80::1", "fe800000000000000000000000000001", FIELD_IPV6_DST},
+	{"ipv6_label=0xabcde", "000abcde", FIELD_IPV6_FLABEL},
+	{"eth_type=0x0800,ip_proto=1,icmp_type=8", "08", FIELD_ICMP_TYPE},
+	{"eth_type=0x86dd,ip_proto=58,icmpv6_code=255", "ff", FIELD_ICMPV6_CODE},
+	{"eth_type=0x0806,arp_op=258", "0102", FIELD_ARP_OP},
+	{"ipv6_exthdr=0x144", "0144", FIELD_IPV6_EXTHDR},
+	{"mpls_label=1000", "000003e8", FIELD_MPLS_LABEL},
+	{"mpls_tc=5", "05", FIELD_MPLS_TC},
+	{"mpls_bos=1", "01", FIELD_MPLS_BOS},
+	{"pbb_isid=70000", "011170", FIELD_PBB_ISID},
+};
+
+#define N_OXM_GOLDEN (int)(sizeof(oxm_golden) / sizeof(oxm_golden[0]))
+
+START_TEST(an_oxm_value_is_read_out_of_the_flow_as_on_the_wire)
+{
+	enum field_id field = oxm_golden[_i].field;
+	struct flow_match match = parse(oxm_golden[_i].term);
+	struct flow again = match.key;
+	uint8_t value[16], ones[16];
+
+	ck_assert_uint_eq(strlen(oxm_golden[_i].value), 2u * field_row(field)->oxm_size);
+	field_read(field, &match.key, value);
+	check_bytes(oxm_golden[_i].term, value, oxm_golden[_i].value);
+	memset(ones, 0xff, sizeof(ones));
+	field_write(field, &again, ones);
+	field_write(field, &again, value);
+	ck_assert_msg(flow_equal(&again, &match.key), "%s", oxm_golden[_i].term);
+}
+END_TEST
+
+static void random_flow(struct seeded *random, struct flow *ret)
+{
+	for (int w = 0; w < FLOW_WORDS; w++)
+		ret->w[w] = seeded_next(random);
+}
+
+/* A value with nothing set beyond its significant bits. */
+static void random_value(struct seeded *random, const struct field_row *row, uint8_t *ret)
+{
+	for (int i = 0; i < row->oxm_size; i++)
+		ret[i] = (uint8_t)seeded_next(random);
+	for (int bit = 0; bit < row->oxm_size * 8 - row->oxm_bits; bit++)
+		ret[bit / 8] &= (uint8_t) ~(0x80 >> bit % 8);
+}
+
+START_TEST(an_oxm_value_that_is_written_is_read_and_touches_no_other_field)
+{
+	struct seeded random = seeded_start();
+	int n = 0;
+
+	for (int i = 0; i < N_ROUND_TRIPS; i++) {
+		enum field_id field = (enum field_id)(i % N_FIELDS);
+		const struct field_row *row = field_row(field);
+		struct flow flow, before, look = {0};
+		uint8_t value[16] = {0}, again[16], dirty[16];
+		uint64_t strays = 0;
+
+		if (row->oxm < 0)
+			continue;
+		n++;
+		random_flow(&random, &flow);
+		before = flow;
+		random_value(&random, row, value);
+		memcpy(dirty, value, sizeof(dirty));
+		for (int bit = 0; bit < row->oxm_size * 8 - row->oxm_bits; bit++)
+			dirty[bit / 8] |= (uint8_t)(seeded_next(&random) & 0x80 >> bit % 8);
+		field_write(field, &flow, dirty); /* bits beyond the significant ones are let go */
+		field_read(field, &flow, again);
+		ck_assert_msg(!memcmp(value, again, row->oxm_size), "seed %#lx: %s", random.seed, row->name);
+		flow_look(&look, field);
+		for (int w = 0; w < FLOW_WORDS; w++)
+			strays |= (flow.w[w] ^ before.w[w]) & ~look.w[w];
+		ck_assert_msg(!strays, "seed %#lx: %s touches bits of another field", random.seed, row->name);
+	}
+	ck_assert_int_gt(n, 0);
+}
+END_TEST
+
+START_TEST(a_mask_of_all_ones_is_a_look_at_the_field)
+{
+	uint8_t ones[16], again[16];
+
+	memset(ones, 0xff, sizeof(ones));
+	for (int i = 0; i < N_FIELDS; i++) {
+		const struct field_row *row = field_row(i);
+		/* Their value is a byte in a place of two, and they cannot be masked. */
+		bool is_byte = i == FIELD_ICMP_TYPE || i == FIELD_ICMP_CODE || i == FIELD_ICMPV6_TYPE ||
+			       i == FIELD_ICMPV6_CODE;
+		struct flow look = {0}, written = {0};
+
+		if (row->oxm < 0)
+			continue;
+		flow_look(&look, i);
+		field_write(i, &written, ones);
+		if (is_byte)
+			ck_assert(!row->maskable);
+		else
+			ck_assert_msg(flow_equal(&look, &written), "%s", row->name);
+		field_read(i, &look, again);
+		for (int bit = 0; bit < row->oxm_size * 8; bit++)
+			ck_assert_msg(
+				!!(again[bit / 8] & 0x80 >> bit % 8) == (bit >= row->oxm_size * 8 - row->oxm_bits),
+				"%s: bit %d of the mask", row->name, bit);
+	}
+}
+END_TEST
+
+START_TEST(a_field_is_found_by_its_oxm_number)
+{
+	static const uint8_t unknown[] = {40, 41, 43, 127};
+	int n = 0;
+
+	for (unsigned oxm = 0; oxm < 40; oxm++) {
+		enum field_id field = field_of_oxm(oxm);
+
+		ck_assert_msg(field < N_FIELDS, "OXM field %u is missing", oxm);
+		ck_assert_int_eq(field_row(field)->oxm, (int)oxm);
+		n++;
+	}
+	ck_assert_int_eq(field_of_oxm(42), FIELD_TCP_FLAGS);
+	for (size_t i = 0; i < sizeof(unknown); i++)
+		ck_assert_int_eq(field_of_oxm(unknown[i]), N_FIELDS);
+	ck_assert_int_eq(field_of_oxm(UINT32_MAX), N_FIELDS); /* not the -1 of who has none */
+	ck_assert_int_eq(n, 40);
+}
+END_TEST
+
+static const struct {
+	enum field_id field;
+	const char *match;
+	bool met;
+} needed[] = {
+	{FIELD_ETH_TYPE, "any", true},
+	{FIELD_IN_PHY_PORT, "any", false},
+	{FIELD_IN_PHY_PORT, "in_port=p1", true},
+	{FIELD_IN_PHY_PORT, "in_port=0x1/0xff", false},
+	{FIELD_VLAN_PCP, "any", false},
+	{FIELD_VLAN_PCP, "vlan_vid=none", false},
+	{FIELD_VLAN_PCP, "vlan_vid=5", true},
+	{FIELD_VLAN_PCP, "vlan_vid=0x1000/0x1000", true},
+	{FIELD_VLAN_PCP, "vlan_vid=0x5/0xfff", false},
+	{FIELD_IP_DSCP, "any", false},
+	{FIELD_IP_DSCP, "eth_type=0x0800", true},
+	{FIELD_IP_PROTO, "eth_type=0x86dd", true},
+	{FIELD_IP_ECN, "eth_type=0x0806", false},
+	{FIELD_IPV4_SRC, "eth_type=0x86dd", false},
+	{FIELD_IPV6_FLABEL, "eth_type=0x86dd", true},
+	{FIELD_IPV6_EXTHDR, "eth_type=0x0800", false},
+	{FIELD_ARP_SHA, "eth_type=0x0806", true},
+	{FIELD_TCP_FLAGS, "eth_type=0x86dd,ip_proto=6", true},
+	{FIELD_TCP_FLAGS, "eth_type=0x86dd,ip_proto=17", false},
+	{FIELD_ICMPV6_TYPE, "eth_type=0x86dd,ip_proto=58", true},
+	{FIELD_ND_TARGET, "eth_type=0x86dd,ip_proto=58", false},
+	{FIELD_ND_TARGET, "eth_type=0x86dd,ip_proto=58,icmpv6_type=135", true},
+	{FIELD_ND_TARGET, "eth_type=0x86dd,ip_proto=58,icmpv6_type=136", true},
+	{FIELD_ND_TARGET, "eth_type=0x86dd,ip_proto=58,icmpv6_type=134", false},
+	{FIELD_ND_TARGET, "eth_type=0x86dd,ip_proto=58,icmpv6_type=0x87/0xfff0", false},
+	{FIELD_ND_TARGET, "eth_type=0x86dd,ip_proto=58,icmpv6_type=0x87/0xff", true},
+	{FIELD_ND_TARGET, "eth_type=0x86dd,ip_proto=58,icmpv6_type=0x87/0x8f", false},
+	{FIELD_ND_SLL, "eth_type=0x86dd,ip_proto=58,icmpv6_type=135", true},
+	{FIELD_ND_SLL, "eth_type=0x86dd,ip_proto=58,icmpv6_type=136", false},
+	{FIELD_ND_TLL, "eth_type=0x86dd,ip_proto=58,icmpv6_type=136", true},
+	{FIELD_ND_TLL, "eth_type=0x86dd,ip_proto=58,icmpv6_type=135", false},
+	{FIELD_MPLS_LABEL, "eth_type=0x8847", true},
+	{FIELD_MPLS_BOS, "eth_type=0x8848", true},
+	{FIELD_MPLS_TC, "eth_type=0x8849", false},
+	{FIELD_PBB_ISID, "eth_type=0x88e7", true},
+	{FIELD_PBB_ISID, "eth_type=0/0", false},
+};
+
+START_TEST(a_field_needs_its_prerequisite_in_the_match)
+{
+	struct flow_match match = parse(needed[_i].match);
+
+	ck_assert_msg(field_prerequisite_met(needed[_i].field, &match) == needed[_i].met, "%s beside %s",
+		field_name(needed[_i].field), needed[_i].match);
+}
+END_TEST
+
+/* ---- spellings ---- */
 
 /* Text that prints differently from how it was written. */
 static const struct {
@@ -160,7 +421,13 @@ static const struct {
 	{"tcp_dst=80,ip_proto=6,eth_type=0x0800,in_port=p1",
 		"in_port=p1,eth_type=0x0800,ip_proto=6,tcp_dst=80"}, /* any order is good */
 	{"in_port=5", "in_port=5"},
-	{"in_port=9", "in_port=9"}, /* the port of that name, ifindex 8 */
+	{"in_port=9", "in_port=9"}, /* the port of that name, number 8 */
+	{"in_phy_port=p1", "in_port=p1"},
+	{"metadata=5/0xffffffffffffffff", "metadata=0x5"},
+	{"metadata=0x8000000000000000", "metadata=0x8000000000000000"},
+	{"eth_type=0x8847,mpls_label=0x10/0xfffff", "eth_type=0x8847,mpls_label=16"},
+	{"eth_type=0x86dd,ip_proto=58,l4_src=135,hw_src=02:00:00:00:00:03",
+		"eth_type=0x86dd,ip_proto=58,icmpv6_type=135,nd_sll=02:00:00:00:00:03"},
 	{"in_port=0x10/0xf0", "in_port=0x10/0xf0"},
 	{"ipv6_src=::ffff:1.2.3.4,eth_type=0x86dd", "eth_type=0x86dd,ipv6_src=::ffff:1.2.3.4"},
 	{"eth_type=0x0806,l4_dst=0", "eth_type=0x0806,l4_dst=0"},
@@ -179,7 +446,7 @@ END_TEST
 
 START_TEST(a_port_that_is_named_like_a_number_wins)
 {
-	ck_assert_uint_eq(parse("in_port=9").key.f.in_ifindex, 8);
+	ck_assert_uint_eq(parse("in_port=9").key.x.f.in_ifindex, 8);
 }
 END_TEST
 
@@ -206,6 +473,12 @@ static const struct {
 	{"eth_type=1a", "'1a'"},
 	{"eth_type=1 ", "'1 '"},
 	{"eth_type=99999999999999999999", "99999999999999999999"},
+	{"metadata=0x10000000000000000", "18446744073709551615"},
+	{"metadata=18446744073709551616", "18446744073709551615"},
+	{"mpls_label=1048576", "1048575"},
+	{"pbb_isid=16777216", "16777215"},
+	{"arp_sha=02:00:00:00:00:01", "needs eth_type=0x0806"},
+	{"in_port=p1,in_phy_port=p1", "already"},
 	{"vlan_vid=4096", "4095"},
 	{"vlan_vid=nobody", "none"},
 	{"vlan_vid=1/0x2000", "0x2000"},
@@ -252,26 +525,25 @@ END_TEST
 
 static struct flow_match random_match(struct seeded *random)
 {
-	static const uint16_t eth_types[] = {0x0800, 0x86dd, 0x0806, 0x88cc};
+	static const uint16_t eth_types[] = {0x0800, 0x86dd, 0x0806, 0x88cc, 0x8847};
 	static const uint8_t ip_protos[] = {1, 6, 17, 58, 132, 200};
 	struct flow_match match = {0};
 
-	for (int w = 0; w < SW_KEY_WORDS; w++)
-		match.key.w[w] = seeded_next(random);
+	random_flow(random, &match.key);
 	for (int i = 0; i < N_FIELDS; i++) {
-		struct sw_key look = {0};
+		struct flow look = {0};
 		uint32_t how = seeded_below(random, 4);
 
 		flow_look(&look, i);
-		for (int w = 0; w < SW_KEY_WORDS; w++)
+		for (int w = 0; w < FLOW_WORDS; w++)
 			match.mask.w[w] |= how == 0 ? look.w[w] : how == 1 ? look.w[w] & seeded_next(random) : 0;
 	}
-	match.key.f.eth_type_be = htons(eth_types[seeded_below(random, 4)]);
-	match.key.f.ip_proto = ip_protos[seeded_below(random, 6)];
+	match.key.x.f.eth_type_be = htons(eth_types[seeded_below(random, 5)]);
+	match.key.x.f.ip_proto = ip_protos[seeded_below(random, 6)];
 	if (seeded_below(random, 2))
-		match.key.f.in_ifindex = 7 + seeded_below(random, 2);
+		match.key.x.f.in_ifindex = 7 + seeded_below(random, 2);
 	if (seeded_below(random, 2))
-		memset(match.mask.f.ip_src + 4, 0, 12);
+		memset(match.mask.x.f.ip_src + 4, 0, 12);
 	match.key = flow_masked(&match.key, &match.mask);
 	return match;
 }
@@ -357,8 +629,17 @@ int main(void)
 	tcase_set_timeout(tcase, 60);
 	tcase_add_loop_test(tcase, each_field_is_read_into_its_bits_and_printed_again, 0, N_GOLDEN);
 	tcase_add_test(tcase, the_table_above_has_every_field);
-	tcase_add_test(tcase, looking_at_all_fields_looks_at_the_whole_key);
+	tcase_add_test(tcase, looking_at_all_fields_looks_at_the_whole_flow);
+	tcase_add_test(tcase, fields_that_have_a_name_in_any_frame_cover_the_flow);
+	tcase_add_test(tcase, a_look_at_the_programs_key_is_the_look_at_the_flow);
+	tcase_add_test(tcase, a_key_of_the_programs_is_printed_as_the_flow_that_it_is);
 	tcase_add_test(tcase, looking_at_a_vid_looks_at_its_presence_and_not_at_its_priority);
+	tcase_add_loop_test(tcase, an_oxm_value_is_read_out_of_the_flow_as_on_the_wire, 0, N_OXM_GOLDEN);
+	tcase_add_test(tcase, an_oxm_value_that_is_written_is_read_and_touches_no_other_field);
+	tcase_add_test(tcase, a_mask_of_all_ones_is_a_look_at_the_field);
+	tcase_add_test(tcase, a_field_is_found_by_its_oxm_number);
+	tcase_add_loop_test(
+		tcase, a_field_needs_its_prerequisite_in_the_match, 0, (int)(sizeof(needed) / sizeof(needed[0])));
 	tcase_add_loop_test(
 		tcase, a_spelling_is_printed_in_its_plain_form, 0, (int)(sizeof(spellings) / sizeof(spellings[0])));
 	tcase_add_test(tcase, a_port_that_is_named_like_a_number_wins);

@@ -82,7 +82,7 @@ struct trial {
 /* The flow is put for the masked key, so that is what is compiled; the addresses are the frame's. */
 static void run_program(struct box *box, struct trial *trial)
 {
-	struct sw_key masked = flow_masked(&trial->key, &trial->flood.mask);
+	struct sw_key masked = key_masked(&trial->key, &trial->flood.mask);
 
 	program_compile(box->sets, box->bench.pl, &masked, &trial->flood, &trial->program);
 	program_release(box->sets, &trial->program);

@@ -8,6 +8,7 @@
 #include "dataplane/fdb.h"
 #include "dataplane/pipeline.h"
 #include "dataplane/reactor.h"
+#include "dataplane/registry.h"
 #include "dataplane/sets.h"
 #include "tests/unit/sandbox.h"
 
@@ -340,6 +341,66 @@ START_TEST(device_that_a_port_waits_for_is_no_other_port)
 }
 END_TEST
 
+/* ---- OpenFlow numbers ---- */
+
+/* Of a port whose device is not there, which is all that a number needs. */
+static uint32_t number_of(const char *name, uint32_t wanted)
+{
+	struct port_config config;
+	struct complaint c = {""};
+
+	port_config_init(&config, "br0", name);
+	config.of_port = wanted;
+	ck_assert_msg(port_manager_add(pm, &config, &c) == 0, "%s: %s", name, c.text);
+	ck_assert_uint_eq(port_manager_config(pm, name)->of_port, pipeline_port_by_name(pl, name)->of_port);
+	return port_manager_config(pm, name)->of_port;
+}
+
+/* What a daemon before this one left. */
+static void remember(uint16_t id, const char *name, uint16_t bridge, uint32_t of_port)
+{
+	struct sw_registry_port entry = {.bridge = bridge, .of_port = of_port};
+
+	snprintf(entry.name, sizeof(entry.name), "%s", name);
+	registry_put_port(dp->memory.registry, id, &entry);
+}
+
+/* P8 */
+START_TEST(port_has_the_number_that_it_had_before_the_restart)
+{
+	struct complaint c = {""};
+	struct port_config config;
+
+	open_switch();
+	remember(5, "p1", 1, 7);
+	remember(6, "p2", 1, 3);
+	remember(7, "p3", 2, 90);
+	ck_assert_uint_eq(number_of("new", 0), 8);
+	ck_assert_uint_eq(number_of("p1", 0), 7);
+	ck_assert_uint_eq(number_of("p2", 0), 3);
+	ck_assert_uint_eq(number_of("p3", 0), 9); /* it was another bridge's */
+	port_manager_restored(pm);
+	ck_assert_uint_eq(number_of("p4", 0), 10);
+	ck_assert_uint_eq(dp->memory.registry->port[pipeline_port_by_name(pl, "p4")->id].of_port, 10);
+	port_config_init(&config, "br0", "p5");
+	config.of_port = 7;
+	ck_assert_int_eq(port_manager_add(pm, &config, &c), -EEXIST);
+	ck_assert_ptr_nonnull(strstr(c.text, "p1"));
+	ck_assert_ptr_null(pipeline_port_by_name(pl, "p5"));
+	close_switch();
+}
+END_TEST
+
+START_TEST(who_asks_for_a_number_gets_it_before_who_had_it)
+{
+	open_switch();
+	remember(5, "p1", 1, 7);
+	ck_assert_uint_eq(number_of("p9", 7), 7);
+	ck_assert_uint_ne(number_of("p1", 0), 7);
+	close_switch();
+}
+END_TEST
+
 int main(void)
 {
 	TCase *t = tcase_create("set");
@@ -354,5 +415,7 @@ int main(void)
 	tcase_add_test(t, setting_of_a_port_without_device_waits_with_it);
 	tcase_add_test(t, device_of_a_port_is_no_other_port);
 	tcase_add_test(t, device_that_a_port_waits_for_is_no_other_port);
+	tcase_add_test(t, port_has_the_number_that_it_had_before_the_restart);
+	tcase_add_test(t, who_asks_for_a_number_gets_it_before_who_had_it);
 	return run_in_sandbox("port_manager", &t, 1);
 }

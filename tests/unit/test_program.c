@@ -298,8 +298,8 @@ static const struct {
 	{"a tag that the port refuses is nothing to ask about", {"access 10", "access 10"}, 1, 10, "drop:vlan_denied",
 		false, false, 0},
 	{"a flood that a driver does not take goes up, and known addresses do not",
-		{"access 10", "access 10", "~access 10"}, 1, 0, "normal:10,upcall:action", false, false, SW_FLOW_LEARN},
-	{"so does a flood to the port of such a driver alone", {"open", "~open"}, 1, 0, "normal,upcall:action", false,
+		{"access 10", "access 10", "~access 10"}, 1, 0, "normal:10,upcall:normal", false, false, SW_FLOW_LEARN},
+	{"so does a flood to the port of such a driver alone", {"open", "~open"}, 1, 0, "normal,upcall:normal", false,
 		false, SW_FLOW_LEARN},
 	{"a driver that takes no redirected frame may still send some", {"~open", "open"}, 1, 0, "normal,output:p2",
 		false, false, SW_FLOW_LEARN},
@@ -338,7 +338,7 @@ static const char *translated(uint16_t in_port, uint16_t tci)
 	key.f.in_ifindex = IFINDEX_OF + in_port;
 	translate(lab.pl, &key, NULL, &answer);
 	ck_assert(answer.cacheable);
-	return compiled_for(flow_masked(&key, &answer.mask));
+	return compiled_for(key_masked(&key, &answer.mask));
 }
 
 START_TEST(normal_asks_the_fdb_and_then_floods)
@@ -384,7 +384,7 @@ END_TEST
 START_TEST(without_a_set_only_the_flood_of_normal_goes_up)
 {
 	dp_memory_fail_set_put(lab.dp, -ENOMEM);
-	ck_assert_str_eq(translated(1, 0), "normal,upcall:action");
+	ck_assert_str_eq(translated(1, 0), "normal,upcall:normal");
 	ck_assert_uint_eq(program.set, SW_MAX_SETS);
 	dp_memory_fail_set_put(lab.dp, 0);
 	ck_assert_str_eq(translated(1, 0), "normal,broadcast:p1+p2+p3+p4+p5+p6");
@@ -393,7 +393,9 @@ END_TEST
 
 START_TEST(normal_beside_other_actions_is_all_carried_out_by_the_daemon)
 {
-	const struct actions both = {2, {{ACTION_NORMAL, 0}, {ACTION_OUTPUT, 2}}};
+	const struct action list[] = {
+		{.type = ACTION_OUTPUT, .arg = OF_PORT_NORMAL}, {.type = ACTION_OUTPUT, .arg = 2}};
+	const struct actions both = {2, list};
 	struct sw_key key = tagged_key(0);
 
 	ck_assert_int_eq(pipeline_rule_put(lab.pl, 1, &(struct flow_match){0}, 5, &both, NULL), 0);
@@ -663,7 +665,7 @@ START_TEST(every_flood_of_the_learning_switch_runs_in_the_fast_path)
 		if (below(2))
 			key.f.vlan_tci_be = htons(SW_VLAN_PRESENT | some_vids[below(3)] | below(8) << 13);
 		translate(lab.pl, &key, NULL, &answer);
-		key = flow_masked(&key, &answer.mask);
+		key = key_masked(&key, &answer.mask);
 		program_compile(lab.sets, lab.pl, &key, &answer, &program);
 		n_broadcasts += program.steps[program.n_steps - 1].op == SW_OP_BROADCAST;
 		must((program.steps[0].op == SW_OP_NORMAL) == answer.normal);

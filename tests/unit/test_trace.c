@@ -128,7 +128,7 @@ static void put_flow(struct box *box, const struct sw_key *key, uint8_t flags_of
 	struct sw_key masked;
 
 	translate(box->bench.pl, key, NULL, &answer);
-	masked = flow_masked(key, &answer.mask);
+	masked = key_masked(key, &answer.mask);
 	program_compile(box->sets, box->bench.pl, &masked, &answer, &program);
 	flow->n_steps = program.n_steps;
 	flow->flags = program.flags ^ flags_off;

@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "dataplane/execute.h"
+
+#include "bpf/extract.h"
+#include "dataplane/counters.h"
+#include "dataplane/datapath.h"
+#include "dataplane/fdb.h"
+#include "dataplane/group.h"
+#include "dataplane/meter.h"
+#include "dataplane/normal.h"
+#include "dataplane/ofbridge.h"
+#include "dataplane/rewrite.h"
+#include "dataplane/tally.h"
+#include "dataplane/xlate.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#define COPIES_MAX                                                                                                     \
+	(GROUP_CHAIN_LIMIT + 4) /* groups within groups, the frame itself, its tags, and a packet-out's tables */
+#define ROOM (XLATE_HEADROOM + XLATE_FRAME + XLATE_TAILROOM)
+
+struct executor {
+	struct datapath *dp;
+	const struct pipeline *pl;
+	struct fdb *fdb;
+	struct executor_events events;
+	uint8_t *room[COPIES_MAX];
+	struct xlate bridged; /* what NORMAL answers for a frame as it is by then */
+	struct xlate answer;  /* of translate_frame() */
+	struct xlate tabled;  /* of OFPP_TABLE */
+};
+
+/* One frame under way. */
+struct run {
+	struct executor *ex;
+	const struct xlate *answer;
+	struct frame copy[COPIES_MAX]; /* the last is the one at hand */
+	int n;
+	int first;    /* of the executor's rooms: those below are another run's */
+	bool counted; /* already, by a cached flow */
+	bool sent;    /* or told to a controller: it is not lost */
+	bool over;
+	enum sw_drop why; /* nothing was sent, as far as it is known */
+	uint64_t now_ns;
+};
+
+static void run_answer(struct executor *ex, int first, const struct xlate *answer, const struct subject *subject);
+
+struct executor *executor_create(
+	struct datapath *dp, const struct pipeline *pl, struct fdb *fdb, const struct executor_events *events)
+{
+	struct executor *ex = calloc(1, sizeof(*ex));
+
+	if (!ex)
+		return NULL;
+	ex->dp = dp;
+	ex->pl = pl;
+	ex->fdb = fdb;
+	ex->events = *events;
+	for (int i = 0; i < COPIES_MAX; i++) {
+		ex->room[i] = malloc(ROOM);
+		if (!ex->room[i]) {
+			executor_destroy(ex);
+			return NULL;
+		}
+	}
+	return ex;
+}
+
+void executor_destroy(struct executor *ex)
+{
+	if (!ex)
+		return;
+	for (int i = 0; i < COPIES_MAX; i++)
+		free(ex->room[i]);
+	free(ex);
+}
+
+static struct frame *at_hand(struct run *run)
+{
+	return &run->copy[run->n - 1];
+}
+
+static void lose(struct run *run, enum sw_drop why)
+{
+	if (run->why == SW_DROP_NONE)
+		run->why = why;
+}
+
+static void drop(struct run *run, uint16_t port, enum sw_drop reason)
+{
+	counters_drop(&run->ex->dp->memory, port, reason);
+	run->sent = true; /* this copy is accounted for */
+}
+
+/* ---- copies ---- */
+
+static void copy_in(struct run *run, const uint8_t *data, uint32_t size)
+{
+	struct frame *frame = &run->copy[run->n];
+
+	*frame = (struct frame){
+		.data = run->ex->room[run->first + run->n] + XLATE_HEADROOM,
+		.size = size < XLATE_FRAME ? size : XLATE_FRAME,
+		.headroom = XLATE_HEADROOM,
+		.tailroom = XLATE_TAILROOM,
+	};
+	memcpy(frame->data, data, frame->size);
+	run->n++;
+}
+
+static void save(struct run *run)
+{
+	const struct frame *frame = at_hand(run);
+
+	if (run->first + run->n < COPIES_MAX)
+		copy_in(run, frame->data, frame->size);
+	else
+		run->over = true; /* translate() nests no deeper */
+}
+
+/* ---- leaving ---- */
+
+static enum sw_drop reason_of(int error)
+{
+	switch (error) {
+	case -EMSGSIZE:
+		return SW_DROP_OVER_MTU;
+	case -ENETDOWN:
+	case -ENODEV:
+	case -ENXIO:
+		return SW_DROP_PORT_DOWN;
+	default:
+		return SW_DROP_TX_FULL;
+	}
+}
+
+static void send_frame(struct run *run, uint16_t id, const struct frame *frame)
+{
+	const struct port *port = pipeline_port(run->ex->pl, id);
+	int error = 0;
+
+	if (!port || !port->ifindex || !port->up)
+		error = -ENETDOWN;
+	else if (frame->size > port->max_frame)
+		error = -EMSGSIZE;
+	else
+		error = run->ex->dp->ops->tx_copy(run->ex->dp, id, frame->data, frame->size);
+	if (error) {
+		drop(run, id, reason_of(error));
+		return;
+	}
+	counters_sent(&run->ex->dp->memory, id, frame->size);
+	run->sent = true;
+}
+
+/* A bridge's output: in the form of its tag. */
+static void send_bridged(struct run *run, const struct xlate_output *output, uint16_t vid)
+{
+	struct frame *frame;
+	bool done = true;
+
+	save(run);
+	if (run->over)
+		return;
+	frame = at_hand(run);
+	if (output->tag == XLATE_UNTAGGED && frame_is_tagged(frame))
+		frame_pop_tag(frame);
+	else if (output->tag == XLATE_TAGGED && frame_is_tagged(frame))
+		frame_set_vid(frame, vid);
+	else if (output->tag == XLATE_TAGGED)
+		done = frame_push_tag(frame, vid);
+	if (done)
+		send_frame(run, output->port, frame);
+	else
+		drop(run, output->port, SW_DROP_NO_HEADROOM);
+	run->n--;
+}
+
+/* NORMAL, for the frame as it is by now. A frame of the controller's has no port to be learned on and no VLAN. */
+static void bridge_it(struct run *run)
+{
+	const struct frame *frame = at_hand(run);
+	const struct port *in = pipeline_port(run->ex->pl, run->answer->in_port);
+	struct xlate *bridged = &run->ex->bridged;
+	struct sw_headers headers;
+	struct sw_key key;
+
+	if (!in) {
+		lose(run, SW_DROP_NO_PORT);
+		return;
+	}
+	sw_extract(frame->data, frame->data + frame->size, in->ifindex, SW_L2_WORDS, &key, &headers);
+	normal_answer(run->ex->pl, &key, bridged);
+	if (bridged->learn.port)
+		fdb_learn(run->ex->fdb, &bridged->learn.key, bridged->learn.port, run->now_ns);
+	if (!bridged->n_outputs)
+		lose(run, bridged->drop);
+	for (uint32_t i = 0; i < bridged->n_outputs; i++)
+		send_bridged(run, &bridged->outputs[i], bridged->vid);
+}
+
+static void tell_controller(struct run *run, const struct xop *op, uint16_t max_len)
+{
+	const struct port *in = pipeline_port(run->ex->pl, run->answer->in_port);
+	const struct frame *frame = at_hand(run);
+	struct packet_in message = {
+		.reason = op->reason,
+		.table_id = op->table_id,
+		.max_len = max_len,
+		.cookie = op->cookie,
+		.frame = frame->data,
+		.size = frame->size,
+	};
+
+	message.flow.x.f.in_ifindex = in ? in->of_port : OF_PORT_CONTROLLER;
+	message.flow.x.metadata_be = htobe64(op->metadata);
+	message.flow.x.tunnel_id_be = htobe64(op->tunnel_id);
+	if (run->ex->events.packet_in(run->ex->events.ctx, run->answer->bridge, &message))
+		run->sent = true;
+	else
+		lose(run, SW_DROP_NO_CONTROLLER);
+}
+
+static void ask_frame(
+	struct executor *ex, const struct subject *subject, const struct actions *actions, struct xlate *ret)
+{
+	const struct frame_question question = {
+		.in_port = subject->in_port,
+		.bridge = subject->bridge,
+		.frame = subject->frame,
+		.size = subject->size,
+		.actions = actions,
+	};
+
+	translate_frame(ex->pl, &question, NULL, ret);
+}
+
+/* A packet-out to the tables: as if it had come in by its port. */
+static void run_tables_for(struct run *run)
+{
+	const struct frame *frame = at_hand(run);
+	const struct subject subject = {
+		.bridge = run->answer->bridge,
+		.in_port = run->answer->in_port,
+		.frame = frame->data,
+		.size = frame->size,
+		.now_ns = run->now_ns,
+	};
+
+	if (run->answer == &run->ex->tabled || run->first + run->n == COPIES_MAX)
+		return; /* no rule can ask for it */
+	ask_frame(run->ex, &subject, NULL, &run->ex->tabled);
+	run_answer(run->ex, run->first + run->n, &run->ex->tabled, &subject);
+	run->sent = true;
+}
+
+/* ---- operations ---- */
+
+static void rewrite(struct run *run, const struct xop *op)
+{
+	switch (rewrite_apply(at_hand(run), op->action)) {
+	case REWRITE_DONE:
+		break;
+	case REWRITE_NO_ROOM:
+		lose(run, SW_DROP_NO_HEADROOM);
+		run->over = true;
+		break;
+	case REWRITE_BAD_TTL: /* OF 1.3.5 §5.12: the controller may hear of it, and the frame ends */
+		tell_controller(run, op, ACTION_MAX_LEN_ALL);
+		lose(run, SW_DROP_TTL);
+		run->over = true;
+		break;
+	}
+}
+
+static void meter(struct run *run, const struct xop *op)
+{
+	struct meters *meters = pipeline_bridge(run->ex->pl, run->answer->bridge)->meters;
+	uint8_t levels = 0;
+
+	switch (meters_run(meters, op->meter, at_hand(run)->size, run->now_ns, &levels)) {
+	case METER_PASS:
+		break;
+	case METER_DROP:
+		lose(run, SW_DROP_METER);
+		run->over = true;
+		break;
+	case METER_REMARK:
+		rewrite_remark(at_hand(run), levels);
+		break;
+	}
+}
+
+/* Behind a frame's end its counting ends too: it has come no further. */
+static void run_op(struct run *run, const struct xop *op)
+{
+	switch ((enum xop_type)op->type) {
+	case XOP_COUNT:
+		if (!run->counted)
+			tally_add(op->tally, 1, at_hand(run)->size, run->now_ns);
+		break;
+	case XOP_OUTPUT:
+		send_frame(run, op->port, at_hand(run));
+		break;
+	case XOP_NORMAL:
+		bridge_it(run);
+		break;
+	case XOP_CONTROLLER:
+		tell_controller(run, op, op->max_len);
+		break;
+	case XOP_TABLE:
+		run_tables_for(run);
+		break;
+	case XOP_REWRITE:
+		rewrite(run, op);
+		break;
+	case XOP_METER:
+		meter(run, op);
+		break;
+	case XOP_SAVE:
+		save(run);
+		break;
+	case XOP_RESTORE:
+		run->n--;
+		break;
+	}
+}
+
+/* A bucket's copy ends alone: what stands behind its RESTORE goes on. */
+static uint32_t skip_copy(const struct xlate *answer, uint32_t i)
+{
+	int depth = 1;
+
+	while (++i < answer->n_ops) {
+		depth += answer->ops[i].type == XOP_SAVE;
+		depth -= answer->ops[i].type == XOP_RESTORE;
+		if (!depth)
+			return i - 1;
+	}
+	return i;
+}
+
+static void run_answer(struct executor *ex, int first, const struct xlate *answer, const struct subject *subject)
+{
+	struct run run = {
+		.ex = ex,
+		.first = first,
+		.answer = answer,
+		.counted = subject->counted,
+		.why = SW_DROP_NONE,
+		.now_ns = subject->now_ns,
+	};
+
+	copy_in(&run, subject->frame, subject->size);
+	for (uint32_t i = 0; i < answer->n_ops; i++) {
+		run_op(&run, &answer->ops[i]);
+		if (!run.over)
+			continue;
+		if (run.n == 1)
+			break;
+		run.over = false;
+		i = skip_copy(answer, i);
+	}
+	lose(&run, answer->drop != SW_DROP_NONE ? answer->drop : SW_DROP_RULE);
+	if (!run.sent)
+		counters_drop(&ex->dp->memory, answer->in_port, run.why);
+}
+
+void execute(struct executor *ex, const struct xlate *answer, const struct subject *subject)
+{
+	if (answer->needs_frame) {
+		ask_frame(ex, subject, NULL, &ex->answer);
+		answer = &ex->answer;
+	}
+	run_answer(ex, 0, answer, subject);
+}
+
+void execute_packet_out(struct executor *ex, const struct actions *actions, const struct subject *subject)
+{
+	ask_frame(ex, subject, actions, &ex->answer);
+	run_answer(ex, 0, &ex->answer, subject);
+}
+
+void execute_counts(const struct xlate *answer, uint32_t size, uint64_t now_ns)
+{
+	for (uint32_t i = 0; i < answer->n_ops; i++) {
+		if (answer->ops[i].type == XOP_COUNT)
+			tally_add(answer->ops[i].tally, 1, size, now_ns);
+	}
+}

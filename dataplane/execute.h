@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * execute.h - carries out an answer of translate() on a frame, in the daemon.
+ *
+ * What: the list of operations of pipeline.h, in order: rewrite, meter, copy, send, learn, tell the controller, count.
+ * It is how frames leave that the fast path cannot do, and how a packet-out does. Answers of the other form, a list of
+ * outputs, are upcall.c's, which sends the frame itself where it can.
+ *
+ * Counting: XOP_COUNT adds to its tally when the frame has come so far, and nothing else does: cached flows whose
+ * program is "up" count nothing (cache.h).
+ *
+ * Invariants: U2 of upcall.h; a frame from which nothing was sent and nothing told adds one to exactly one drop reason.
+ *
+ * Ownership: borrows everything; the frame is copied before it is changed. No allocation after executor_create().
+ */
+#ifndef DATAPLANE_EXECUTE_H
+#define DATAPLANE_EXECUTE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct actions;
+struct datapath;
+struct executor;
+struct fdb;
+struct packet_in;
+struct pipeline;
+struct xlate;
+
+struct executor_events {
+	void *ctx;
+	/* False: nobody takes it. */
+	bool (*packet_in)(void *ctx, uint16_t bridge, const struct packet_in *in);
+};
+
+/* NULL: out of memory. */
+struct executor *executor_create(
+	struct datapath *dp, const struct pipeline *pl, struct fdb *fdb, const struct executor_events *events);
+void executor_destroy(struct executor *ex);
+
+/* The bytes, and what is known of them. */
+struct subject {
+	uint16_t bridge;  /* id */
+	uint16_t in_port; /* id; 0: the controller's */
+	const uint8_t *frame;
+	uint32_t size;
+	bool counted; /* a cached flow has counted it already */
+	uint64_t now_ns;
+};
+
+/* Carries out `answer`, whose in_daemon is set; where the key did not say enough translate_frame() is asked. */
+void execute(struct executor *ex, const struct xlate *answer, const struct subject *subject);
+
+/* A packet-out, counted or not as its tables say. */
+void execute_packet_out(struct executor *ex, const struct actions *actions, const struct subject *subject);
+
+/* Counts the frame for everything on the path of an answer of the other form. */
+void execute_counts(const struct xlate *answer, uint32_t size, uint64_t now_ns);
+
+#endif

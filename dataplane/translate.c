@@ -1,0 +1,642 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "dataplane/pipeline.h"
+
+#include "bpf/hash.h"
+#include "dataplane/group.h"
+#include "dataplane/normal.h"
+#include "dataplane/ofbridge.h"
+#include "dataplane/rewrite.h"
+#include "dataplane/table.h"
+#include "dataplane/xlate.h"
+
+#include <arpa/inet.h>
+#include <endian.h>
+
+#define GROUP_DEPTH_MAX GROUP_CHAIN_LIMIT
+#define SET_MAX         64 /* actions of an action set: one of each kind, and a set-field for each field */
+
+/* A translation as it walks. */
+struct walk {
+	struct translation t;
+	struct view view;
+	uint64_t cookie; /* of the rule at hand */
+	uint8_t table_id;
+	uint8_t reason;              /* enum packet_in_reason of an output to the controller */
+	bool over;                   /* nothing more is to be done with the frame */
+	int depth;                   /* of groups */
+	uint32_t n_floods, n_parted; /* n_parted: operations by which it leaves the tables */
+	/* The action set, OF 1.3.5 §5.10, in no order; the rules' own actions, which outlive the answer. */
+	uint32_t n_set;
+	const struct action *set[SET_MAX];
+};
+
+static void run_actions(struct walk *w, const struct actions *actions);
+
+/* ---- operations ---- */
+
+static struct xop *add_op(struct walk *w, enum xop_type type)
+{
+	struct xlate *answer = w->t.answer;
+	struct xop *op;
+
+	if (answer->n_ops == XLATE_MAX_OPS) {
+		xlate_drop(&w->t, SW_DROP_TOO_COMPLEX);
+		w->over = true;
+		return NULL;
+	}
+	op = &answer->ops[answer->n_ops++];
+	*op = (struct xop){.type = type, .table_id = w->table_id, .cookie = w->cookie};
+	w->n_parted += type == XOP_OUTPUT || type == XOP_NORMAL || type == XOP_CONTROLLER || type == XOP_TABLE;
+	return op;
+}
+
+static void count_for(struct walk *w, struct tally *tally)
+{
+	struct xop *op = add_op(w, XOP_COUNT);
+
+	if (op)
+		op->tally = tally;
+}
+
+static void only_by_daemon(struct walk *w, const char *why)
+{
+	if (!w->t.answer->in_daemon)
+		w->t.answer->in_daemon = why;
+}
+
+/* The key says no more: the rest is for who has the frame. */
+static void stop_for_frame(struct walk *w)
+{
+	xlate_tell(&w->t, 1, "what comes now depends on bytes that the key does not hold: only the frame can tell");
+	only_by_daemon(w, "it depends on bytes beyond the fast path's key");
+	w->t.answer->needs_frame = true;
+	w->over = true;
+}
+
+/* False: some of it only the frame can tell. */
+static bool look(struct walk *w, const struct flow *bits)
+{
+	if (!view_look(&w->view, bits, &w->t.answer->mask))
+		return true;
+	stop_for_frame(w);
+	return false;
+}
+
+/* ---- outputs ---- */
+
+static void output_to_port(struct walk *w, const struct port *port, bool back)
+{
+	struct xop *op;
+
+	if (!port || port->bridge != w->t.bridge->id || !port->up) {
+		xlate_tell(&w->t, 1, "output to %s, which is down: not sent there",
+			port ? port->name : "a port that is not there");
+		xlate_drop(&w->t, SW_DROP_PORT_DOWN);
+	} else if (port == w->t.in && !back) {
+		xlate_tell(&w->t, 1, "output to %s, which it came in by: not sent there", port->name);
+		xlate_drop(&w->t, SW_DROP_SAME_PORT); /* OF 1.3.5 §7.2.5: only OFPP_IN_PORT goes back */
+	} else if (port->of_config & OF_PORT_CONFIG_NO_FWD) {
+		xlate_tell(&w->t, 1, "output to %s, which is not to forward: not sent there", port->name);
+		xlate_drop(&w->t, SW_DROP_PORT_CONFIG);
+	} else {
+		xlate_tell(&w->t, 1, "output to %s", port->name);
+		op = add_op(w, XOP_OUTPUT);
+		if (op)
+			op->port = port->id;
+	}
+}
+
+/* OFPP_ALL, and OFPP_FLOOD, which here is the same: no port is kept out of it by a spanning tree. */
+static void output_to_all(struct walk *w)
+{
+	const struct port *port = NULL;
+	bool any = false;
+
+	while (!w->over && (port = pipeline_next_port(w->t.pl, port ? port->id : 0))) {
+		if (port->bridge != w->t.bridge->id || port == w->t.in || !port->up ||
+			port->of_config & OF_PORT_CONFIG_NO_FWD)
+			continue;
+		output_to_port(w, port, false);
+		any = true;
+	}
+	w->n_floods++;
+	if (!any)
+		xlate_drop(&w->t, SW_DROP_NO_OUTPUT);
+}
+
+static void output_to_controller(struct walk *w, uint16_t max_len)
+{
+	struct xop *op;
+
+	if (w->t.in && w->t.in->of_config & OF_PORT_CONFIG_NO_PACKET_IN) {
+		xlate_tell(&w->t, 1, "output to the controller, which port %s is not to do", w->t.in->name);
+		xlate_drop(&w->t, SW_DROP_PORT_CONFIG);
+		return;
+	}
+	xlate_tell(&w->t, 1, "output to the controller, up to %u bytes", max_len);
+	op = add_op(w, XOP_CONTROLLER);
+	if (!op)
+		return;
+	op->reason = w->reason;
+	op->max_len = max_len;
+	op->metadata = view_metadata(&w->view);
+	op->tunnel_id = view_tunnel_id(&w->view);
+}
+
+static void output(struct walk *w, const struct action *action)
+{
+	switch (action->arg) {
+	case OF_PORT_IN_PORT:
+		output_to_port(w, w->t.in, true);
+		break;
+	case OF_PORT_TABLE:
+		add_op(w, XOP_TABLE);
+		break;
+	case OF_PORT_NORMAL:
+		add_op(w, XOP_NORMAL);
+		break;
+	case OF_PORT_FLOOD:
+	case OF_PORT_ALL:
+		output_to_all(w);
+		break;
+	case OF_PORT_CONTROLLER:
+		output_to_controller(w, action->max_len);
+		break;
+	default:
+		output_to_port(w, pipeline_port_by_number(w->t.pl, w->t.bridge->id, action->arg), false);
+	}
+}
+
+/* ---- groups ---- */
+
+/* What a select group spreads by: all that tells one conversation from another (docs/openflow.md). */
+static void hashed_bits(const struct view *view, struct flow *ret)
+{
+	uint16_t eth_type = ntohs(view->flow.x.f.eth_type_be);
+	uint8_t ip_proto = view->flow.x.f.ip_proto;
+
+	*ret = (struct flow){0};
+	flow_look(ret, FIELD_ETH_SRC);
+	flow_look(ret, FIELD_ETH_DST);
+	flow_look(ret, FIELD_ETH_TYPE);
+	flow_look(ret, FIELD_VLAN_VID);
+	if (eth_type != 0x0800 && eth_type != 0x86dd && eth_type != 0x0806)
+		return;
+	flow_look(ret, FIELD_L3_SRC);
+	flow_look(ret, FIELD_L3_DST);
+	if (eth_type == 0x0806)
+		return;
+	flow_look(ret, FIELD_IP_PROTO);
+	flow_look(ret, FIELD_IP_FRAG);
+	if (view->flow.x.f.ip_frag & SW_FRAG_ANY || (ip_proto != 6 && ip_proto != 17 && ip_proto != 132))
+		return;
+	flow_look(ret, FIELD_L4_SRC);
+	flow_look(ret, FIELD_L4_DST);
+}
+
+static uint64_t hash_flow(const struct view *view, const struct flow *bits, uint32_t group)
+{
+	uint64_t hash = group;
+
+	for (int i = 0; i < FLOW_META_WORD; i++) {
+		if (bits->w[i])
+			hash = sw_hash_step(hash, view->flow.w[i] & bits->w[i]);
+	}
+	return hash;
+}
+
+static struct bucket *select_bucket(struct walk *w, struct group *group)
+{
+	struct flow bits;
+
+	hashed_bits(&w->view, &bits);
+	if (!look(w, &bits))
+		return NULL;
+	return group_select(w->t.bridge->groups, group, hash_flow(&w->view, &bits, group->id));
+}
+
+/* A bucket has a copy of its own. What it does to that no table sees (OF 1.3.5 §5.6.1). */
+static void run_bucket(struct walk *w, struct bucket *bucket)
+{
+	if (!add_op(w, XOP_SAVE))
+		return;
+	count_for(w, &bucket->tally);
+	w->depth++;
+	run_actions(w, &bucket->actions);
+	w->depth--;
+	add_op(w, XOP_RESTORE);
+}
+
+static void run_one_bucket(struct walk *w, struct group *group, struct bucket *bucket)
+{
+	if (w->over)
+		return;
+	if (bucket) {
+		xlate_tell(&w->t, 1, "group %u: bucket %td", group->id, bucket - group->buckets);
+		run_bucket(w, bucket);
+		return;
+	}
+	xlate_tell(&w->t, 1, "group %u: no bucket is live", group->id);
+	xlate_drop(&w->t, SW_DROP_NO_BUCKET);
+}
+
+static void run_group(struct walk *w, uint32_t id)
+{
+	struct group *group = groups_find(w->t.bridge->groups, id);
+
+	if (!group || w->depth == GROUP_DEPTH_MAX) {
+		xlate_tell(&w->t, 1, "group %u: %s", id, group ? "too many groups in each other" : "there is none");
+		xlate_drop(&w->t, group ? SW_DROP_TOO_COMPLEX : SW_DROP_NO_BUCKET);
+		return;
+	}
+	count_for(w, &group->tally);
+	switch ((enum group_type)group->type) {
+	case GROUP_TYPE_ALL:
+		for (uint32_t i = 0; i < group->n_buckets && !w->over; i++)
+			run_one_bucket(w, group, &group->buckets[i]);
+		break;
+	case GROUP_TYPE_INDIRECT:
+		run_one_bucket(w, group, group->n_buckets ? group->buckets : NULL);
+		break;
+	case GROUP_TYPE_SELECT:
+		run_one_bucket(w, group, select_bucket(w, group));
+		break;
+	case GROUP_TYPE_FF:
+		run_one_bucket(w, group, group_first_live(w->t.bridge->groups, group));
+		break;
+	}
+}
+
+/* ---- actions ---- */
+
+static void rewrite(struct walk *w, const struct action *action)
+{
+	struct xop *op;
+	bool bad_ttl = false;
+
+	if (action->type == ACTION_SET_FIELD && action->field == FIELD_TUNNEL_ID) {
+		view_rewrite(&w->view, action, &w->t.answer->mask, &bad_ttl);
+		return;
+	}
+	op = add_op(w, XOP_REWRITE);
+	if (!op)
+		return;
+	op->action = action;
+	op->reason = PACKET_IN_INVALID_TTL;
+	op->metadata = view_metadata(&w->view);
+	op->tunnel_id = view_tunnel_id(&w->view);
+	only_by_daemon(w, "it rewrites the frame");
+	if (w->depth) /* a bucket's copy, which no table sees */
+		return;
+	if (!view_rewrite(&w->view, action, &w->t.answer->mask, &bad_ttl))
+		stop_for_frame(w);
+	w->over |= bad_ttl;
+}
+
+static void run_actions(struct walk *w, const struct actions *actions)
+{
+	for (uint32_t i = 0; i < actions->n && !w->over; i++) {
+		const struct action *action = &actions->list[i];
+
+		switch ((enum action_type)action->type) {
+		case ACTION_OUTPUT:
+			output(w, action);
+			break;
+		case ACTION_GROUP:
+			run_group(w, action->arg);
+			break;
+		case ACTION_SET_QUEUE: /* no port has queues; a packet is sent as if it had none */
+			break;
+		default:
+			rewrite(w, action);
+		}
+	}
+}
+
+/* ---- the action set ---- */
+
+static bool is_same_kind(const struct action *a, const struct action *b)
+{
+	return a->type == b->type && (a->type != ACTION_SET_FIELD || a->field == b->field);
+}
+
+/* OF 1.3.5 §5.10: one of each kind, the last one written. */
+static void write_action(struct walk *w, const struct action *action)
+{
+	for (uint32_t i = 0; i < w->n_set; i++) {
+		if (is_same_kind(w->set[i], action)) {
+			w->set[i] = action;
+			return;
+		}
+	}
+	if (w->n_set < SET_MAX)
+		w->set[w->n_set++] = action;
+}
+
+static const struct action *set_has(const struct walk *w, enum action_type type)
+{
+	for (uint32_t i = 0; i < w->n_set; i++) {
+		if (w->set[i]->type == type)
+			return w->set[i];
+	}
+	return NULL;
+}
+
+/* The rows of action.def say the order. */
+static void run_action_set(struct walk *w)
+{
+	bool has_group = set_has(w, ACTION_GROUP);
+
+	if (!has_group && !set_has(w, ACTION_OUTPUT)) { /* OF 1.3.5 §5.10: dropped */
+		if (!w->n_parted)
+			xlate_drop(&w->t, SW_DROP_RULE);
+		return;
+	}
+	for (uint8_t place = 1; place <= 11; place++) {
+		for (uint32_t i = 0; i < w->n_set && !w->over; i++) {
+			const struct action *action = w->set[i];
+			struct actions one = {.n = 1, .list = action};
+
+			if (action_row(action->type)->place != place || (has_group && action->type == ACTION_OUTPUT))
+				continue;
+			run_actions(w, &one);
+		}
+	}
+}
+
+/* ---- tables ---- */
+
+static void tell_rule(const struct walk *w, const struct rule *rule)
+{
+	struct flow_names names = pipeline_of_names(w->t.bridge);
+	struct flow_match match;
+	char what[300], does[300];
+
+	if (!w->t.trace)
+		return;
+	rule_match(rule, &match);
+	flow_format(&match.key, &match.mask, &names, what, sizeof(what));
+	instructions_format(rule->instructions, &names, does, sizeof(does));
+	xlate_tell(&w->t, 0, "table %u: rule priority %u, %s -> %s", rule->table_id, rule->cls.priority, what, does);
+}
+
+/* Carried out when the frame leaves the tables: those behind it match the DSCP that the frame had (docs/openflow.md).
+ */
+static void run_meter(struct walk *w, uint32_t meter)
+{
+	struct xop *op = meter ? add_op(w, XOP_METER) : NULL;
+
+	if (!op)
+		return;
+	op->meter = meter;
+	only_by_daemon(w, "a meter counts it");
+}
+
+/* The table-miss rule, OF 1.3.5 §5.4: of priority 0, matching all. */
+static bool is_table_miss(const struct rule *rule)
+{
+	const struct flow nothing = {0};
+
+	return !rule->cls.priority && flow_equal(cls_mask(&rule->cls), &nothing);
+}
+
+/* Returns the table to go on with; TABLE_ALL: none. OF 1.3.5 §5.9 for the order. */
+static uint8_t run_instructions(struct walk *w, const struct rule *rule)
+{
+	const struct instructions *inst = rule->instructions;
+	struct actions applied = instructions_applied(inst), written = instructions_written(inst);
+
+	w->cookie = rule->cookie;
+	w->reason = is_table_miss(rule) ? PACKET_IN_NO_MATCH : PACKET_IN_ACTION;
+	run_meter(w, inst->meter);
+	run_actions(w, &applied);
+	if (inst->clear_actions)
+		w->n_set = 0;
+	for (uint32_t i = 0; i < written.n; i++)
+		write_action(w, &written.list[i]);
+	if (inst->writes_metadata)
+		view_set_metadata(&w->view, inst->metadata, inst->metadata_mask);
+	return inst->goes_on && !w->over ? inst->goto_table : TABLE_ALL;
+}
+
+/* NULL: no rule matches, or only the frame can tell. */
+static struct rule *find_rule(struct walk *w, struct table *table)
+{
+	struct flow looked = {0};
+	struct rule *rule = NULL;
+
+	if (table->cls)
+		rule = rule_of(cls_lookup(table->cls, &w->view.flow, w->view.has_frame ? NULL : &looked));
+	w->t.answer->tables |= 1ULL << table->id % 64;
+	w->t.answer->plain &= !w->view.rewritten;
+	return look(w, &looked) ? rule : NULL;
+}
+
+static void run_tables(struct walk *w)
+{
+	uint8_t table_id = 0;
+
+	while (table_id != TABLE_ALL && !w->over) {
+		struct table *table = tables_table(w->t.bridge->tables, table_id);
+		struct rule *rule = find_rule(w, table);
+
+		w->table_id = table_id;
+		if (w->over)
+			return;
+		if (!rule) { /* OF 1.3.5 §5.4: without a table-miss rule it is dropped */
+			xlate_tell(&w->t, 0, "table %u: no rule matches: dropped", table_id);
+			count_for(w, &table->missed);
+			xlate_drop(&w->t, SW_DROP_TABLE_MISS);
+			return;
+		}
+		tell_rule(w, rule);
+		count_for(w, &rule->tally);
+		table_id = run_instructions(w, rule);
+	}
+	if (!w->over) {
+		w->reason = PACKET_IN_ACTION;
+		run_action_set(w);
+	}
+}
+
+/* ---- the answer's form ---- */
+
+static bool is_listed(const struct xlate *answer, uint16_t port)
+{
+	for (uint32_t i = 0; i < answer->n_outputs; i++) {
+		if (answer->outputs[i].port == port)
+			return true;
+	}
+	return false;
+}
+
+/* What the operations are, but for counting. */
+struct census {
+	uint32_t n_outputs, n_normals, n_back, n_others, n_twice;
+};
+
+static struct census take_census(const struct walk *w)
+{
+	struct xlate *answer = w->t.answer;
+	struct census census = {0};
+
+	for (uint32_t i = 0; i < answer->n_ops; i++) {
+		const struct xop *op = &answer->ops[i];
+
+		switch ((enum xop_type)op->type) {
+		case XOP_COUNT:
+		case XOP_SAVE:
+		case XOP_RESTORE:
+			break;
+		case XOP_OUTPUT:
+			census.n_outputs++;
+			census.n_back += op->port == answer->in_port;
+			census.n_twice += is_listed(answer, op->port);
+			xlate_output(&w->t, op->port, XLATE_AS_IS);
+			break;
+		case XOP_NORMAL:
+			census.n_normals++;
+			break;
+		default:
+			census.n_others++;
+		}
+	}
+	return census;
+}
+
+static void keep_counts_only(struct xlate *answer)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < answer->n_ops; i++) {
+		if (answer->ops[i].type == XOP_COUNT)
+			answer->ops[n++] = answer->ops[i];
+	}
+	answer->n_ops = n;
+}
+
+/* One of the two forms of an answer; see pipeline.h. */
+static void choose_form(struct walk *w)
+{
+	struct xlate *answer = w->t.answer;
+	struct census census = take_census(w);
+
+	if (census.n_others)
+		only_by_daemon(w, "it goes to the controller");
+	if (census.n_normals && census.n_normals + census.n_outputs > 1)
+		only_by_daemon(w, "NORMAL is one of several actions");
+	if (census.n_twice)
+		only_by_daemon(w, "it goes out of one port more than once");
+	if (census.n_back && census.n_outputs > 1)
+		only_by_daemon(w, "it goes back where it came from, and elsewhere");
+	if (answer->in_daemon) {
+		answer->n_outputs = 0;
+		return;
+	}
+	keep_counts_only(answer);
+	if (census.n_normals)
+		normal_forward(&w->t);
+	else if (census.n_outputs)
+		answer->flood = w->n_floods == 1 && !w->t.answer->normal;
+	if (answer->n_outputs)
+		answer->drop = SW_DROP_NONE; /* what one action did not send another has */
+}
+
+/* ---- the question ---- */
+
+static void answer_for_stranger(const struct translation *t)
+{
+	xlate_tell(t, 0, "device %u is not a port: dropped", t->key->f.in_ifindex);
+	xlate_drop(t, SW_DROP_NO_PORT);
+	t->answer->cacheable = false; /* A4: an entry belongs to a port */
+	t->answer->uncacheable = "it came in by a device that is not a port";
+}
+
+static void begin(struct xlate *ret)
+{
+	memset(ret, 0, offsetof(struct xlate, outputs));
+	ret->cacheable = true;
+	ret->plain = true;
+	key_look(&ret->mask, FIELD_IN_PORT);
+}
+
+/* A port that a controller has told not to receive takes part in nothing (OF 1.3.5 §7.2.1, OFPPC_NO_RECV). */
+static bool is_received(struct walk *w)
+{
+	if (!w->t.in || !(w->t.in->of_config & OF_PORT_CONFIG_NO_RECV))
+		return true;
+	xlate_tell(&w->t, 0, "port %s is not to receive: dropped", w->t.in->name);
+	xlate_drop(&w->t, SW_DROP_PORT_CONFIG);
+	return false;
+}
+
+void translate(const struct pipeline *pl, const struct sw_key *key, const struct trace_sink *trace, struct xlate *ret)
+{
+	struct walk w;
+
+	w.t = xlate_begin(pl, key, trace, ret);
+	begin(ret);
+	if (!w.t.in) {
+		answer_for_stranger(&w.t);
+		return;
+	}
+	w.cookie = UINT64_MAX;
+	w.table_id = w.reason = 0;
+	w.over = false;
+	w.depth = 0;
+	w.n_floods = w.n_parted = w.n_set = 0;
+	ret->in_port = w.t.in->id;
+	ret->bridge = w.t.bridge->id;
+	xlate_tell(&w.t, 0, "came in by port %s of bridge %s", w.t.in->name, w.t.bridge->name);
+	if (!is_received(&w))
+		return;
+	view_of_key(&w.view, key, w.t.in->of_port);
+	run_tables(&w);
+	choose_form(&w);
+}
+
+/* A copy of the frame with room around it, which is rewritten as the walk goes on. */
+static struct frame copy_frame(const struct pipeline *pl, const struct frame_question *question)
+{
+	struct frame frame = {
+		.data = xlate_scratch(pl) + XLATE_HEADROOM,
+		.size = question->size < XLATE_FRAME ? question->size : XLATE_FRAME,
+		.headroom = XLATE_HEADROOM,
+		.tailroom = XLATE_TAILROOM,
+	};
+
+	memcpy(frame.data, question->frame, frame.size);
+	return frame;
+}
+
+static void run_packet_out(struct walk *w, const struct actions *actions)
+{
+	if (!actions->n)
+		xlate_drop(&w->t, SW_DROP_RULE);
+	w->reason = PACKET_IN_ACTION;
+	run_actions(w, actions);
+}
+
+void translate_frame(const struct pipeline *pl, const struct frame_question *question, const struct trace_sink *trace,
+	struct xlate *ret)
+{
+	struct walk w = {.cookie = UINT64_MAX};
+	struct frame frame = copy_frame(pl, question);
+	struct sw_key key = {0};
+
+	begin(ret);
+	w.t = xlate_begin(pl, &key, trace, ret);
+	w.t.in = pipeline_port(pl, question->in_port);
+	w.t.bridge = pipeline_bridge(pl, question->bridge);
+	ret->in_port = question->in_port;
+	ret->bridge = question->bridge;
+	ret->in_daemon = "the frame itself was asked about";
+	if (!is_received(&w) && !question->actions)
+		return;
+	view_of_frame(&w.view, &frame, w.t.in ? w.t.in->of_port : OF_PORT_CONTROLLER);
+	w.view.flow.x.tunnel_id_be = htobe64(question->tunnel_id);
+	if (question->actions)
+		run_packet_out(&w, question->actions);
+	else
+		run_tables(&w);
+}

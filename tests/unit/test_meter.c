@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Meters: against token buckets of floating numbers, and against the arithmetic of whole minutes and hours.
+ */
+#include "dataplane/meter.h"
+
+#include "tests/unit/seeded.h"
+
+#include <check.h>
+#include <math.h>
+
+#define NS_PER_S 1000000000ULL
+#define N_STEPS  200000
+#define N_BANDS  3
+#define START_NS (77 * NS_PER_S + 1)
+
+enum { ADD, MODIFY, DELETE };
+
+static struct meters *meters;
+
+static void setup(void)
+{
+	meters = meters_create();
+	ck_assert_ptr_nonnull(meters);
+}
+
+static void teardown(void)
+{
+	meters_destroy(meters);
+}
+
+static enum of_err mod(uint16_t command, uint32_t id, uint16_t flags, const struct meter_band *bands, uint32_t n)
+{
+	struct meter_mod asked = {.command = command, .flags = flags, .id = id, .n_bands = n, .bands = bands};
+
+	return meters_mod(meters, &asked, START_NS);
+}
+
+static void add_drop(uint32_t id, uint16_t flags, uint32_t rate, uint32_t burst)
+{
+	struct meter_band band = {BAND_DROP, 0, rate, burst};
+
+	ck_assert_int_eq(mod(ADD, id, flags, &band, 1), OF_OK);
+}
+
+/* How many of the frames pass that come every `gap_ns`, for so long. */
+static uint64_t offer(uint32_t id, uint32_t size, uint64_t gap_ns, uint64_t seconds)
+{
+	uint64_t passed = 0;
+	uint8_t levels;
+
+	for (uint64_t t = 0; t < seconds * NS_PER_S; t += gap_ns)
+		passed += meters_run(meters, id, size, START_NS + t, &levels) == METER_PASS;
+	return passed;
+}
+
+#define ck_assert_near(have, want, by) ck_assert_int_le(llabs((long long)(have) - (long long)(want)), by)
+
+START_TEST(small_frames_pass_a_frame_limit_exactly_for_a_minute)
+{
+	add_drop(1, METER_PKTPS | METER_BURST, 1000, 7);
+	add_drop(2, METER_PKTPS | METER_BURST, 999, 3);
+	ck_assert_near(offer(1, 64, 313131, 60), 60 * 1000 + 7, 1);
+	ck_assert_near(offer(2, 64, 99991, 60), 60 * 999 + 3, 1);
+}
+END_TEST
+
+START_TEST(frames_of_any_size_pass_a_bit_limit_exactly_for_a_minute)
+{
+	const uint32_t sizes[] = {60, 64, 1500, 1514, 9018};
+
+	for (uint32_t i = 0; i < 5; i++) {
+		add_drop(1 + i, METER_KBPS | METER_BURST, 3333, 100);
+		ck_assert_near(offer(1 + i, sizes[i], 97003, 60), (60 * 3333000 + 100000) / (sizes[i] * 8), 1);
+	}
+}
+END_TEST
+
+START_TEST(nothing_drifts_in_an_hour)
+{
+	add_drop(1, METER_PKTPS | METER_BURST, 73, 10);
+	ck_assert_near(offer(1, 64, 9999883, 3600), 3600ULL * 73 + 10, 1);
+	add_drop(2, METER_KBPS | METER_BURST, 79, 1000);
+	ck_assert_near(offer(2, 61, 5199617, 3600), (3600ULL * 79000 + 1000000) / (61 * 8), 1);
+}
+END_TEST
+
+START_TEST(a_rate_below_the_limit_loses_nothing)
+{
+	add_drop(1, METER_PKTPS | METER_BURST, 1000, 1);
+	ck_assert_uint_eq(offer(1, 64, NS_PER_S / 1000, 10), 10000);
+	ck_assert_uint_eq(meters_find(meters, 1)->band_stats[0].packets, 0);
+}
+END_TEST
+
+START_TEST(without_a_burst_a_bucket_is_a_tenth_of_a_second_deep)
+{
+	add_drop(1, METER_KBPS, 100000, 0);
+	add_drop(2, METER_PKTPS, 10000, 0);
+	add_drop(3, METER_KBPS, 10, 0);
+	add_drop(4, METER_PKTPS, 3, 0);
+	add_drop(5, METER_KBPS | METER_BURST, 10, 0);
+	add_drop(6, METER_KBPS, 10, 1);
+	for (uint32_t id = 1; id <= 6; id++) {
+		const uint32_t want[] = {0, 1000, 1000, 52, 10, 52, 52};
+		uint32_t passed = 0;
+		uint8_t levels;
+
+		for (uint32_t i = 0; i < 3000; i++)
+			passed += meters_run(meters, id, 1250, START_NS, &levels) == METER_PASS;
+		ck_assert_uint_eq(passed, want[id]);
+	}
+}
+END_TEST
+
+START_TEST(the_rates_of_the_conformance_patterns_come_out_within_two_percent)
+{
+	/* 175 frames of 1500 bytes a second into 1 Mb/s, 200 into 100, for half a minute. */
+	add_drop(1, METER_KBPS, 1000, 0);
+	add_drop(2, METER_PKTPS, 100, 0);
+	ck_assert_near(offer(1, 1500, NS_PER_S / 175, 30) * 1500 * 8 / 30, 1000000, 20000);
+	ck_assert_near(offer(2, 1500, NS_PER_S / 200, 30) / 30, 100, 2);
+}
+END_TEST
+
+START_TEST(a_burst_smaller_than_a_frame_slows_it_down_and_does_not_bar_it)
+{
+	add_drop(1, METER_KBPS | METER_BURST, 1000, 1);
+	/* What a full bucket is offered while it waits for the next frame is lost: less than a gap of 0.1 ms in 12 ms.
+	 */
+	ck_assert_near(offer(1, 1500, 100003, 60), 60 * 1000000 / 12000, 45);
+}
+END_TEST
+
+START_TEST(time_that_goes_back_fills_nothing)
+{
+	uint8_t levels;
+
+	add_drop(1, METER_PKTPS | METER_BURST, 1, 1);
+	ck_assert_int_eq(meters_run(meters, 1, 64, START_NS, &levels), METER_PASS);
+	ck_assert_int_eq(meters_run(meters, 1, 64, START_NS - NS_PER_S, &levels), METER_DROP);
+	ck_assert_int_eq(meters_run(meters, 1, 64, START_NS + NS_PER_S - 1, &levels), METER_DROP);
+	ck_assert_int_eq(meters_run(meters, 1, 64, START_NS + NS_PER_S, &levels), METER_PASS);
+}
+END_TEST
+
+START_TEST(of_the_bands_exceeded_the_fastest_is_applied_and_counted)
+{
+	struct meter_band bands[] = {
+		{BAND_DROP, 0, 200, 2}, {BAND_DSCP_REMARK, 2, 100, 1}, {BAND_DSCP_REMARK, 1, 10, 1}};
+	const struct meter *meter;
+	uint8_t levels = 0;
+
+	ck_assert_int_eq(mod(ADD, 9, METER_PKTPS | METER_BURST | METER_STATS, bands, 3), OF_OK);
+	ck_assert_int_eq(meters_run(meters, 9, 100, START_NS, &levels), METER_PASS);
+	ck_assert_int_eq(meters_run(meters, 9, 101, START_NS, &levels), METER_REMARK);
+	ck_assert_uint_eq(levels, 2);
+	ck_assert_int_eq(meters_run(meters, 9, 102, START_NS, &levels), METER_DROP);
+	/* After a hundredth of a second the second band has room again, and the first. */
+	ck_assert_int_eq(meters_run(meters, 9, 103, START_NS + NS_PER_S / 100, &levels), METER_REMARK);
+	ck_assert_uint_eq(levels, 1);
+	meter = meters_find(meters, 9);
+	ck_assert_uint_eq(meter->packets_in, 4);
+	ck_assert_uint_eq(meter->bytes_in, 406);
+	ck_assert_uint_eq(meter->band_stats[0].bytes, 102);
+	ck_assert_uint_eq(meter->band_stats[1].bytes, 101);
+	ck_assert_uint_eq(meter->band_stats[2].bytes, 103);
+	ck_assert_uint_eq(meter->band_stats[2].packets, 1);
+}
+END_TEST
+
+START_TEST(an_unknown_meter_passes_and_one_without_bands_counts)
+{
+	uint8_t levels;
+
+	ck_assert_int_eq(meters_run(meters, 5, 64, START_NS, &levels), METER_PASS);
+	ck_assert_int_eq(mod(ADD, 5, METER_KBPS, NULL, 0), OF_OK);
+	ck_assert_int_eq(meters_run(meters, 5, 64, START_NS, &levels), METER_PASS);
+	ck_assert_uint_eq(meters_find(meters, 5)->packets_in, 1);
+}
+END_TEST
+
+START_TEST(what_cannot_be_is_refused_with_its_error)
+{
+	static const struct {
+		uint16_t command, flags;
+		uint32_t id;
+		struct meter_band band;
+		enum of_err err;
+	} rows[] = {
+		{ADD, METER_KBPS, 1, {BAND_DROP, 0, 1, 0}, OF_ERR_METER_MOD_METER_EXISTS},
+		{MODIFY, METER_KBPS, 2, {BAND_DROP, 0, 1, 0}, OF_ERR_METER_MOD_UNKNOWN_METER},
+		{3, METER_KBPS, 1, {BAND_DROP, 0, 1, 0}, OF_ERR_METER_MOD_BAD_COMMAND},
+		{ADD, 0, 2, {BAND_DROP, 0, 1, 0}, OF_ERR_METER_MOD_BAD_FLAGS},
+		{ADD, METER_KBPS | METER_PKTPS, 2, {BAND_DROP, 0, 1, 0}, OF_ERR_METER_MOD_BAD_FLAGS},
+		{ADD, METER_KBPS | 16, 2, {BAND_DROP, 0, 1, 0}, OF_ERR_METER_MOD_BAD_FLAGS},
+		{ADD, METER_KBPS, 2, {BAND_DROP, 0, 0, 0}, OF_ERR_METER_MOD_BAD_RATE},
+		{ADD, METER_KBPS, 2, {3, 0, 1, 0}, OF_ERR_METER_MOD_BAD_BAND},
+		{ADD, METER_KBPS, 2, {0, 0, 1, 0}, OF_ERR_METER_MOD_BAD_BAND},
+		{ADD, METER_KBPS, 0, {BAND_DROP, 0, 1, 0}, OF_ERR_METER_MOD_INVALID_METER},
+		{ADD, METER_KBPS, METER_MAX + 1, {BAND_DROP, 0, 1, 0}, OF_ERR_METER_MOD_INVALID_METER},
+		{MODIFY, METER_KBPS, METER_ALL, {BAND_DROP, 0, 1, 0}, OF_ERR_METER_MOD_INVALID_METER},
+		{DELETE, 0, 7, {0}, OF_OK},
+		{ADD, METER_KBPS, METER_MAX, {BAND_DROP, 0, 1, 0}, OF_OK},
+		{ADD, METER_KBPS, METER_CONTROLLER, {BAND_DROP, 0, 1, 0}, OF_OK},
+		{ADD, METER_PKTPS, METER_SLOWPATH, {BAND_DSCP_REMARK, 1, UINT32_MAX, UINT32_MAX}, OF_OK},
+	};
+	struct meter_band many[METER_BANDS_LIMIT + 1];
+
+	add_drop(1, METER_KBPS, 1, 0);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		ck_assert_msg(
+			mod(rows[i].command, rows[i].id, rows[i].flags, &rows[i].band, 1) == rows[i].err, "row %zu", i);
+	for (uint32_t i = 0; i <= METER_BANDS_LIMIT; i++)
+		many[i] = (struct meter_band){BAND_DROP, 0, 1 + i, 0};
+	ck_assert_int_eq(mod(ADD, 3, METER_KBPS, many, METER_BANDS_LIMIT + 1), OF_ERR_METER_MOD_OUT_OF_BANDS);
+	ck_assert_int_eq(mod(ADD, 3, METER_KBPS, many, METER_BANDS_LIMIT), OF_OK);
+	ck_assert_uint_eq(meters_count(meters), 5);
+}
+END_TEST
+
+START_TEST(there_are_as_many_meters_as_the_limit_says_and_a_walk_sees_them_in_order)
+{
+	const struct meter *meter;
+	uint32_t id = 0, n = 0;
+
+	/* Odd multipliers permute: every number comes once, in no order. */
+	for (uint32_t i = 0; i < METERS_LIMIT; i++)
+		add_drop(1 + (uint16_t)(i * 40503), METER_KBPS, 1, 0);
+	ck_assert_int_eq(mod(ADD, METERS_LIMIT + 1, METER_KBPS, NULL, 0), OF_ERR_METER_MOD_OUT_OF_METERS);
+	for (; (meter = meters_next(meters, id)); n++) {
+		ck_assert_uint_eq(meter->id, id + 1);
+		id = meter->id;
+	}
+	ck_assert_uint_eq(n, METERS_LIMIT);
+	ck_assert_int_eq(mod(DELETE, 17, 0, NULL, 0), OF_OK);
+	ck_assert_uint_eq(meters_next(meters, 16)->id, 18);
+	ck_assert_int_eq(mod(DELETE, METER_ALL, 0, NULL, 0), OF_OK);
+	ck_assert_uint_eq(meters_count(meters), 0);
+	ck_assert_ptr_null(meters_next(meters, 0));
+}
+END_TEST
+
+START_TEST(a_modified_meter_keeps_its_counters_and_begins_its_bands_anew)
+{
+	struct meter_band slow = {BAND_DROP, 0, 1, 1}, fast = {BAND_DROP, 0, 2, 2};
+	const struct meter *meter;
+	uint8_t levels;
+
+	ck_assert_int_eq(mod(ADD, 1, METER_PKTPS | METER_BURST, &slow, 1), OF_OK);
+	meters_hold(meters, 1, 1);
+	meters_hold(meters, 1, 1);
+	meters_hold(meters, 2, 1);
+	for (int i = 0; i < 3; i++)
+		meters_run(meters, 1, 64, START_NS, &levels);
+	ck_assert_uint_eq(meters_find(meters, 1)->band_stats[0].packets, 2);
+	ck_assert_int_eq(mod(MODIFY, 1, METER_PKTPS | METER_BURST, &fast, 1), OF_OK);
+	meters_hold(meters, 1, -1);
+	meter = meters_find(meters, 1);
+	ck_assert_uint_eq(meter->packets_in, 3);
+	ck_assert_uint_eq(meter->band_stats[0].packets, 0);
+	ck_assert_uint_eq(meter->bands[0].rate, 2);
+	ck_assert_uint_eq(meter->n_rules, 1);
+	ck_assert_uint_eq(meter->created_ns, START_NS);
+	ck_assert_uint_eq(offer(1, 64, NS_PER_S, 1), 1);
+}
+END_TEST
+
+/* ---- the twin ---- */
+
+struct twin_band {
+	long double level, depth, rate;
+};
+
+/* Which band, N_BANDS for none; -1: too near to call, and what the product says is taken. */
+static int twin_run(struct twin_band *twin, long double passed_s, long double amount, bool *exceeds)
+{
+	int near = 0, worst = N_BANDS;
+
+	for (int i = 0; i < N_BANDS; i++) {
+		twin[i].level = fminl(twin[i].depth, twin[i].level + twin[i].rate * passed_s);
+		exceeds[i] = twin[i].level < amount && twin[i].level < twin[i].depth;
+		near |= fabsl(twin[i].level - amount) < 1e-4L;
+		if (exceeds[i] && (worst == N_BANDS || twin[i].rate > twin[worst].rate))
+			worst = i;
+	}
+	return near ? -1 : worst;
+}
+
+static void run_oracle(struct seeded *random, bool is_kbps)
+{
+	struct meter_band bands[N_BANDS];
+	struct twin_band twin[N_BANDS];
+	uint64_t now_ns = START_NS;
+	uint32_t n_called = 0;
+
+	for (uint32_t i = 0; i < N_BANDS; i++) {
+		long double unit = is_kbps ? 1000 : 1;
+
+		bands[i] = (struct meter_band){BAND_DSCP_REMARK, (uint8_t)i, 1 + seeded_below(random, 20000) * 3 + i,
+			100 + seeded_below(random, 200)};
+		twin[i] = (struct twin_band){bands[i].burst * unit, bands[i].burst * unit, bands[i].rate * unit};
+	}
+	mod(DELETE, 1, 0, NULL, 0);
+	ck_assert_int_eq(mod(ADD, 1, (is_kbps ? METER_KBPS : METER_PKTPS) | METER_BURST, bands, N_BANDS), OF_OK);
+	for (uint32_t step = 0; step < N_STEPS; step++) {
+		uint64_t gap_ns = seeded_below(random, 1U << (4 + seeded_below(random, 18)));
+		uint32_t size = 60 + seeded_below(random, 1460);
+		long double amount = is_kbps ? size * 8 : 1;
+		bool exceeds[N_BANDS];
+		uint8_t levels = N_BANDS;
+		int want;
+
+		now_ns += gap_ns;
+		want = twin_run(twin, gap_ns / 1e9L, amount, exceeds);
+		meters_run(meters, 1, size, now_ns, &levels);
+		if (want < 0)
+			return;
+		n_called++;
+		ck_assert_msg(levels == want, "seed %lu step %u: band %u, not %d", random->seed, step, levels, want);
+		for (int i = 0; i < N_BANDS; i++)
+			twin[i].level -= exceeds[i] ? 0 : amount;
+	}
+	ck_assert_uint_eq(n_called, N_STEPS);
+}
+
+START_TEST(meters_decide_as_floating_buckets_do)
+{
+	struct seeded random = seeded_start();
+
+	for (int i = 0; i < 6; i++)
+		run_oracle(&random, i % 2);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("meter");
+	TCase *tcase = tcase_create("meter");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	tcase_set_timeout(tcase, 60);
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_test(tcase, small_frames_pass_a_frame_limit_exactly_for_a_minute);
+	tcase_add_test(tcase, frames_of_any_size_pass_a_bit_limit_exactly_for_a_minute);
+	tcase_add_test(tcase, nothing_drifts_in_an_hour);
+	tcase_add_test(tcase, a_rate_below_the_limit_loses_nothing);
+	tcase_add_test(tcase, without_a_burst_a_bucket_is_a_tenth_of_a_second_deep);
+	tcase_add_test(tcase, the_rates_of_the_conformance_patterns_come_out_within_two_percent);
+	tcase_add_test(tcase, a_burst_smaller_than_a_frame_slows_it_down_and_does_not_bar_it);
+	tcase_add_test(tcase, time_that_goes_back_fills_nothing);
+	tcase_add_test(tcase, of_the_bands_exceeded_the_fastest_is_applied_and_counted);
+	tcase_add_test(tcase, an_unknown_meter_passes_and_one_without_bands_counts);
+	tcase_add_test(tcase, what_cannot_be_is_refused_with_its_error);
+	tcase_add_test(tcase, there_are_as_many_meters_as_the_limit_says_and_a_walk_sees_them_in_order);
+	tcase_add_test(tcase, a_modified_meter_keeps_its_counters_and_begins_its_bands_anew);
+	tcase_add_test(tcase, meters_decide_as_floating_buckets_do);
+	suite_add_tcase(suite, tcase);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? 1 : 0;
+}

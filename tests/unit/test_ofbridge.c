@@ -1,0 +1,663 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A bridge under OpenFlow, over the in-memory datapath: what becomes of frames, what a controller hears, and that every
+ * frame is counted once, by the cache or by the daemon (S1).
+ */
+#include "bpf/extract.h"
+#include "dataplane/complaint.h"
+#include "dataplane/counters.h"
+#include "dataplane/execute.h"
+#include "dataplane/ofbridge.h"
+#include "dataplane/upcall.h"
+
+#include "tests/unit/cache_lab.h"
+
+#include "dataplane/table.h"
+
+#include <endian.h>
+
+#define PORT_1 1
+#define SIZE   64
+
+static struct lab lab;
+static struct upcall *up;
+static struct ofbridge *bridge;
+
+/* What the controller heard last, and how often. */
+static struct {
+	uint32_t n_packet_ins, n_removed, n_ports;
+	struct packet_in in;
+	uint8_t frame[2048];
+	uint64_t removed_packets, removed_bytes, removed_cookie;
+	uint8_t removed_end;
+	enum port_change change;
+	struct of_port_desc desc;
+	bool deaf;
+} heard;
+
+static bool packet_in(void *ctx, const struct packet_in *in)
+{
+	if (heard.deaf)
+		return false;
+	heard.n_packet_ins++;
+	heard.in = *in;
+	memcpy(heard.frame, in->frame, in->size);
+	return true;
+}
+
+static void flow_removed(void *ctx, const struct rule *rule)
+{
+	heard.n_removed++;
+	heard.removed_packets = rule->tally.packets;
+	heard.removed_bytes = rule->tally.bytes;
+	heard.removed_cookie = rule->cookie;
+	heard.removed_end = rule->end;
+}
+
+static void port_changed(void *ctx, enum port_change change, const struct of_port_desc *desc)
+{
+	heard.n_ports++;
+	heard.change = change;
+	heard.desc = *desc;
+}
+
+static void open_lab(void)
+{
+	const struct ofbridge_events events = {NULL, packet_in, flow_removed, port_changed};
+
+	memset(&heard, 0, sizeof(heard));
+	lab_open(&lab, 64, 4);
+	dp_memory_end_grace_at_once(lab.dp, false);
+	up = upcall_create(lab.dp, lab.pl, lab.fdb, lab.cache, ofbridges_executor(lab.bridges));
+	ck_assert_ptr_nonnull(up);
+	bridge = ofbridges_get(lab.bridges, 1);
+	ofbridge_listen(bridge, &events);
+	tables_flush(ofbridge_tables(bridge), RULE_DELETE);
+	lab_settle(&lab);
+	memset(&heard, 0, sizeof(heard));
+}
+
+static void close_lab(void)
+{
+	upcall_destroy(up);
+	lab_close(&lab);
+}
+
+/* ---- rules in words ---- */
+
+static struct actions read_actions(const char *text, struct action list[16])
+{
+	struct flow_names names = pipeline_of_names(pipeline_bridge(lab.pl, 1));
+	struct complaint complaint = {""};
+	struct actions actions;
+
+	ck_assert_msg(!actions_parse(text, &names, list, 16, &actions, &complaint), "'%s': %s", text, complaint.text);
+	return actions;
+}
+
+struct words {
+	const char *match, *apply, *write; /* NULL: any, none */
+	uint16_t priority, idle_s, hard_s, flags;
+	uint8_t table, go_to; /* go_to 0: no further */
+	uint32_t meter;
+	uint64_t metadata, metadata_mask, cookie;
+	uint8_t command;
+	enum of_err expected;
+};
+
+static void flow_mod(const struct words *words)
+{
+	struct flow_names names = pipeline_of_names(pipeline_bridge(lab.pl, 1));
+	struct action apply_list[16], write_list[16];
+	struct actions apply = read_actions(words->apply ? words->apply : "drop", apply_list),
+		       write = read_actions(words->write ? words->write : "drop", write_list);
+	struct instructions rest = {
+		.goes_on = words->go_to,
+		.goto_table = words->go_to,
+		.meter = words->meter,
+		.writes_metadata = words->metadata_mask,
+		.metadata = words->metadata,
+		.metadata_mask = words->metadata_mask,
+	};
+	struct flow_mod mod = {
+		.command = words->command,
+		.table_id = words->table,
+		.priority = words->priority,
+		.idle_s = words->idle_s,
+		.hard_s = words->hard_s,
+		.flags = words->flags,
+		.cookie = words->cookie,
+		.out_port = OF_PORT_ANY,
+		.out_group = GROUP_ANY,
+	};
+	struct complaint complaint = {""};
+
+	if (words->match)
+		ck_assert_msg(!flow_parse(words->match, &names, &mod.match, &complaint), "%s", complaint.text);
+	mod.instructions = instructions_create(&rest, &apply, &write);
+	ck_assert_int_eq(ofbridge_flow_mod(bridge, &mod), words->expected);
+	free(mod.instructions);
+}
+
+#define FLOW(...) flow_mod(&(struct words){__VA_ARGS__})
+
+static void group_mod(uint8_t command, uint32_t id, uint8_t type, const char *first, const char *second)
+{
+	struct action lists[2][16];
+	struct bucket buckets[2] = {{.watch_port = OF_PORT_ANY, .watch_group = GROUP_ANY},
+		{.watch_port = OF_PORT_ANY, .watch_group = GROUP_ANY}};
+	struct group_mod mod = {.command = command, .type = type, .id = id, .buckets = buckets};
+
+	if (first)
+		buckets[mod.n_buckets++].actions = read_actions(first, lists[0]);
+	if (second)
+		buckets[mod.n_buckets++].actions = read_actions(second, lists[1]);
+	for (int i = 0; type == GROUP_TYPE_FF && i < 2; i++)
+		buckets[i].watch_port = buckets[i].actions.list[0].arg;
+	for (int i = 0; type == GROUP_TYPE_SELECT && i < 2; i++)
+		buckets[i].weight = 1;
+	ck_assert_int_eq(ofbridge_group_mod(bridge, &mod), OF_OK);
+}
+
+/* ---- frames ---- */
+
+/* UDP over IPv4 of SIZE bytes, from host to host. */
+static void make_frame(uint8_t src, uint8_t dst, uint8_t frame[SIZE])
+{
+	static const uint8_t ip[] = {0x08, 0x00, 0x45, 0, 0, SIZE - 14, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0,
+		2, 0x10, 0, 0x20, 0, 0, SIZE - 34, 0, 0};
+
+	memset(frame, 0, SIZE);
+	memcpy(frame, (uint8_t[6]){2, 0, 0, 0, 0, dst}, 6);
+	memcpy(frame + 6, (uint8_t[6]){2, 0, 0, 0, 0, src}, 6);
+	memcpy(frame + 12, ip, sizeof(ip));
+}
+
+static void run_up(void)
+{
+	upcall_run(up, lab.now_ns);
+	lab_settle(&lab);
+}
+
+/* A frame comes in by the port: hits the cache and is counted there, or goes up. True: it hit. */
+static bool arrive(uint16_t port, const uint8_t frame[SIZE])
+{
+	struct dp_memory_hit hit;
+	struct sw_headers headers;
+	struct sw_key key;
+
+	sw_extract(frame, frame + SIZE, IFINDEX_OF + port, SW_KEY_WORDS, &key, &headers);
+	if (!dp_memory_lookup(lab.dp, 0, &key, SIZE, &hit)) {
+		dp_memory_inject(lab.dp, port, frame, SIZE, SW_UPCALL_MISS);
+		run_up();
+		return false;
+	}
+	if (hit.flow->steps[0].op == SW_OP_UPCALL) {
+		dp_memory_inject(lab.dp, port, frame, SIZE, SW_UPCALL_ACTION);
+		run_up();
+	}
+	return true;
+}
+
+/* "2 3": the ports that got something since the last call, in order. */
+static const char *sent(void)
+{
+	static char text[64];
+	size_t n = 0;
+
+	text[0] = '\0';
+	for (uint32_t i = 0; i < dp_memory_n_sent(lab.dp); i++)
+		n += (size_t)sprintf(text + n, "%s%u", i ? " " : "", dp_memory_sent(lab.dp, i).port);
+	dp_memory_forget_sent(lab.dp);
+	return text;
+}
+
+static const struct rule *first_rule(uint8_t table)
+{
+	struct rule *rule = tables_table(ofbridge_tables(bridge), table)->first;
+
+	ck_assert_ptr_nonnull(rule);
+	ofbridge_refresh_rule(bridge, rule);
+	return rule;
+}
+
+static uint64_t drops_of(enum sw_drop reason)
+{
+	uint64_t sum = 0;
+
+	for (uint16_t port = 0; port <= 4; port++)
+		sum += counters_read_drop(&lab.dp->memory, port, reason);
+	return sum;
+}
+
+/* ---- counting ---- */
+
+/* The first comes up and is counted by the daemon, the others by the cache. */
+START_TEST(a_rule_counts_each_frame_once_wherever_it_went)
+{
+	uint8_t frame[SIZE];
+
+	make_frame(1, 2, frame);
+	FLOW(.match = "eth_type=0x0800", .apply = "output:2", .priority = 5);
+	lab_settle(&lab);
+	for (int i = 0; i < 10; i++)
+		arrive(PORT_1, frame);
+	ck_assert_str_eq(sent(), "2");
+	ck_assert_uint_eq(first_rule(0)->tally.packets, 10);
+	ck_assert_uint_eq(first_rule(0)->tally.bytes, 10 * SIZE);
+	ck_assert_uint_eq(tables_table(ofbridge_tables(bridge), 0)->matched.packets, 10);
+	ck_assert_uint_eq(tables_table(ofbridge_tables(bridge), 0)->missed.packets, 0);
+}
+END_TEST
+
+START_TEST(what_only_the_daemon_can_do_is_counted_by_it_alone)
+{
+	uint8_t frame[SIZE];
+
+	make_frame(1, 2, frame);
+	FLOW(.match = "eth_type=0x0800", .apply = "set_field:5->ip_dscp,output:2");
+	lab_settle(&lab);
+	for (int i = 0; i < 10; i++)
+		ck_assert(arrive(PORT_1, frame) == (i > 0));
+	ck_assert_str_eq(sent(), "2 2 2 2 2 2 2 2 2 2");
+	ck_assert_uint_eq(first_rule(0)->tally.packets, 10);
+}
+END_TEST
+
+START_TEST(a_table_without_a_rule_for_it_counts_the_frame_as_missed)
+{
+	uint8_t frame[SIZE];
+
+	make_frame(1, 2, frame);
+	for (int i = 0; i < 5; i++)
+		arrive(PORT_1, frame);
+	ofbridge_refresh(bridge);
+	ck_assert_uint_eq(tables_table(ofbridge_tables(bridge), 0)->missed.packets, 5);
+	ck_assert_uint_eq(drops_of(SW_DROP_TABLE_MISS), 1); /* the others were the program's */
+	ck_assert_str_eq(sent(), "");
+}
+END_TEST
+
+/* What a program run that began before counts late is in it too. */
+START_TEST(a_removed_rule_is_told_of_with_its_final_count)
+{
+	uint8_t frame[SIZE];
+	struct dp_memory_hit hit;
+	struct sw_headers headers;
+	struct sw_key key;
+
+	make_frame(1, 2, frame);
+	FLOW(.match = "eth_type=0x0800", .apply = "output:2", .flags = RULE_SEND_FLOW_REM, .cookie = 77);
+	lab_settle(&lab);
+	for (int i = 0; i < 10; i++)
+		arrive(PORT_1, frame);
+	sw_extract(frame, frame + SIZE, IFINDEX_OF + PORT_1, SW_KEY_WORDS, &key, &headers);
+	ck_assert(dp_memory_lookup(lab.dp, 0, &key, SIZE, &hit));
+	FLOW(.command = FLOW_DELETE);
+	lab_settle(&lab);
+	ck_assert(!dp_memory_lookup(lab.dp, 0, &key, SIZE, &hit)); /* C3: a barrier could be answered now */
+	ck_assert_uint_eq(heard.n_removed, 0);
+	lab.dp->memory.flow_stats[hit.slot].packets++; /* late, by a run that has found the slot before */
+	lab.dp->memory.flow_stats[hit.slot].bytes += SIZE;
+	while (dp_memory_end_grace(lab.dp))
+		;
+	ck_assert_uint_eq(heard.n_removed, 1);
+	ck_assert_uint_eq(heard.removed_packets, 12);
+	ck_assert_uint_eq(heard.removed_bytes, 12 * SIZE);
+	ck_assert_uint_eq(heard.removed_cookie, 77);
+	ck_assert_int_eq(heard.removed_end, RULE_DELETE);
+}
+END_TEST
+
+START_TEST(a_rule_that_no_flow_counts_for_is_told_of_at_once)
+{
+	FLOW(.apply = "output:2", .flags = RULE_SEND_FLOW_REM);
+	FLOW(.command = FLOW_DELETE);
+	lab_settle(&lab);
+	ck_assert_uint_eq(heard.n_removed, 1);
+	ck_assert_uint_eq(heard.removed_packets, 0);
+}
+END_TEST
+
+START_TEST(a_rule_that_did_not_ask_is_not_told_of)
+{
+	FLOW(.apply = "output:2");
+	FLOW(.command = FLOW_DELETE);
+	lab_settle(&lab);
+	ck_assert_uint_eq(heard.n_removed, 0);
+}
+END_TEST
+
+/* Its idle time is that of the flows that count for it. */
+START_TEST(a_rule_whose_flows_are_used_is_not_idle)
+{
+	uint8_t frame[SIZE];
+
+	make_frame(1, 2, frame);
+	FLOW(.apply = "output:2", .idle_s = 5, .flags = RULE_SEND_FLOW_REM);
+	for (int second = 0; second < 10; second++) {
+		arrive(PORT_1, frame);
+		lab.now_ns += 1000000000ULL;
+		lab_settle(&lab);
+	}
+	ck_assert_uint_eq(tables_count(ofbridge_tables(bridge)), 1);
+	for (int second = 0; second < 7; second++) {
+		lab.now_ns += 1000000000ULL;
+		lab_settle(&lab);
+	}
+	while (dp_memory_end_grace(lab.dp))
+		;
+	ck_assert_uint_eq(tables_count(ofbridge_tables(bridge)), 0);
+	ck_assert_uint_eq(heard.n_removed, 1);
+	ck_assert_int_eq(heard.removed_end, RULE_IDLE_TIMEOUT);
+	ck_assert_uint_eq(heard.removed_packets, 10);
+}
+END_TEST
+
+/* ---- what a change leaves alone ---- */
+
+START_TEST(only_flows_that_a_new_rule_concerns_are_asked)
+{
+	uint8_t frame[SIZE];
+	uint64_t asked;
+
+	FLOW(.match = "eth_dst=02:00:00:00:00:02", .apply = "output:2", .priority = 5);
+	FLOW(.match = "eth_dst=02:00:00:00:00:03", .apply = "output:3", .priority = 5);
+	lab_settle(&lab);
+	for (uint8_t host = 2; host <= 3; host++) {
+		make_frame(1, host, frame);
+		arrive(PORT_1, frame);
+		ck_assert(arrive(PORT_1, frame));
+	}
+	asked = cache_totals(lab.cache)->asked;
+	FLOW(.match = "eth_dst=02:00:00:00:00:09", .apply = "output:4", .priority = 5);
+	lab_settle(&lab);
+	ck_assert_uint_eq(cache_totals(lab.cache)->asked, asked);
+	FLOW(.match = "eth_dst=02:00:00:00:00:03", .apply = "output:4", .priority = 7);
+	lab_settle(&lab);
+	ck_assert_uint_eq(cache_totals(lab.cache)->asked, asked + 1);
+	ck_assert_uint_eq(cache_count(lab.cache), 2);
+	sent();
+	make_frame(1, 3, frame);
+	ck_assert(arrive(PORT_1, frame));
+	FLOW(.command = FLOW_DELETE_STRICT, .match = "eth_dst=02:00:00:00:00:03", .priority = 7);
+	lab_settle(&lab);
+	ck_assert_uint_eq(cache_totals(lab.cache)->asked, asked + 2);
+}
+END_TEST
+
+/* ---- the daemon's part ---- */
+
+START_TEST(the_controller_gets_the_frame_with_where_it_came_from)
+{
+	uint8_t frame[SIZE];
+
+	make_frame(1, 2, frame);
+	FLOW(.go_to = 1, .metadata = 5, .metadata_mask = 0xff);
+	FLOW(.table = 1, .apply = "CONTROLLER:100", .cookie = 9, .priority = 1, .match = "eth_type=0x0800");
+	lab_settle(&lab);
+	arrive(PORT_1, frame);
+	ck_assert_uint_eq(heard.n_packet_ins, 1);
+	ck_assert_uint_eq(heard.in.table_id, 1);
+	ck_assert_int_eq(heard.in.reason, PACKET_IN_ACTION);
+	ck_assert_uint_eq(heard.in.cookie, 9);
+	ck_assert_uint_eq(heard.in.max_len, 100);
+	ck_assert_uint_eq(heard.in.flow.x.f.in_ifindex, PORT_1);
+	ck_assert_uint_eq(be64toh(heard.in.flow.x.metadata_be), 5);
+	ck_assert_uint_eq(heard.in.size, SIZE);
+	ck_assert_mem_eq(heard.frame, frame, SIZE);
+	ck_assert_uint_eq(drops_of(SW_DROP_NO_CONTROLLER), 0);
+	heard.deaf = true;
+	arrive(PORT_1, frame);
+	ck_assert_uint_eq(drops_of(SW_DROP_NO_CONTROLLER), 1);
+}
+END_TEST
+
+START_TEST(a_table_miss_rule_is_told_apart)
+{
+	uint8_t frame[SIZE];
+
+	make_frame(1, 2, frame);
+	FLOW(.apply = "CONTROLLER");
+	arrive(PORT_1, frame);
+	ck_assert_int_eq(heard.in.reason, PACKET_IN_NO_MATCH);
+}
+END_TEST
+
+START_TEST(a_bucket_changes_its_own_copy)
+{
+	uint8_t frame[SIZE];
+	struct dp_memory_sent first, second;
+
+	make_frame(1, 2, frame);
+	group_mod(0, 1, GROUP_TYPE_ALL, "set_field:02:00:00:00:00:77->eth_dst,output:2", "output:3");
+	FLOW(.apply = "group:1,output:4");
+	lab_settle(&lab);
+	arrive(PORT_1, frame);
+	ck_assert_uint_eq(dp_memory_n_sent(lab.dp), 3);
+	first = dp_memory_sent(lab.dp, 0);
+	second = dp_memory_sent(lab.dp, 1);
+	ck_assert(first.port == 2 && first.data[5] == 0x77);
+	ck_assert(second.port == 3 && !memcmp(second.data, frame, SIZE));
+	ck_assert_uint_eq(groups_find(ofbridge_groups(bridge), 1)->tally.packets, 1);
+	ck_assert_uint_eq(groups_find(ofbridge_groups(bridge), 1)->buckets[1].tally.packets, 1);
+	ck_assert_str_eq(sent(), "2 3 4");
+}
+END_TEST
+
+START_TEST(a_group_that_changes_takes_its_flows_along)
+{
+	uint8_t frame[SIZE];
+
+	make_frame(1, 2, frame);
+	group_mod(0, 1, GROUP_TYPE_INDIRECT, "output:2", NULL);
+	FLOW(.apply = "group:1");
+	arrive(PORT_1, frame);
+	ck_assert(arrive(PORT_1, frame));
+	ck_assert_uint_eq(cache_count(lab.cache), 1);
+	group_mod(1, 1, GROUP_TYPE_INDIRECT, "output:3", NULL);
+	ck_assert_uint_eq(groups_find(ofbridge_groups(bridge), 1)->tally.packets, 2);
+	lab_settle(&lab);
+	sent();
+	arrive(PORT_1, frame);
+	cache_flush(lab.cache);
+	arrive(PORT_1, frame);
+	ck_assert_str_eq(sent(), "3");
+	group_mod(2, 1, GROUP_TYPE_INDIRECT, NULL, NULL);
+	lab_settle(&lab);
+	ck_assert_uint_eq(tables_count(ofbridge_tables(bridge)), 0);
+	arrive(PORT_1, frame);
+	ck_assert_str_eq(sent(), "");
+}
+END_TEST
+
+START_TEST(a_failover_follows_the_link)
+{
+	struct port_state down = lab.states[2];
+	uint8_t frame[SIZE];
+
+	make_frame(1, 2, frame);
+	group_mod(0, 1, GROUP_TYPE_FF, "output:2", "output:3");
+	FLOW(.apply = "group:1");
+	arrive(PORT_1, frame);
+	ck_assert_str_eq(sent(), "2");
+	down.up = false;
+	lab_port_is(&lab, 2, &down);
+	lab_settle(&lab);
+	cache_flush(lab.cache);
+	arrive(PORT_1, frame);
+	ck_assert_str_eq(sent(), "3");
+}
+END_TEST
+
+START_TEST(a_meter_lets_through_what_its_rate_allows)
+{
+	const struct meter_band band = {.type = BAND_DROP, .rate = 10, .burst = 3};
+	const struct meter_mod mod = {
+		.flags = METER_PKTPS | METER_BURST | METER_STATS, .id = 1, .n_bands = 1, .bands = &band};
+	uint8_t frame[SIZE];
+
+	make_frame(1, 2, frame);
+	ck_assert_int_eq(ofbridge_meter_mod(bridge, &mod), OF_OK);
+	FLOW(.meter = 1, .go_to = 1);
+	FLOW(.table = 1, .apply = "output:2");
+	lab_settle(&lab);
+	for (int i = 0; i < 8; i++)
+		arrive(PORT_1, frame);
+	ck_assert_str_eq(sent(), "2 2 2");
+	ck_assert_uint_eq(drops_of(SW_DROP_METER), 5);
+	ck_assert_uint_eq(first_rule(0)->tally.packets, 8);
+	ck_assert_uint_eq(first_rule(1)->tally.packets, 3); /* the others never came so far */
+	ck_assert_uint_eq(meters_find(ofbridge_meters(bridge), 1)->band_stats[0].packets, 5);
+}
+END_TEST
+
+START_TEST(a_ttl_that_runs_out_is_the_controllers_business)
+{
+	uint8_t frame[SIZE];
+
+	make_frame(1, 2, frame);
+	frame[22] = 1;
+	FLOW(.apply = "dec_ttl,output:2");
+	arrive(PORT_1, frame);
+	ck_assert_int_eq(heard.in.reason, PACKET_IN_INVALID_TTL);
+	ck_assert_str_eq(sent(), "");
+	frame[22] = 2;
+	arrive(PORT_1, frame);
+	ck_assert_uint_eq(heard.n_packet_ins, 1);
+	ck_assert_str_eq(sent(), "2");
+}
+END_TEST
+
+START_TEST(a_rewritten_frame_may_be_bridged)
+{
+	uint8_t frame[SIZE];
+
+	FLOW(.apply = "NORMAL");
+	make_frame(3, 1, frame);
+	arrive(3, frame); /* now host 3 is behind port 3 */
+	sent();
+	make_frame(1, 9, frame);
+	FLOW(.match = "eth_dst=02:00:00:00:00:09", .priority = 9,
+		.apply = "set_field:02:00:00:00:00:03->eth_dst,NORMAL");
+	lab_settle(&lab);
+	arrive(PORT_1, frame);
+	ck_assert_str_eq(sent(), "3");
+}
+END_TEST
+
+/* ---- packet-outs ---- */
+
+static enum of_err packet_out(uint32_t in_port, const char *text, const uint8_t frame[SIZE])
+{
+	struct action list[16];
+	struct actions actions = read_actions(text, list);
+	enum of_err error = ofbridge_packet_out(bridge, in_port, &actions, frame, SIZE);
+
+	lab.dp->ops->flush(lab.dp);
+	return error;
+}
+
+START_TEST(a_packet_out_does_as_its_actions_say)
+{
+	uint8_t frame[SIZE];
+
+	make_frame(1, 2, frame);
+	ck_assert_int_eq(packet_out(OF_PORT_CONTROLLER, "output:2,output:3", frame), OF_OK);
+	ck_assert_str_eq(sent(), "2 3");
+	ck_assert_int_eq(packet_out(OF_PORT_CONTROLLER, "ALL", frame), OF_OK);
+	ck_assert_str_eq(sent(), "1 2 3 4");
+	ck_assert_int_eq(packet_out(2, "FLOOD", frame), OF_OK);
+	ck_assert_str_eq(sent(), "1 3 4");
+	ck_assert_int_eq(packet_out(2, "IN_PORT", frame), OF_OK);
+	ck_assert_str_eq(sent(), "2");
+	FLOW(.match = "in_port=2", .apply = "output:4");
+	ck_assert_int_eq(packet_out(2, "TABLE", frame), OF_OK);
+	ck_assert_str_eq(sent(), "4");
+	ck_assert_uint_eq(first_rule(0)->tally.packets, 1);
+	ck_assert_int_eq(packet_out(9, "output:2", frame), OF_ERR_BAD_REQUEST_BAD_PORT);
+	ck_assert_int_eq(packet_out(OF_PORT_CONTROLLER, "group:5", frame), OF_ERR_BAD_ACTION_BAD_OUT_GROUP);
+}
+END_TEST
+
+/* ---- ports ---- */
+
+START_TEST(a_port_that_changes_is_told_of)
+{
+	struct port_state down = lab.states[2];
+
+	down.up = false;
+	lab_port_is(&lab, 2, &down);
+	lab_settle(&lab);
+	ck_assert_uint_eq(heard.n_ports, 1);
+	ck_assert_int_eq(heard.change, PORT_CHANGE_MODIFY);
+	ck_assert_uint_eq(heard.desc.number, 2);
+	ck_assert_uint_eq(heard.desc.state, OF_PORT_STATE_LINK_DOWN);
+	pipeline_port_remove(lab.pl, 4);
+	lab_settle(&lab);
+	ck_assert_int_eq(heard.change, PORT_CHANGE_DELETE);
+	ck_assert_uint_eq(heard.desc.number, 4);
+}
+END_TEST
+
+START_TEST(a_port_does_as_a_port_mod_says)
+{
+	static const uint8_t mac[6] = {0};
+	uint8_t frame[SIZE];
+
+	make_frame(1, 2, frame);
+	FLOW(.apply = "ALL");
+	ck_assert_int_eq(ofbridge_port_mod(bridge, 2, mac, OF_PORT_CONFIG_NO_FWD, OF_PORT_CONFIG_NO_FWD), OF_OK);
+	lab_settle(&lab);
+	arrive(PORT_1, frame);
+	ck_assert_str_eq(sent(), "3 4");
+	ck_assert_int_eq(ofbridge_port_mod(bridge, 1, mac, OF_PORT_CONFIG_NO_RECV, OF_PORT_CONFIG_NO_RECV), OF_OK);
+	lab_settle(&lab);
+	cache_flush(lab.cache);
+	arrive(PORT_1, frame);
+	ck_assert_str_eq(sent(), "");
+	ck_assert_uint_eq(drops_of(SW_DROP_PORT_CONFIG), 1);
+	ck_assert_int_eq(ofbridge_port_mod(bridge, 3, mac, OF_PORT_CONFIG_DOWN, OF_PORT_CONFIG_DOWN), OF_OK);
+	lab_settle(&lab);
+	arrive(4, frame);
+	ck_assert_str_eq(sent(), "1");
+	ck_assert_int_eq(ofbridge_port_mod(bridge, 77, mac, 0, 0), OF_ERR_PORT_MOD_BAD_PORT);
+	ck_assert_int_eq(ofbridge_port_mod(bridge, 1, (uint8_t[6]){1}, 0, 0), OF_ERR_PORT_MOD_BAD_HW_ADDR);
+	ck_assert_int_eq(ofbridge_port_mod(bridge, 1, mac, 2, 2), OF_ERR_PORT_MOD_BAD_CONFIG);
+}
+END_TEST
+
+int main(void)
+{
+	TCase *t = tcase_create("all");
+	Suite *suite = suite_create("ofbridge");
+	SRunner *runner;
+	int n_failed;
+
+	tcase_add_checked_fixture(t, open_lab, close_lab);
+	tcase_add_test(t, a_rule_counts_each_frame_once_wherever_it_went);
+	tcase_add_test(t, what_only_the_daemon_can_do_is_counted_by_it_alone);
+	tcase_add_test(t, a_table_without_a_rule_for_it_counts_the_frame_as_missed);
+	tcase_add_test(t, a_removed_rule_is_told_of_with_its_final_count);
+	tcase_add_test(t, a_rule_that_no_flow_counts_for_is_told_of_at_once);
+	tcase_add_test(t, a_rule_that_did_not_ask_is_not_told_of);
+	tcase_add_test(t, a_rule_whose_flows_are_used_is_not_idle);
+	tcase_add_test(t, only_flows_that_a_new_rule_concerns_are_asked);
+	tcase_add_test(t, the_controller_gets_the_frame_with_where_it_came_from);
+	tcase_add_test(t, a_table_miss_rule_is_told_apart);
+	tcase_add_test(t, a_bucket_changes_its_own_copy);
+	tcase_add_test(t, a_group_that_changes_takes_its_flows_along);
+	tcase_add_test(t, a_failover_follows_the_link);
+	tcase_add_test(t, a_meter_lets_through_what_its_rate_allows);
+	tcase_add_test(t, a_ttl_that_runs_out_is_the_controllers_business);
+	tcase_add_test(t, a_rewritten_frame_may_be_bridged);
+	tcase_add_test(t, a_packet_out_does_as_its_actions_say);
+	tcase_add_test(t, a_port_that_changes_is_told_of);
+	tcase_add_test(t, a_port_does_as_a_port_mod_says);
+	suite_add_tcase(suite, t);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	n_failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return n_failed ? 1 : 0;
+}
