@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* tls.h: who gets through a handshake and who does not, over a socketpair and step by step. */
-#include "ctl/tls.h"
+#include "ofp/tls.h"
 
 #include "dataplane/complaint.h"
 
@@ -65,7 +65,7 @@ static int context(
 	snprintf(cert, sizeof(cert), "%s/%s.crt", from, who);
 	snprintf(key, sizeof(key), "%s/%s.key", from, who);
 	snprintf(authority, sizeof(authority), "%s/ca.crt", ca);
-	return tls_context_create(&files, server, ret, c);
+	return tls_context_create(&files, server ? TLS_SERVER : TLS_CLIENT, ret, c);
 }
 
 struct pair {
@@ -380,7 +380,7 @@ START_TEST(a_key_of_another_certificate_is_refused)
 	snprintf(cert, sizeof(cert), "%s/server.crt", dir);
 	snprintf(key, sizeof(key), "%s/client.key", dir);
 	snprintf(ca, sizeof(ca), "%s/ca.crt", dir);
-	ck_assert_int_eq(tls_context_create(&files, true, &ret, &c), -EINVAL);
+	ck_assert_int_eq(tls_context_create(&files, TLS_SERVER, &ret, &c), -EINVAL);
 	ck_assert_msg(strstr(c.text, "client.key"), "%s", c.text);
 }
 END_TEST

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "ctl/tls.h"
+#include "ofp/tls.h"
 
 #include "dataplane/complaint.h"
 
@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 struct tls_context {
@@ -46,6 +47,20 @@ static const char *reason(char *text, size_t size)
 
 /* ---- contexts ---- */
 
+/* S3 */
+static int load_crl(SSL_CTX *ssl, const char *path, struct complaint *c)
+{
+	X509_STORE *store = SSL_CTX_get_cert_store(ssl);
+	X509_LOOKUP *lookup = X509_STORE_add_lookup(store, X509_LOOKUP_file());
+	char why[128];
+
+	if (!lookup || X509_load_crl_file(lookup, path, X509_FILETYPE_PEM) < 1)
+		return complain(c, -EINVAL, "cannot use the list of revoked certificates %s: %s", path,
+			reason(why, sizeof(why)));
+	X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK);
+	return 0;
+}
+
 static int load_files(SSL_CTX *ssl, const struct tls_files *files, struct complaint *c)
 {
 	char why[128];
@@ -60,7 +75,7 @@ static int load_files(SSL_CTX *ssl, const struct tls_files *files, struct compla
 	if (SSL_CTX_load_verify_file(ssl, files->ca) != 1)
 		return complain(
 			c, -EINVAL, "cannot use the CA certificate %s: %s", files->ca, reason(why, sizeof(why)));
-	return 0;
+	return files->crl ? load_crl(ssl, files->crl, c) : 0;
 }
 
 /* A key behind a passphrase must not stop the daemon at a prompt. */
@@ -69,9 +84,14 @@ static int no_passphrase(char *text, int size, int writing, void *arg)
 	return 0;
 }
 
-static void harden(SSL_CTX *ssl)
+/* What 1.2 is allowed: forward secrecy and authenticated encryption, as 1.3 has them. */
+#define CIPHERS_1_2 "ECDHE+AESGCM:ECDHE+CHACHA20"
+
+static void harden(SSL_CTX *ssl, bool allow_1_2)
 {
-	SSL_CTX_set_min_proto_version(ssl, TLS1_3_VERSION);
+	SSL_CTX_set_min_proto_version(ssl, allow_1_2 ? TLS1_2_VERSION : TLS1_3_VERSION);
+	SSL_CTX_set_cipher_list(ssl, CIPHERS_1_2);
+	SSL_CTX_set_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION);
 	SSL_CTX_set_max_proto_version(ssl, TLS1_3_VERSION);
 	SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
 	SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
@@ -81,7 +101,7 @@ static void harden(SSL_CTX *ssl)
 		ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
 }
 
-int tls_context_create(const struct tls_files *files, bool server, struct tls_context **ret, struct complaint *c)
+int tls_context_create(const struct tls_files *files, unsigned flags, struct tls_context **ret, struct complaint *c)
 {
 	struct tls_context *context = calloc(1, sizeof(*context));
 	int err;
@@ -89,13 +109,13 @@ int tls_context_create(const struct tls_files *files, bool server, struct tls_co
 	if (!context)
 		return complain(c, -ENOMEM, "out of memory");
 	ERR_clear_error();
-	context->server = server;
-	context->ssl = SSL_CTX_new(server ? TLS_server_method() : TLS_client_method());
+	context->server = flags & TLS_SERVER;
+	context->ssl = SSL_CTX_new(context->server ? TLS_server_method() : TLS_client_method());
 	if (!context->ssl) {
 		free(context);
 		return complain(c, -ENOMEM, "out of memory");
 	}
-	harden(context->ssl);
+	harden(context->ssl, flags & TLS_ALLOW_1_2);
 	err = load_files(context->ssl, files, c);
 	if (err) {
 		tls_context_free(context);
@@ -111,6 +131,14 @@ void tls_context_free(struct tls_context *context)
 		return;
 	SSL_CTX_free(context->ssl);
 	free(context);
+}
+
+int64_t tls_context_expiry(const struct tls_context *context)
+{
+	const X509 *cert = SSL_CTX_get0_certificate(context->ssl);
+	struct tm end;
+
+	return cert && ASN1_TIME_to_tm(X509_get0_notAfter(cert), &end) == 1 ? (int64_t)timegm(&end) : 0;
 }
 
 /* ---- steps ---- */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "ctl/address.h"
+#include "ofp/address.h"
 
 #include "dataplane/complaint.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
 #include <stdlib.h>
@@ -20,15 +21,17 @@ static int parse_port(const char *text, struct address *ret, struct complaint *c
 	return 0;
 }
 
-int address_parse(const char *text, struct address *ret, struct complaint *c)
+int address_parse(const char *text, bool bare, struct address *ret, struct complaint *c)
 {
 	struct address address = {0};
 	const char *host = text + 4, *colon = strrchr(text, ':');
 	size_t size;
 	int err;
 
-	if (strncmp(text, "tls:", 4) != 0)
-		return complain(c, -EINVAL, "an address begins with tls:");
+	address.tls = !strncmp(text, "tls:", 4);
+	if (!address.tls && (!bare || strncmp(text, "tcp:", 4) != 0))
+		return complain(
+			c, -EINVAL, bare ? "an address begins with tcp: or tls:" : "an address begins with tls:");
 	if (colon < host)
 		return complain(c, -EINVAL, "the port is missing");
 	size = (size_t)(colon - host);
@@ -36,15 +39,22 @@ int address_parse(const char *text, struct address *ret, struct complaint *c)
 		host++;
 		size -= 2;
 	} else if (memchr(host, ':', size)) {
-		return complain(c, -EINVAL, "an IPv6 address stands in brackets: tls:[::1]:6640");
+		return complain(c, -EINVAL, "an IPv6 address stands in brackets: %.4s[::1]:6640", text);
 	}
-	if (!size || size >= sizeof(address.host))
+	if (!size || size >= sizeof(address.host) || strlen(text) >= ADDRESS_SIZE)
 		return complain(c, -EINVAL, "the host is missing");
 	memcpy(address.host, host, size);
 	err = parse_port(colon + 1, &address, c);
 	if (!err)
 		*ret = address;
 	return err;
+}
+
+bool address_is_numeric(const struct address *address)
+{
+	struct in6_addr ignored;
+
+	return inet_pton(AF_INET, address->host, &ignored) == 1 || inet_pton(AF_INET6, address->host, &ignored) == 1;
 }
 
 int address_resolve(const struct address *address, int passive, struct addrinfo **ret, struct complaint *c)

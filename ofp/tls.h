@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * tls.h - TLS as the control socket needs it: version 1.3, both sides with a certificate; the only file that knows
- * OpenSSL.
+ * tls.h - TLS as the control sockets and the OpenFlow channels need it: both sides with a certificate; the only file
+ * that knows OpenSSL.
+ *
+ * Version 1.3, and 1.2 for whoever asks for it (TLS_ALLOW_1_2): controllers that people run do not all know 1.3.
  *
  * What: steps over a non-blocking socket. A step says what it waits for and only the loop turns that into a watcher.
  * And the making of certificates for `switchctl pki init`.
@@ -10,15 +12,18 @@
  * S1 A server's handshake is DONE only if the client showed a certificate that the CA signed, for use as a client.
  * S2 A client's handshake is DONE only if the server's certificate is signed by the CA, for use as a server, and
  *    names the host or IP address that was asked for.
- * No session is resumed, so that each connection shows its certificate.
+ * S3 With a list of revoked certificates, a peer whose certificate stands in it, or a list that is out of date, fails
+ *    the handshake.
+ * No session is resumed and none is renegotiated, so that each connection shows its certificate.
  *
  * SIGPIPE must be ignored by the process.
  */
-#ifndef CTL_TLS_H
-#define CTL_TLS_H
+#ifndef OFP_TLS_H
+#define OFP_TLS_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct complaint;
 struct tls;
@@ -35,12 +40,18 @@ enum tls_step {
 /* Paths of PEM files. */
 struct tls_files {
 	const char *cert, *key, *ca;
+	const char *crl; /* revoked certificates; NULL: none are */
 };
 
-/* -EINVAL: a file cannot be used; the complaint names it. */
-int tls_context_create(const struct tls_files *files, bool server, struct tls_context **ret, struct complaint *c);
+enum { TLS_CLIENT = 0, TLS_SERVER = 1, TLS_ALLOW_1_2 = 2 };
+
+/* `flags`: TLS_CLIENT or TLS_SERVER, and maybe TLS_ALLOW_1_2. -EINVAL: a file cannot be used; the complaint names it.
+ */
+int tls_context_create(const struct tls_files *files, unsigned flags, struct tls_context **ret, struct complaint *c);
 /* Accepts NULL. Connections made from it live on. */
 void tls_context_free(struct tls_context *context);
+/* When our own certificate ends, in seconds since 1970. */
+int64_t tls_context_expiry(const struct tls_context *context);
 
 /* `host` is what a client's peer must be called, name or IP address; NULL for a server. NULL: out of memory. */
 struct tls *tls_create(struct tls_context *context, int fd, const char *host);

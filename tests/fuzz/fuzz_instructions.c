@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * fuzz_instructions.c - the instructions of a rule.
+ *
+ * Sources: ofp/wire.c ofp/arena.c ofp/oxm.c ofp/codec_actions.c ofp/codec_instructions.c ofp/codec_lists.c
+ * Sources: dataplane/flow.c dataplane/action.c dataplane/complaint.c
+ */
+#include "ofp/codec.h"
+
+#include "tests/fuzz/fuzz.h"
+
+static int transcribe(struct wire_in *in, struct wire_out *out)
+{
+	struct arena arena = {0};
+	struct instructions *instructions;
+	int is_good = !codec_get_instructions(in, &arena, &instructions);
+	char text[100];
+
+	if (is_good) {
+		fuzz_require(wire_in_ended(in));
+		fuzz_require(!(instructions->metadata & ~instructions->metadata_mask));
+		codec_put_instructions(out, instructions);
+		instructions_format(instructions, NULL, text, sizeof(text));
+	}
+	arena_free(&arena);
+	return is_good;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+	fuzz_twice(transcribe, bytes, size);
+	return 0;
+}
