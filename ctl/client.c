@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "ctl/client.h"
 
-#include "ctl/address.h"
+#include "ofp/address.h"
 #include "ctl/json.h"
-#include "ctl/tls.h"
+#include "ofp/tls.h"
 #include "dataplane/complaint.h"
 
 #include <errno.h>
@@ -124,9 +124,9 @@ static int connect_tls(const struct client_target *target, struct client *client
 	struct complaint why;
 	int err;
 
-	if (address_parse(target->connect, &address, &why))
+	if (address_parse(target->connect, false, &address, &why))
 		return complain(c, -EINVAL, "--connect %s: %s", target->connect, why.text);
-	err = tls_context_create(&files, false, &client->context, c);
+	err = tls_context_create(&files, TLS_CLIENT, &client->context, c);
 	if (!err)
 		err = connect_tcp(target->connect, &address, client, c);
 	if (!err)

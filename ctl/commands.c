@@ -13,9 +13,12 @@
 #define A_ADDRESS      {.kind = ARG_ADDRESS, .name = "tls:HOST:PORT"}
 #define A_MAC          {.kind = ARG_MAC, .name = "MAC"}
 #define A_VID(lo)      {.kind = ARG_NUMBER, .name = "VID", .min = lo, .max = 4094}
+#define A_TARGET       {.kind = ARG_TARGET, .name = "ADDRESS"}
 #define OPT_BRIDGE     {.kind = ARG_BRIDGE, .name = "BRIDGE", .optional = true}
 #define OPT_PORT       {.kind = ARG_PORT, .name = "PORT", .optional = true}
 #define OPT_FILE       {.kind = ARG_FILE, .name = "FILE", .optional = true}
+
+#define TLS_FILES(needed) {"cert", A_FILE, needed}, {"key", A_FILE, needed}, {"ca", A_FILE, needed}
 
 #define PORT_VLAN   {"vlan", {.kind = ARG_VLAN, .name = "VLAN"}}
 #define PORT_MODE   {"mode", CHOICE("auto|native|generic|offload")}
@@ -30,16 +33,20 @@ const struct grammar_command grammar_commands[N_COMMANDS] = {
 	[CMD_BRIDGE_SET] = {{"bridge", "set"}, {A_BRIDGE},
 		{{"ageing", {.kind = ARG_NUMBER, .name = "SECONDS", .max = 1000000}},
 		 {"mac-limit", NUMBER(1, SW_MAX_FDB)},
-		 {"forward-reserved", CHOICE("off|on")}},
+		 {"forward-reserved", CHOICE("off|on")},
+		 {"datapath-id", {.kind = ARG_DPID, .name = "DPID"}},
+		 {"fail-mode", CHOICE("secure|standalone")}},
 		COMMAND_STATEMENT | COMMAND_CONFIGURES | COMMAND_NEEDS_OPTION,
-		"Sets how long addresses are kept (0: for ever), how many, and whether 01:80:C2:00:00:0x is forwarded."},
+		"Sets how long addresses are kept (0: for ever), how many, whether 01:80:C2:00:00:0x is forwarded; what"
+		" OpenFlow calls the bridge, and what it does while no controller is connected."},
 	[CMD_BRIDGE_SHOW] = {{"bridge", "show"}, {OPT_BRIDGE}, {{0}}, 0, "Shows bridges."},
 
 	[CMD_PORT_ADD] = {{"port", "add"}, {A_BRIDGE, {.kind = ARG_DEVICE, .name = "PORT"}},
 		{{"type", CHOICE("existing|tap|veth|internal")},
 		 {"peer", {.kind = ARG_DEVICE, .name = "DEVICE"}},
 		 {"netns", {.kind = ARG_NETNS, .name = "NETNS"}},
-		 PORT_VLAN, PORT_MODE, PORT_UPCALL, PORT_BURST, {"force", {0}}},
+		 PORT_VLAN, PORT_MODE, PORT_UPCALL, PORT_BURST, {"force", {0}},
+		 {"of-port", NUMBER(1, 0xfffffeff)}},
 		COMMAND_STATEMENT | COMMAND_CONFIGURES,
 		"Takes a device into a bridge, or makes one; a device that is not there yet is waited for."},
 	[CMD_PORT_DEL] = {{"port", "del"}, {A_BRIDGE, A_PORT}, {{0}},
@@ -83,11 +90,32 @@ const struct grammar_command grammar_commands[N_COMMANDS] = {
 		"Makes the running configuration what the file says, changing only what differs; merge: removes nothing."},
 
 	[CMD_CONTROL_LISTEN] = {{"control", "listen"}, {A_ADDRESS},
-		{{"cert", A_FILE, true}, {"key", A_FILE, true}, {"ca", A_FILE, true}},
+		{TLS_FILES(true)},
 		COMMAND_STATEMENT | COMMAND_CONFIGURES, "Takes control connections over TLS 1.3 from whoever the CA vouches for."},
 	[CMD_CONTROL_CLOSE] = {{"control", "close"}, {A_ADDRESS}, {{0}},
 		COMMAND_CONFIGURES, "Stops listening there; open connections stay."},
 	[CMD_CONTROL_SHOW] = {{"control", "show"}, {{0}}, {{0}}, 0, "Shows control sockets and who is connected."},
+
+	[CMD_CONTROLLER_ADD] = {{"controller", "add"}, {A_BRIDGE, A_TARGET},
+		{{"rate-limit", {.kind = ARG_NUMBER, .name = "PACKET-INS-A-SECOND", .max = 100000000}},
+		 {"burst", {.kind = ARG_NUMBER, .name = "PACKET-INS", .min = 1, .max = 100000000}},
+		 {"max-backoff", {.kind = ARG_NUMBER, .name = "SECONDS", .min = 1, .max = 3600}},
+		 {"inactivity-probe", {.kind = ARG_NUMBER, .name = "SECONDS", .max = 3600}},
+		 {"auxiliary", NUMBER(0, 4)}, TLS_FILES(false), {"crl", A_FILE}},
+		COMMAND_STATEMENT | COMMAND_CONFIGURES,
+		"Connects a bridge to an OpenFlow controller, and again whenever the connection is lost."},
+	[CMD_CONTROLLER_DEL] = {{"controller", "del"}, {A_BRIDGE, A_TARGET}, {{0}},
+		COMMAND_CONFIGURES, "Closes the connection to a controller, for good."},
+	[CMD_CONTROLLER_SHOW] = {{"controller", "show"}, {OPT_BRIDGE}, {{0}},
+		0, "Shows controllers: state, role, last error, end of the certificate, packet-ins."},
+
+	[CMD_OPENFLOW_LISTEN] = {{"openflow", "listen"}, {A_BRIDGE, A_TARGET},
+		{TLS_FILES(false), {"crl", A_FILE}},
+		COMMAND_STATEMENT | COMMAND_CONFIGURES, "Takes OpenFlow connections for a bridge, at an IP address."},
+	[CMD_OPENFLOW_CLOSE] = {{"openflow", "close"}, {A_BRIDGE, A_TARGET}, {{0}},
+		COMMAND_CONFIGURES, "Stops listening there; open connections stay."},
+	[CMD_OPENFLOW_SHOW] = {{"openflow", "show"}, {OPT_BRIDGE}, {{0}},
+		0, "Shows a bridge as OpenFlow has it: datapath id, fail mode, listeners, connections, ports, tables."},
 
 	[CMD_SHOW_XDP] = {{"show", "xdp"}, {{0}}, {{0}}, 0, "Shows facts on the fast path: program, maps, links."},
 	[CMD_LOG] = {{"log"}, {{.kind = ARG_NUMBER, .name = "LINES", .min = 1, .max = 1000, .optional = true}}, {{0}},

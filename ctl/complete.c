@@ -123,6 +123,10 @@ static void each(void *ctx, const char *word, size_t word_size, const struct gra
 	case ARG_FILE:
 		printf(!strcmp(arg->name, "DIR") ? "@dir\n" : "@file\n");
 		break;
+	case ARG_TARGET:
+		offer_word(offer, "tcp:", 4);
+		offer_word(offer, "tls:", 4);
+		break;
 	case ARG_ADDRESS:
 		offer_word(offer, "tls:", 4);
 		break;

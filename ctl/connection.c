@@ -3,7 +3,7 @@
 
 #include "ctl/loop.h"
 #include "ctl/reply.h"
-#include "ctl/tls.h"
+#include "ofp/tls.h"
 #include "ctl/words.h"
 #include "dataplane/log.h"
 #include "dataplane/reactor.h"
@@ -26,7 +26,7 @@ struct connection {
 	struct connection_events events;
 	int fd;
 	struct tls *tls; /* NULL: a bare socket */
-	struct loop_io *io;
+	struct reactor_io *io;
 	struct reactor_timer *deadline; /* of the handshake, or of a client that does not read */
 	struct reactor_timer *again;    /* more lines wait in `in` */
 	enum state state;
@@ -61,7 +61,7 @@ struct connection *connection_create(
 	conn->in_step = TLS_WANT_READ;
 	conn->out_step = TLS_DONE;
 	conn->tls = tls ? tls_create(tls, fd, NULL) : NULL;
-	conn->io = loop_io_create(loop, fd, ready, conn);
+	conn->io = reactor->io(reactor->ctx, fd, ready, conn);
 	conn->deadline = reactor->timer(reactor->ctx, deadline_passed, conn);
 	conn->again = reactor->timer(reactor->ctx, resume, conn);
 	if ((tls && !conn->tls) || !conn->io || !conn->deadline || !conn->again) {
@@ -70,7 +70,7 @@ struct connection *connection_create(
 	}
 	conn->fd = fd;
 	snprintf(conn->peer, sizeof(conn->peer), "%s", peer);
-	loop_io_want(conn->io, true, false);
+	reactor->io_want(reactor->ctx, conn->io, true, false);
 	if (tls)
 		reactor->arm(reactor->ctx, conn->deadline, CONNECTION_HANDSHAKE_MS);
 	return conn;
@@ -85,7 +85,7 @@ void connection_free(struct connection *conn)
 	reactor = loop_reactor(conn->loop);
 	if (conn->reply)
 		reply_abandon(conn->reply);
-	loop_io_free(conn->io);
+	reactor->io_free(reactor->ctx, conn->io);
 	reactor->timer_free(reactor->ctx, conn->deadline);
 	reactor->timer_free(reactor->ctx, conn->again);
 	tls_free(conn->tls);
@@ -123,9 +123,10 @@ static bool listening(const struct connection *conn)
 /* Tells the loop what this connection waits for now. */
 static void want(struct connection *conn)
 {
+	const struct reactor *reactor = loop_reactor(conn->loop);
 	bool reading = conn->state == HANDSHAKE || listening(conn);
 
-	loop_io_want(conn->io,
+	reactor->io_want(reactor->ctx, conn->io,
 		(reading && conn->in_step == TLS_WANT_READ) || (sending(conn) && conn->out_step == TLS_WANT_READ),
 		(reading && conn->in_step == TLS_WANT_WRITE) || (sending(conn) && conn->out_step == TLS_WANT_WRITE));
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "ctl/control.h"
 
-#include "ctl/address.h"
+#include "ofp/address.h"
 #include "ctl/connection.h"
 #include "ctl/loop.h"
-#include "ctl/tls.h"
+#include "ofp/tls.h"
 #include "dataplane/complaint.h"
 #include "dataplane/log.h"
 #include "dataplane/reactor.h"
@@ -35,7 +35,7 @@ struct listener {
 	struct ear {
 		struct listener *listener;
 		int fd;
-		struct loop_io *io;
+		struct reactor_io *io;
 	} ears[MAX_FDS];
 };
 
@@ -77,8 +77,10 @@ struct control *control_create(struct loop *loop, const struct control_events *e
 
 static void listener_free(struct listener *listener)
 {
+	const struct reactor *reactor = loop_reactor(listener->control->loop);
+
 	for (unsigned i = 0; i < listener->n_fds; i++) {
-		loop_io_free(listener->ears[i].io);
+		reactor->io_free(reactor->ctx, listener->ears[i].io);
 		close(listener->ears[i].fd);
 	}
 	if (!listener->tls)
@@ -116,15 +118,16 @@ void control_destroy(struct control *control)
 
 static int add_ear(struct listener *listener, int fd, struct complaint *c)
 {
+	const struct reactor *reactor = loop_reactor(listener->control->loop);
 	struct ear *ear = &listener->ears[listener->n_fds];
 
 	ear->listener = listener;
 	ear->fd = fd;
-	ear->io = loop_io_create(listener->control->loop, fd, someone_knocks, ear);
+	ear->io = reactor->io(reactor->ctx, fd, someone_knocks, ear);
 	if (!ear->io)
 		return complain(c, -ENOMEM, "out of memory");
 	listener->n_fds++;
-	loop_io_want(ear->io, true, false);
+	reactor->io_want(reactor->ctx, ear->io, true, false);
 	return 0;
 }
 
@@ -225,7 +228,7 @@ static int listen_tcp(struct listener *listener, struct complaint *c)
 	struct address address;
 	int fd = -1, err;
 
-	err = address_parse(listener->address, &address, c);
+	err = address_parse(listener->address, false, &address, c);
 	if (!err)
 		err = address_resolve(&address, 1, &list, c);
 	if (err)
@@ -274,7 +277,7 @@ int control_listen_tls(struct control *control, const struct control_tls *config
 	int err = check_room(control, config->address, c);
 
 	if (!err)
-		err = tls_context_create(&files, true, &tls, c);
+		err = tls_context_create(&files, TLS_SERVER, &tls, c);
 	if (err)
 		return err;
 	listener = listener_create(control, config->address);
@@ -322,7 +325,7 @@ void control_renew(struct control *control)
 
 		if (!listener->tls)
 			continue;
-		if (tls_context_create(&files, true, &fresh, &c)) {
+		if (tls_context_create(&files, TLS_SERVER, &fresh, &c)) {
 			log_error("control: %s goes on with its old certificate: %s", listener->address, c.text);
 			continue;
 		}
@@ -445,7 +448,7 @@ static void take_a_break(struct control *control, int err)
 	log_limited(LOG_LEVEL_WARN, "control: cannot accept: %s; trying again in a second", strerror(err));
 	for (struct listener *listener = control->listeners; listener; listener = listener->next) {
 		for (unsigned i = 0; i < listener->n_fds; i++)
-			loop_io_want(listener->ears[i].io, false, false);
+			reactor->io_want(reactor->ctx, listener->ears[i].io, false, false);
 	}
 	reactor->arm(reactor->ctx, control->pause, PAUSE_MS);
 }
@@ -453,10 +456,11 @@ static void take_a_break(struct control *control, int err)
 static void pause_ended(void *arg)
 {
 	struct control *control = arg;
+	const struct reactor *reactor = loop_reactor(control->loop);
 
 	for (struct listener *listener = control->listeners; listener; listener = listener->next) {
 		for (unsigned i = 0; i < listener->n_fds; i++)
-			loop_io_want(listener->ears[i].io, true, false);
+			reactor->io_want(reactor->ctx, listener->ears[i].io, true, false);
 	}
 }
 

@@ -8,6 +8,7 @@
 #include "ctl/logbook.h"
 #include "ctl/loop.h"
 #include "ctl/model.h"
+#include "ctl/openflow.h"
 #include "ctl/reconcile.h"
 #include "ctl/reply.h"
 #include "ctl/words.h"
@@ -54,6 +55,12 @@ static daemon_handler *const handlers[N_COMMANDS] = {
 	[CMD_CONTROL_LISTEN] = control_listen_asked,
 	[CMD_CONTROL_CLOSE] = control_close_asked,
 	[CMD_CONTROL_SHOW] = control_show_asked,
+	[CMD_CONTROLLER_ADD] = controller_add_asked,
+	[CMD_CONTROLLER_DEL] = controller_del_asked,
+	[CMD_CONTROLLER_SHOW] = controller_show_asked,
+	[CMD_OPENFLOW_LISTEN] = openflow_listen_asked,
+	[CMD_OPENFLOW_CLOSE] = openflow_close_asked,
+	[CMD_OPENFLOW_SHOW] = openflow_show_asked,
 	[CMD_SHOW_XDP] = show_xdp_asked,
 	[CMD_LOG] = log_asked,
 	[CMD_VERSION] = version_asked,
@@ -237,6 +244,7 @@ void daemon_reload(struct daemon *d)
 	log_info("reloading");
 	logbook_reopen(d->logbook);
 	control_renew(d->control);
+	openflow_renew(d->of);
 	if (!d->conf_given && !conf_digest(d->paths.conf))
 		log_warn("config: there is no %s; what runs stays", d->paths.conf);
 	else
@@ -341,9 +349,10 @@ void daemon_turn_ended(struct daemon *d)
 	if (d->changed && !reconcile_busy(d->rec))
 		keep_running(d);
 	control_flush(d->control);
+	openflow_flush(d->of);
 	if (!d->stopping)
 		return;
-	if (control_quiet(d->control)) {
+	if (control_quiet(d->control) && openflow_quiet(d->of)) {
 		loop_stop(d->loop);
 		return;
 	}

@@ -19,6 +19,7 @@ struct complaint;
 struct control;
 struct logbook;
 struct loop;
+struct openflow;
 struct reactor_timer;
 struct reconcile;
 struct reply;
@@ -43,6 +44,7 @@ struct daemon {
 	struct logbook *logbook;
 	struct vswitch *vs;
 	struct control *control;
+	struct openflow *of;
 	struct reconcile *rec;
 	struct words *words; /* of the request at hand */
 	struct reactor_timer *load_timer;
@@ -91,6 +93,8 @@ daemon_handler cache_show_asked, cache_flush_asked;
 daemon_handler stats_asked, drops_asked, trace_asked;
 daemon_handler config_show_asked, config_save_asked, config_load_asked;
 daemon_handler control_listen_asked, control_close_asked, control_show_asked;
+daemon_handler controller_add_asked, controller_del_asked, controller_show_asked;
+daemon_handler openflow_listen_asked, openflow_close_asked, openflow_show_asked;
 daemon_handler show_xdp_asked, log_asked, version_asked, daemon_stop_asked;
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "ctl/grammar.h"
 
-#include "ctl/address.h"
+#include "ofp/address.h"
 #include "ctl/words.h"
 #include "dataplane/complaint.h"
 
@@ -32,8 +32,6 @@ struct parser {
 
 /* Words of what later issues bring. */
 static const char *const not_yet[] = {
-	"openflow",
-	"controller",
 	"flow",
 	"flows",
 	"group",
@@ -114,6 +112,12 @@ static void describe_value(const struct grammar_arg *arg, char *text, size_t siz
 		break;
 	case ARG_MAC:
 		append(text, size, "%s (as 02:00:00:00:00:01)", arg->name);
+		break;
+	case ARG_TARGET:
+		append(text, size, "%s (tcp:HOST:PORT or tls:HOST:PORT)", arg->name);
+		break;
+	case ARG_DPID:
+		append(text, size, "%s (16 hex digits)", arg->name);
 		break;
 	default:
 		append(text, size, "%s", arg->name);
@@ -254,6 +258,14 @@ static bool number_fits(const char *text, uint64_t *ret)
 	return true;
 }
 
+static bool dpid_fits(const char *text, uint64_t *ret)
+{
+	if (strlen(text) != 16 || strspn(text, "0123456789abcdefABCDEF") != 16)
+		return false;
+	*ret = strtoull(text, NULL, 16);
+	return *ret != 0;
+}
+
 static bool choose(const char *choices, const char *text, uint64_t *ret)
 {
 	uint64_t index = 0;
@@ -305,9 +317,12 @@ static int one_word(struct parser *p, const struct grammar_arg *arg, struct gram
 	case ARG_FILE:
 		return *text && strlen(text) < 4096 ? 0 : refuse_value(p, "cannot be a path");
 	case ARG_ADDRESS:
-		if (address_parse(text, &address, &c))
+	case ARG_TARGET:
+		if (address_parse(text, arg->kind == ARG_TARGET, &address, &c))
 			return refuse_value(p, c.text);
 		return 0;
+	case ARG_DPID:
+		return dpid_fits(text, &value->number) ? 0 : refuse_value(p, "is not a datapath id");
 	default:
 		return *text ? 0 : refuse_value(p, "is empty");
 	}

@@ -49,6 +49,12 @@ enum command_id {
 	CMD_CONTROL_LISTEN,
 	CMD_CONTROL_CLOSE,
 	CMD_CONTROL_SHOW,
+	CMD_CONTROLLER_ADD,
+	CMD_CONTROLLER_DEL,
+	CMD_CONTROLLER_SHOW,
+	CMD_OPENFLOW_LISTEN,
+	CMD_OPENFLOW_CLOSE,
+	CMD_OPENFLOW_SHOW,
 	CMD_SHOW_XDP,
 	CMD_LOG,
 	CMD_VERSION,
@@ -70,6 +76,8 @@ enum arg_kind {
 	ARG_VLAN,    /* several words, see vlan.h */
 	ARG_FILE,    /* a path */
 	ARG_ADDRESS, /* tls:HOST:PORT */
+	ARG_TARGET,  /* tcp:HOST:PORT or tls:HOST:PORT */
+	ARG_DPID,    /* a datapath id: 16 hex digits, not all 0 */
 	ARG_TEXT,    /* a word of any kind */
 	ARG_WORDS,   /* all the words that are left, at least one unless optional */
 };
@@ -112,7 +120,7 @@ struct grammar_value {
 	bool given;
 	unsigned index;   /* of its word */
 	const char *text; /* borrowed from the words */
-	uint64_t number;  /* ARG_NUMBER, ARG_CHOICE */
+	uint64_t number;  /* ARG_NUMBER, ARG_CHOICE, ARG_DPID */
 	uint8_t mac[6];   /* ARG_MAC */
 };
 

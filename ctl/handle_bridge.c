@@ -2,6 +2,7 @@
 #include "ctl/daemon.h"
 #include "ctl/grammar.h"
 #include "ctl/json.h"
+#include "ctl/openflow.h"
 #include "ctl/reconcile.h"
 #include "ctl/reply.h"
 #include "ctl/statement.h"
@@ -16,7 +17,7 @@ void bridge_add_asked(struct daemon *d, const struct request *request, struct re
 		reply_refuse(reply, "bridge %s is there already", name);
 		return;
 	}
-	if (vswitch_bridge_add(d->vs, name, &c)) {
+	if (openflow_bridge_add(d->of, name, &c)) {
 		reply_refuse(reply, "%s", c.text);
 		return;
 	}
@@ -30,7 +31,7 @@ void bridge_del_asked(struct daemon *d, const struct request *request, struct re
 	bool there = pipeline_bridge_by_name(vswitch_pipeline(d->vs), name);
 	struct complaint c;
 
-	if (there && vswitch_bridge_remove(d->vs, name, &c)) {
+	if (there && openflow_bridge_remove(d->of, name, &c)) {
 		reply_refuse(reply, "%s", c.text);
 		return;
 	}
@@ -44,14 +45,15 @@ void bridge_set_asked(struct daemon *d, const struct request *request, struct re
 {
 	const char *name = request->args[0].text;
 	struct bridge_settings settings;
+	enum fail_wish fail;
 	struct complaint c;
 
 	if (!pipeline_bridge_by_name(vswitch_pipeline(d->vs), name)) {
 		reply_refuse(reply, "there is no bridge %s", name);
 		return;
 	}
-	statement_bridge(request, &settings);
-	if (vswitch_bridge_set(d->vs, name, &settings, &c)) {
+	statement_bridge(request, &settings, &fail);
+	if (openflow_bridge_set(d->of, name, &settings, fail, &c)) {
 		reply_refuse(reply, "%s", c.text);
 		return;
 	}

@@ -102,7 +102,7 @@ static void describe(const struct daemon *d, struct picked *flow, struct json_ob
 	flow->view.mask = &flow->mask;
 	flow->view.steps = flow->steps;
 	json_add_number(ret, "slot", flow->view.slot);
-	flow_format(&flow->key, &flow->mask, &names, text, sizeof(text));
+	key_format(&flow->key, &flow->mask, &names, text, sizeof(text));
 	json_add_text(ret, "match", text);
 	vswitch_format_steps(d->vs, &flow->view, text, sizeof(text));
 	json_add_text(ret, "actions", text);

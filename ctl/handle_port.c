@@ -108,6 +108,7 @@ static void describe_config(const struct port_config *config, struct json_object
 	}
 	json_add_text(ret, "vlan", vlan);
 	json_add_text(ret, "mode_wanted", statement_mode(config->mode));
+	json_add_number(ret, "of_port", config->of_port);
 	json_add_number(ret, "upcall_limit", config->upcall_rate);
 	json_add_number(ret, "upcall_burst", config->upcall_burst);
 	json_add_bool(ret, "force", config->force);

@@ -95,10 +95,14 @@ static int read_key(
 
 	if (flow_parse(request->words->word[request->rest], &names, &match, &c))
 		return fault(problem, request, request->rest, c.text);
-	if (!match.mask.f.in_ifindex)
+	if (!match.mask.x.f.in_ifindex)
 		return fault(problem, request, request->rest, "a key needs in_port=PORT");
-	subject->key = match.key;
-	subject->size = craft_frame(&match.key, subject->frame);
+	for (int i = FLOW_FAST_WORDS; i < FLOW_WORDS; i++) {
+		if (match.mask.w[i])
+			return fault(problem, request, request->rest, "that field is only in a frame: give its bytes");
+	}
+	subject->key = match.key.fast;
+	subject->size = craft_frame(&subject->key, subject->frame);
 	subject->crafted = subject->size != 0;
 	return 0;
 }

@@ -22,9 +22,8 @@ struct reactor_timer {
 	void *arg;
 };
 
-struct loop_io {
+struct reactor_io {
 	ev_io io;
-	struct loop *loop;
 	void (*ready)(void *arg);
 	void *arg;
 };
@@ -44,7 +43,7 @@ struct loop {
 	struct loop_signal *signals[N_SIGNALS];
 };
 
-/* ---- what the dataplane is lent ---- */
+/* ---- what is lent ---- */
 
 static void watch_ready(struct ev_loop *ev, ev_io *io, int events)
 {
@@ -76,6 +75,50 @@ static void unwatch(void *ctx, struct reactor_watch *watch)
 		return;
 	ev_io_stop(loop->ev, &watch->io);
 	free(watch);
+}
+
+static void io_ready(struct ev_loop *ev, ev_io *io, int events)
+{
+	struct reactor_io *rio = (struct reactor_io *)io->data;
+
+	rio->ready(rio->arg);
+}
+
+static struct reactor_io *io(void *ctx, int fd, void (*ready)(void *arg), void *arg)
+{
+	struct reactor_io *io = calloc(1, sizeof(*io));
+
+	if (!io)
+		return NULL;
+	io->ready = ready;
+	io->arg = arg;
+	io->io.data = io;
+	ev_io_init(&io->io, io_ready, fd, 0);
+	return io;
+}
+
+static void io_want(void *ctx, struct reactor_io *io, bool read, bool write)
+{
+	struct loop *loop = ctx;
+	int events = (read ? EV_READ : 0) | (write ? EV_WRITE : 0);
+
+	if (ev_is_active(&io->io) ? (io->io.events & (EV_READ | EV_WRITE)) == events : !events)
+		return;
+	ev_io_stop(loop->ev, &io->io);
+	if (!events)
+		return;
+	ev_io_set(&io->io, io->io.fd, events);
+	ev_io_start(loop->ev, &io->io);
+}
+
+static void io_free(void *ctx, struct reactor_io *io)
+{
+	struct loop *loop = ctx;
+
+	if (!io)
+		return;
+	ev_io_stop(loop->ev, &io->io);
+	free(io);
 }
 
 static void timer_fired(struct ev_loop *ev, ev_timer *timer, int events)
@@ -156,6 +199,9 @@ struct loop *loop_create(void)
 	loop->reactor = (struct reactor){.ctx = loop,
 		.watch = watch,
 		.unwatch = unwatch,
+		.io = io,
+		.io_want = io_want,
+		.io_free = io_free,
 		.timer = timer,
 		.arm = arm,
 		.disarm = disarm,
@@ -180,48 +226,6 @@ void loop_destroy(struct loop *loop)
 const struct reactor *loop_reactor(struct loop *loop)
 {
 	return &loop->reactor;
-}
-
-static void io_ready(struct ev_loop *ev, ev_io *io, int events)
-{
-	struct loop_io *lio = (struct loop_io *)io->data;
-
-	lio->ready(lio->arg);
-}
-
-struct loop_io *loop_io_create(struct loop *loop, int fd, void (*ready)(void *arg), void *arg)
-{
-	struct loop_io *io = calloc(1, sizeof(*io));
-
-	if (!io)
-		return NULL;
-	io->loop = loop;
-	io->ready = ready;
-	io->arg = arg;
-	io->io.data = io;
-	ev_io_init(&io->io, io_ready, fd, 0);
-	return io;
-}
-
-void loop_io_want(struct loop_io *io, bool read, bool write)
-{
-	int events = (read ? EV_READ : 0) | (write ? EV_WRITE : 0);
-
-	if (ev_is_active(&io->io) ? (io->io.events & (EV_READ | EV_WRITE)) == events : !events)
-		return;
-	ev_io_stop(io->loop->ev, &io->io);
-	if (!events)
-		return;
-	ev_io_set(&io->io, io->io.fd, events);
-	ev_io_start(io->loop->ev, &io->io);
-}
-
-void loop_io_free(struct loop_io *io)
-{
-	if (!io)
-		return;
-	ev_io_stop(io->loop->ev, &io->io);
-	free(io);
 }
 
 static void signal_came(struct ev_loop *ev, ev_signal *signal, int events)

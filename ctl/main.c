@@ -4,6 +4,7 @@
 #include "ctl/daemon.h"
 #include "ctl/logbook.h"
 #include "ctl/loop.h"
+#include "ctl/openflow.h"
 #include "ctl/reconcile.h"
 #include "dataplane/complaint.h"
 #include "dataplane/log.h"
@@ -336,7 +337,8 @@ static int create_control(struct daemon *d, struct complaint *c)
 	const struct control_events events = {.ctx = d, .request = request_came};
 
 	d->control = control_create(d->loop, &events);
-	d->rec = d->control ? reconcile_create(d->vs, d->control) : NULL;
+	d->of = openflow_create(loop_reactor(d->loop), d->vs, d->paths.run_dir);
+	d->rec = d->control && d->of ? reconcile_create(d->vs, d->control, d->of) : NULL;
 	return d->rec ? 0 : complain(c, -ENOMEM, "out of memory");
 }
 
@@ -394,6 +396,7 @@ static int live(struct daemon *d, const struct options *options, int parent, str
 		run(d, options, parent);
 	reconcile_destroy(d->rec);
 	control_destroy(d->control);
+	openflow_destroy(d->of);
 	/* A start that failed leaves nothing but what it found. */
 	vswitch_destroy(d->vs, d->flush || (err && !vswitch_adopted(d->vs)));
 no_switch:

@@ -2,6 +2,7 @@
 #include "ctl/model.h"
 
 #include "ctl/grammar.h"
+#include "ctl/model_parts.h"
 #include "ctl/words.h"
 
 #include <errno.h>
@@ -35,39 +36,14 @@ void model_free(struct model *model)
 		free(model->macs[i].trouble);
 	for (unsigned i = 0; i < model->n_listeners; i++)
 		free_listener(&model->listeners[i]);
+	for (unsigned i = 0; i < model->n_channels; i++)
+		model_free_channel(&model->channels[i]);
 	free(model->bridges);
 	free(model->ports);
 	free(model->macs);
 	free(model->listeners);
+	free(model->channels);
 	model_init(model);
-}
-
-/* Makes room for one more in an array that doubles; zeroes it. */
-static void *grow(void **array, unsigned *n, size_t size)
-{
-	unsigned room = *n ? *n : 8;
-	void *grown;
-	char *element;
-
-	if (!*n || !(*n & (*n - 1))) {
-		room = *n < 8 ? 8 : *n * 2;
-		grown = realloc(*array, room * size);
-		if (!grown)
-			return NULL;
-		*array = grown;
-	}
-	element = (char *)*array + *n * size;
-	memset(element, 0, size);
-	*n += 1;
-	return element;
-}
-
-static void shrink(void *array, unsigned *n, size_t size, unsigned index)
-{
-	char *element = (char *)array + index * size;
-
-	*n -= 1;
-	memmove(element, element + size, (*n - index) * size);
 }
 
 struct model_bridge *model_bridge(const struct model *model, const char *name)
@@ -114,12 +90,13 @@ struct model_bridge *model_put_bridge(struct model *model, const char *name)
 
 	if (bridge)
 		return bridge;
-	bridge = grow((void **)&model->bridges, &model->n_bridges, sizeof(*bridge));
+	bridge = model_grow((void **)&model->bridges, &model->n_bridges, sizeof(*bridge));
 	if (!bridge)
 		return NULL;
 	snprintf(bridge->name, sizeof(bridge->name), "%s", name);
 	bridge->settings.ageing_s = FDB_DEFAULT_AGEING_S;
 	bridge->settings.fdb_limit = FDB_DEFAULT_LIMIT;
+	bridge->fail = FAIL_WISH_STANDALONE;
 	return bridge;
 }
 
@@ -128,7 +105,7 @@ struct model_port *model_put_port(struct model *model, const struct port_config 
 	struct model_port *port = model_port(model, config->name);
 
 	if (!port)
-		port = grow((void **)&model->ports, &model->n_ports, sizeof(*port));
+		port = model_grow((void **)&model->ports, &model->n_ports, sizeof(*port));
 	if (port)
 		port->config = *config;
 	return port;
@@ -139,7 +116,7 @@ struct model_mac *model_put_mac(struct model *model, const struct static_mac *ma
 	struct model_mac *element = model_mac(model, mac);
 
 	if (!element)
-		element = grow((void **)&model->macs, &model->n_macs, sizeof(*element));
+		element = model_grow((void **)&model->macs, &model->n_macs, sizeof(*element));
 	if (element)
 		element->mac = *mac;
 	return element;
@@ -159,7 +136,7 @@ struct model_listener *model_put_listener(
 	if (listener)
 		free_listener(listener);
 	else
-		listener = grow((void **)&model->listeners, &model->n_listeners, sizeof(*listener));
+		listener = model_grow((void **)&model->listeners, &model->n_listeners, sizeof(*listener));
 	if (!listener) {
 		free_listener(&fresh);
 		return NULL;
@@ -175,7 +152,7 @@ bool model_drop_mac(struct model *model, const struct static_mac *mac)
 	if (!element)
 		return false;
 	free(element->trouble);
-	shrink(model->macs, &model->n_macs, sizeof(*element), (unsigned)(element - model->macs));
+	model_shrink(model->macs, &model->n_macs, sizeof(*element), (unsigned)(element - model->macs));
 	return true;
 }
 
@@ -194,7 +171,7 @@ bool model_drop_port(struct model *model, const char *name)
 	if (!port)
 		return false;
 	free(port->trouble);
-	shrink(model->ports, &model->n_ports, sizeof(*port), (unsigned)(port - model->ports));
+	model_shrink(model->ports, &model->n_ports, sizeof(*port), (unsigned)(port - model->ports));
 	return true;
 }
 
@@ -208,6 +185,7 @@ void model_drop_on_bridge(struct model *model, const char *name)
 		if (!strcmp(model->macs[i].mac.bridge, name))
 			model_drop_mac(model, &model->macs[i].mac);
 	}
+	model_drop_channels_of(model, name);
 }
 
 bool model_drop_bridge(struct model *model, const char *name)
@@ -217,7 +195,7 @@ bool model_drop_bridge(struct model *model, const char *name)
 	if (!bridge)
 		return false;
 	free(bridge->trouble);
-	shrink(model->bridges, &model->n_bridges, sizeof(*bridge), (unsigned)(bridge - model->bridges));
+	model_shrink(model->bridges, &model->n_bridges, sizeof(*bridge), (unsigned)(bridge - model->bridges));
 	return true;
 }
 
@@ -228,11 +206,11 @@ bool model_drop_listener(struct model *model, const char *address)
 	if (!listener)
 		return false;
 	free_listener(listener);
-	shrink(model->listeners, &model->n_listeners, sizeof(*listener), (unsigned)(listener - model->listeners));
+	model_shrink(model->listeners, &model->n_listeners, sizeof(*listener), (unsigned)(listener - model->listeners));
 	return true;
 }
 
-static int copy_trouble(char **to, const char *from)
+int model_copy_trouble(char **to, const char *from)
 {
 	free(*to);
 	*to = from ? strdup(from) : NULL;
@@ -245,7 +223,7 @@ static int merge_listeners(struct model *model, const struct model *from)
 		const struct model_listener *l = &from->listeners[i];
 		struct model_listener *to = model_put_listener(model, l->address, l->cert, l->key, l->ca);
 
-		if (!to || copy_trouble(&to->trouble, l->trouble))
+		if (!to || model_copy_trouble(&to->trouble, l->trouble))
 			return -ENOMEM;
 	}
 	return 0;
@@ -256,22 +234,25 @@ int model_merge(struct model *model, const struct model *from)
 	for (unsigned i = 0; i < from->n_bridges; i++) {
 		struct model_bridge *to = model_put_bridge(model, from->bridges[i].name);
 
-		if (!to || copy_trouble(&to->trouble, from->bridges[i].trouble))
+		if (!to || model_copy_trouble(&to->trouble, from->bridges[i].trouble))
 			return -ENOMEM;
 		to->settings = from->bridges[i].settings;
+		to->fail = from->bridges[i].fail;
 	}
 	for (unsigned i = 0; i < from->n_ports; i++) {
 		struct model_port *to = model_put_port(model, &from->ports[i].config);
 
-		if (!to || copy_trouble(&to->trouble, from->ports[i].trouble))
+		if (!to || model_copy_trouble(&to->trouble, from->ports[i].trouble))
 			return -ENOMEM;
 	}
 	for (unsigned i = 0; i < from->n_macs; i++) {
 		struct model_mac *to = model_put_mac(model, &from->macs[i].mac);
 
-		if (!to || copy_trouble(&to->trouble, from->macs[i].trouble))
+		if (!to || model_copy_trouble(&to->trouble, from->macs[i].trouble))
 			return -ENOMEM;
 	}
+	if (model_merge_channels(model, from))
+		return -ENOMEM;
 	return merge_listeners(model, from);
 }
 
@@ -317,17 +298,35 @@ static int set_bridge(struct model *model, const struct request *request, struct
 {
 	struct bridge_settings settings;
 	struct model_bridge *bridge;
+	enum fail_wish fail;
 	int err = find_bridge(model, request, &bridge, problem);
 
 	if (err)
 		return err;
-	statement_bridge(request, &settings);
+	statement_bridge(request, &settings, &fail);
 	if (settings.which & BRIDGE_SET_AGEING)
 		bridge->settings.ageing_s = settings.ageing_s;
 	if (settings.which & BRIDGE_SET_FDB_LIMIT)
 		bridge->settings.fdb_limit = settings.fdb_limit;
 	if (settings.which & BRIDGE_SET_FORWARD_RESERVED)
 		bridge->settings.forward_reserved = settings.forward_reserved;
+	if (settings.which & BRIDGE_SET_DATAPATH_ID)
+		bridge->settings.datapath_id = settings.datapath_id;
+	if (fail != FAIL_WISH_NONE)
+		bridge->fail = fail;
+	return 0;
+}
+
+static int check_number(const struct model *model, const struct request *request, const struct port_config *config,
+	struct grammar_problem *problem)
+{
+	for (unsigned i = 0; config->of_port && i < model->n_ports; i++) {
+		const struct port_config *other = &model->ports[i].config;
+
+		if (other->of_port == config->of_port && !strcmp(other->bridge, config->bridge))
+			return grammar_fault(problem, request, request_option(request, "of-port"), "another number",
+				"port %s has the number %u already", other->name, other->of_port);
+	}
 	return 0;
 }
 
@@ -343,6 +342,8 @@ static int add_port(struct model *model, const struct request *request, struct g
 			"port %s is on bridge %s already", has->config.name, has->config.bridge);
 	if (!err)
 		err = statement_port(request, &config, problem);
+	if (!err)
+		err = check_number(model, request, &config, problem);
 	if (!err && !model_put_port(model, &config))
 		err = out_of_memory(problem, request);
 	return err;
@@ -394,6 +395,26 @@ static int add_listener(
 	return 0;
 }
 
+static int add_channel(
+	struct model *model, const struct request *request, const char *dir, struct grammar_problem *problem)
+{
+	struct model_bridge *bridge;
+	struct channel_config config;
+	int err = find_bridge(model, request, &bridge, problem);
+
+	if (!err)
+		err = statement_channel(request, dir, &config, problem);
+	if (err)
+		return err;
+	if (model_channel(model, bridge->name, config.kind, config.address))
+		err = grammar_fault(problem, request, &request->args[1], "another address",
+			"the address %s is there already", config.address);
+	else if (!model_put_channel(model, bridge->name, &config))
+		err = out_of_memory(problem, request);
+	channel_config_free(&config);
+	return err;
+}
+
 int model_apply(struct model *model, const struct request *request, const char *dir, struct grammar_problem *problem)
 {
 	switch (request->id) {
@@ -409,9 +430,12 @@ int model_apply(struct model *model, const struct request *request, const char *
 		return add_mac(model, request, problem);
 	case CMD_CONTROL_LISTEN:
 		return add_listener(model, request, dir, problem);
+	case CMD_CONTROLLER_ADD:
+	case CMD_OPENFLOW_LISTEN:
+		return add_channel(model, request, dir, problem);
 	default:
 		return grammar_fault(problem, request, &(struct grammar_value){.index = 0},
-			"bridge add|set, port add|set, fdb add, control listen",
+			"bridge add|set, port add|set, fdb add, control listen, controller add, openflow listen",
 			"this command has no place in a configuration file");
 	}
 }
@@ -433,14 +457,14 @@ static void print_listener(const struct model_listener *listener, char *text, si
 void model_each_statement(
 	const struct model *model, void (*each)(void *ctx, const char *statement, const char *trouble), void *ctx)
 {
-	static char text[STATEMENT_SIZE + 4 * PATH_MAX];
+	static char text[STATEMENT_SIZE + 10 * PATH_MAX];
 
 	for (unsigned i = 0; i < model->n_bridges; i++) {
 		const struct model_bridge *bridge = &model->bridges[i];
 
 		snprintf(text, sizeof(text), "bridge add %s", bridge->name);
 		each(ctx, text, bridge->trouble);
-		if (statement_print_bridge(bridge->name, &bridge->settings, text, sizeof(text)))
+		if (statement_print_bridge(bridge->name, &bridge->settings, bridge->fail, text, sizeof(text)))
 			each(ctx, text, NULL);
 	}
 	for (unsigned i = 0; i < model->n_ports; i++) {
@@ -454,6 +478,10 @@ void model_each_statement(
 	for (unsigned i = 0; i < model->n_listeners; i++) {
 		print_listener(&model->listeners[i], text, sizeof(text));
 		each(ctx, text, model->listeners[i].trouble);
+	}
+	for (unsigned i = 0; i < model->n_channels; i++) {
+		statement_print_channel(model->channels[i].bridge, &model->channels[i].config, text, sizeof(text));
+		each(ctx, text, model->channels[i].trouble);
 	}
 }
 
@@ -473,155 +501,4 @@ int model_print(const struct model *model, FILE *out)
 {
 	model_each_statement(model, print_statement, out);
 	return ferror(out) ? -EIO : 0;
-}
-
-/* ---- differences ---- */
-
-struct plan {
-	const struct model *from, *to;
-	bool keep;
-	struct model_step *steps;
-	unsigned n;
-	bool failed; /* out of memory */
-};
-
-static void plan_step(struct plan *plan, enum model_verb verb, unsigned index, unsigned which)
-{
-	struct model_step *step = grow((void **)&plan->steps, &plan->n, sizeof(*step));
-
-	if (step)
-		*step = (struct model_step){.verb = verb, .index = index, .which = which};
-	else
-		plan->failed = true;
-}
-
-/* Two that differ in more than `port set` can change are two ports. */
-static bool same_port(const struct port_config *a, const struct port_config *b)
-{
-	return !strcmp(a->bridge, b->bridge) && a->type == b->type && !strcmp(a->peer, b->peer) &&
-	       !strcmp(a->netns, b->netns) && a->force == b->force;
-}
-
-static unsigned port_changes(const struct port_config *a, const struct port_config *b)
-{
-	unsigned which = 0;
-
-	if (a->vlan.mode != b->vlan.mode || a->vlan.vid != b->vlan.vid ||
-		a->vlan.native_tagged != b->vlan.native_tagged ||
-		memcmp(a->vlan.allowed, b->vlan.allowed, sizeof(a->vlan.allowed)) != 0)
-		which |= PORT_SET_VLAN;
-	if (a->upcall_rate != b->upcall_rate || a->upcall_burst != b->upcall_burst)
-		which |= PORT_SET_UPCALLS;
-	if (a->mode != b->mode)
-		which |= PORT_SET_MODE;
-	return which;
-}
-
-/* The port stays as it is or is changed where it stands. */
-static bool port_stays(const struct plan *plan, const char *name)
-{
-	const struct model_port *has = model_port(plan->from, name), *wanted = model_port(plan->to, name);
-
-	return has && (wanted ? same_port(&has->config, &wanted->config) : plan->keep);
-}
-
-static bool same_listener(const struct model_listener *a, const struct model_listener *b)
-{
-	return !strcmp(a->cert, b->cert) && !strcmp(a->key, b->key) && !strcmp(a->ca, b->ca);
-}
-
-static void plan_removals(struct plan *plan)
-{
-	const struct model *from = plan->from, *to = plan->to;
-
-	for (unsigned i = 0; i < from->n_listeners; i++) {
-		const struct model_listener *wanted = model_listener(to, from->listeners[i].address);
-
-		if (wanted ? !same_listener(wanted, &from->listeners[i]) : !plan->keep)
-			plan_step(plan, STEP_DEL_LISTENER, i, 0);
-	}
-	for (unsigned i = 0; i < from->n_macs; i++) {
-		if (!plan->keep && port_stays(plan, from->macs[i].mac.port) && !model_mac(to, &from->macs[i].mac))
-			plan_step(plan, STEP_DEL_MAC, i, 0);
-	}
-	for (unsigned i = 0; i < from->n_ports; i++) {
-		if (!port_stays(plan, from->ports[i].config.name))
-			plan_step(plan, STEP_DEL_PORT, i, 0);
-	}
-	for (unsigned i = 0; i < from->n_bridges; i++) {
-		if (!plan->keep && !model_bridge(to, from->bridges[i].name))
-			plan_step(plan, STEP_DEL_BRIDGE, i, 0);
-	}
-}
-
-static void plan_bridges(struct plan *plan)
-{
-	const struct model *to = plan->to;
-
-	for (unsigned i = 0; i < to->n_bridges; i++) {
-		const struct model_bridge *has = model_bridge(plan->from, to->bridges[i].name);
-		const struct bridge_settings *settings = &to->bridges[i].settings;
-
-		if (!has)
-			plan_step(plan, STEP_ADD_BRIDGE, i, 0);
-		if (has ? settings->ageing_s != has->settings.ageing_s ||
-					settings->fdb_limit != has->settings.fdb_limit ||
-					settings->forward_reserved != has->settings.forward_reserved
-			: settings->ageing_s != FDB_DEFAULT_AGEING_S || settings->fdb_limit != FDB_DEFAULT_LIMIT ||
-					settings->forward_reserved)
-			plan_step(plan, STEP_SET_BRIDGE, i, 0);
-	}
-}
-
-static void plan_ports(struct plan *plan)
-{
-	const struct model *to = plan->to;
-
-	for (unsigned i = 0; i < to->n_ports; i++) {
-		const struct port_config *wanted = &to->ports[i].config;
-		unsigned which;
-
-		if (!port_stays(plan, wanted->name)) {
-			plan_step(plan, STEP_ADD_PORT, i, 0);
-			continue;
-		}
-		which = port_changes(&model_port(plan->from, wanted->name)->config, wanted);
-		if (which)
-			plan_step(plan, STEP_SET_PORT, i, which);
-	}
-}
-
-static void plan_rest(struct plan *plan)
-{
-	const struct model *to = plan->to;
-
-	for (unsigned i = 0; i < to->n_macs; i++) {
-		const struct model_mac *has = model_mac(plan->from, &to->macs[i].mac);
-
-		if (!has || strcmp(has->mac.port, to->macs[i].mac.port) != 0 || !port_stays(plan, to->macs[i].mac.port))
-			plan_step(plan, STEP_ADD_MAC, i, 0);
-	}
-	for (unsigned i = 0; i < to->n_listeners; i++) {
-		const struct model_listener *has = model_listener(plan->from, to->listeners[i].address);
-
-		if (!has || !same_listener(has, &to->listeners[i]))
-			plan_step(plan, STEP_ADD_LISTENER, i, 0);
-	}
-}
-
-int model_diff(const struct model *from, const struct model *to, bool keep, struct model_step **ret, unsigned *ret_n)
-{
-	struct plan plan = {.from = from, .to = to, .keep = keep};
-
-	plan_removals(&plan);
-	plan_bridges(&plan);
-	plan_ports(&plan);
-	plan_rest(&plan);
-	if (plan.failed) {
-		free(plan.steps);
-		return -ENOMEM;
-	}
-	*ret = plan.steps;
-	*ret_n = plan.n;
-	return 0;
 }

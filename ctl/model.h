@@ -2,9 +2,9 @@
 /*
  * model.h - a configuration as data: what a file says, what the switch runs, and the way from one to the other.
  *
- * What: bridges, ports, static addresses and TLS listeners, each with the settings that the grammar knows. A file is
- * read into a model statement by statement (model_apply), the running switch is copied into one, and model_diff() lists
- * the steps between two.
+ * What: bridges, ports, static addresses, TLS listeners and OpenFlow channels, each with the settings that the grammar
+ * knows. A file is read into a model statement by statement (model_apply), the running switch is copied into one, and
+ * model_diff() lists the steps between two.
  *
  * Why: a reload must leave alone what did not change, and a text diff cannot know that `port set` a line below changed
  * what `port add` above it said. Rejected: to run a file's statements against the switch as they are read, which stops
@@ -30,8 +30,9 @@ struct request;
 
 struct model_bridge {
 	char name[SW_NAME_SIZE];
-	struct bridge_settings settings; /* all of them, whatever `which` says */
-	char *trouble;                   /* NULL: none */
+	struct bridge_settings settings; /* all of them, whatever `which` says; datapath_id 0: the default */
+	enum fail_wish fail;
+	char *trouble; /* NULL: none */
 };
 
 struct model_port {
@@ -49,12 +50,20 @@ struct model_listener {
 	char *trouble;
 };
 
+/* A controller of a bridge, or where it listens for some. */
+struct model_channel {
+	char bridge[SW_NAME_SIZE];
+	struct channel_config config;
+	char *trouble;
+};
+
 struct model {
-	unsigned n_bridges, n_ports, n_macs, n_listeners;
+	unsigned n_bridges, n_ports, n_macs, n_listeners, n_channels;
 	struct model_bridge *bridges;
 	struct model_port *ports;
 	struct model_mac *macs;
 	struct model_listener *listeners;
+	struct model_channel *channels;
 };
 
 void model_init(struct model *model);
@@ -66,20 +75,24 @@ struct model_port *model_put_port(struct model *model, const struct port_config 
 struct model_mac *model_put_mac(struct model *model, const struct static_mac *mac);
 struct model_listener *model_put_listener(
 	struct model *model, const char *address, const char *cert, const char *key, const char *ca);
+struct model_channel *model_put_channel(struct model *model, const char *bridge, const struct channel_config *config);
 
 struct model_bridge *model_bridge(const struct model *model, const char *name);
 struct model_port *model_port(const struct model *model, const char *name);
 struct model_mac *model_mac(const struct model *model, const struct static_mac *mac); /* by all but the port */
 struct model_listener *model_listener(const struct model *model, const char *address);
+struct model_channel *model_channel(
+	const struct model *model, const char *bridge, enum channel_kind kind, const char *address);
 
 /* Takes an element out. False: there is none. */
 bool model_drop_bridge(struct model *model, const char *name);
 bool model_drop_port(struct model *model, const char *name);
-/* What stands on it: a bridge's ports and addresses, a port's addresses. */
+/* What stands on it: a bridge's ports, addresses and channels, a port's addresses. */
 void model_drop_on_bridge(struct model *model, const char *name);
 void model_drop_on_port(struct model *model, const char *name);
 bool model_drop_mac(struct model *model, const struct static_mac *mac);
 bool model_drop_listener(struct model *model, const char *address);
+bool model_drop_channel(struct model *model, const char *bridge, enum channel_kind kind, const char *address);
 
 /* Replaces what `from` has too, and adds the rest. -ENOMEM. */
 int model_merge(struct model *model, const struct model *from);
@@ -96,8 +109,11 @@ void model_each_statement(
 int model_print(const struct model *model, FILE *out);
 
 /* What is to be done to get from one model to another. */
+#define MODEL_SET_FAIL (1U << 31) /* the fail mode, which is the agent's */
+
 enum model_verb {
 	STEP_DEL_LISTENER,
+	STEP_DEL_CHANNEL,
 	STEP_DEL_MAC,
 	STEP_DEL_PORT,
 	STEP_DEL_BRIDGE,
@@ -107,12 +123,13 @@ enum model_verb {
 	STEP_SET_PORT,
 	STEP_ADD_MAC,
 	STEP_ADD_LISTENER,
+	STEP_ADD_CHANNEL,
 };
 
 struct model_step {
 	enum model_verb verb;
 	unsigned index; /* in the old model for DEL, in the new one else */
-	unsigned which; /* STEP_SET_PORT: PORT_SET_* */
+	unsigned which; /* STEP_SET_PORT: PORT_SET_*; STEP_SET_BRIDGE: BRIDGE_SET_* and MODEL_SET_FAIL */
 };
 
 /* *ret is malloc-ed. keep: nothing is removed but to be added anew. -ENOMEM. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "ctl/grammar.h"
 #include "ctl/switchctl.h"
-#include "ctl/tls.h"
+#include "ofp/tls.h"
 #include "dataplane/complaint.h"
 
 #include <errno.h>

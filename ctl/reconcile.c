@@ -3,6 +3,7 @@
 
 #include "ctl/control.h"
 #include "ctl/model.h"
+#include "ctl/openflow.h"
 #include "dataplane/complaint.h"
 #include "dataplane/log.h"
 #include "dataplane/vswitch.h"
@@ -14,6 +15,7 @@
 struct reconcile {
 	struct vswitch *vs;
 	struct control *control;
+	struct openflow *of;
 	struct model failed;
 	bool busy;
 	struct model from, to; /* while busy */
@@ -23,7 +25,7 @@ struct reconcile {
 	struct complaint trouble;
 };
 
-struct reconcile *reconcile_create(struct vswitch *vs, struct control *control)
+struct reconcile *reconcile_create(struct vswitch *vs, struct control *control, struct openflow *of)
 {
 	struct reconcile *rec = calloc(1, sizeof(*rec));
 
@@ -31,6 +33,7 @@ struct reconcile *reconcile_create(struct vswitch *vs, struct control *control)
 		return NULL;
 	rec->vs = vs;
 	rec->control = control;
+	rec->of = of;
 	return rec;
 }
 
@@ -85,7 +88,15 @@ static void read_listener(void *ctx, const struct control_tls *config)
 		reading->err = -ENOMEM;
 }
 
-static int read_bridges(const struct pipeline *pl, struct model *model)
+static void read_channel(void *ctx, const char *bridge, const struct channel_report *report)
+{
+	struct reading *reading = ctx;
+
+	if (!model_put_channel(reading->model, bridge, report->config))
+		reading->err = -ENOMEM;
+}
+
+static int read_bridges(const struct pipeline *pl, const struct openflow *of, struct model *model)
 {
 	const struct bridge *bridge;
 
@@ -96,7 +107,9 @@ static int read_bridges(const struct pipeline *pl, struct model *model)
 			return -ENOMEM;
 		element->settings = (struct bridge_settings){.ageing_s = bridge->ageing_s,
 			.fdb_limit = bridge->fdb_limit,
-			.forward_reserved = bridge->forward_reserved};
+			.forward_reserved = bridge->forward_reserved,
+			.datapath_id = openflow_wanted_id(of, bridge->name)};
+		element->fail = openflow_fail_mode(of, bridge->name);
 	}
 	return 0;
 }
@@ -118,12 +131,13 @@ static int read_running(const struct reconcile *rec, struct model *ret)
 {
 	const struct pipeline *pl = vswitch_pipeline(rec->vs);
 	struct reading reading = {.vs = rec->vs, .model = ret};
-	int err = read_bridges(pl, ret);
+	int err = read_bridges(pl, rec->of, ret);
 
 	if (!err)
 		err = read_ports(rec->vs, pl, ret);
 	fdb_each(vswitch_fdb(rec->vs), 0, read_mac, &reading);
 	control_each_listener(rec->control, read_listener, &reading);
+	openflow_each_channel(rec->of, NULL, read_channel, &reading);
 	return err ? err : reading.err;
 }
 
@@ -145,12 +159,13 @@ static int add_port(struct reconcile *rec, const struct port_config *wanted, str
 	return vswitch_port_add(rec->vs, &config, c);
 }
 
-static int set_bridge(struct reconcile *rec, const struct model_bridge *bridge, struct complaint *c)
+static int set_bridge(struct reconcile *rec, const struct model_bridge *bridge, unsigned which, struct complaint *c)
 {
+	enum fail_wish fail = which & MODEL_SET_FAIL ? bridge->fail : FAIL_WISH_NONE;
 	struct bridge_settings settings = bridge->settings;
 
-	settings.which = BRIDGE_SET_AGEING | BRIDGE_SET_FDB_LIMIT | BRIDGE_SET_FORWARD_RESERVED;
-	return vswitch_bridge_set(rec->vs, bridge->name, &settings, c);
+	settings.which = which & ~MODEL_SET_FAIL;
+	return openflow_bridge_set(rec->of, bridge->name, &settings, fail, c);
 }
 
 static int add_listener(struct reconcile *rec, const struct model_listener *listener, struct complaint *c)
@@ -159,6 +174,11 @@ static int add_listener(struct reconcile *rec, const struct model_listener *list
 		.address = listener->address, .cert = listener->cert, .key = listener->key, .ca = listener->ca};
 
 	return control_listen_tls(rec->control, &config, c);
+}
+
+static int remove_channel(struct reconcile *rec, const struct model_channel *channel, struct complaint *c)
+{
+	return openflow_channel_remove(rec->of, channel->bridge, channel->config.kind, channel->config.address, c);
 }
 
 static int add_mac(struct reconcile *rec, const struct static_mac *mac, struct complaint *c)
@@ -179,16 +199,18 @@ static int do_step(struct reconcile *rec, const struct model_step *step, struct 
 	switch (step->verb) {
 	case STEP_DEL_LISTENER:
 		return control_close(rec->control, from->listeners[i].address, c);
+	case STEP_DEL_CHANNEL:
+		return remove_channel(rec, &from->channels[i], c);
 	case STEP_DEL_MAC:
 		return remove_mac(rec, &from->macs[i].mac, c);
 	case STEP_DEL_PORT:
 		return vswitch_port_remove(rec->vs, from->ports[i].config.name, c);
 	case STEP_DEL_BRIDGE:
-		return vswitch_bridge_remove(rec->vs, from->bridges[i].name, c);
+		return openflow_bridge_remove(rec->of, from->bridges[i].name, c);
 	case STEP_ADD_BRIDGE:
-		return vswitch_bridge_add(rec->vs, to->bridges[i].name, c);
+		return openflow_bridge_add(rec->of, to->bridges[i].name, c);
 	case STEP_SET_BRIDGE:
-		return set_bridge(rec, &to->bridges[i], c);
+		return set_bridge(rec, &to->bridges[i], step->which, c);
 	case STEP_ADD_PORT:
 		return add_port(rec, &to->ports[i].config, c);
 	case STEP_SET_PORT:
@@ -197,8 +219,21 @@ static int do_step(struct reconcile *rec, const struct model_step *step, struct 
 		return add_mac(rec, &to->macs[i].mac, c);
 	case STEP_ADD_LISTENER:
 		return add_listener(rec, &to->listeners[i], c);
+	case STEP_ADD_CHANNEL:
+		return openflow_channel_add(rec->of, to->channels[i].bridge, &to->channels[i].config, c);
 	}
 	return complain(c, -EINVAL, "no such step");
+}
+
+static void name_channel(const struct model_channel *channel, bool add, char *text, size_t size)
+{
+	bool controller = channel->config.kind == CHANNEL_CONTROLLER;
+
+	snprintf(text, size, "%s %s %s",
+		controller ? add ? "controller add" : "controller del"
+		: add      ? "openflow listen"
+			   : "openflow close",
+		channel->bridge, channel->config.address);
 }
 
 static void name_step(struct reconcile *rec, const struct model_step *step)
@@ -210,6 +245,9 @@ static void name_step(struct reconcile *rec, const struct model_step *step)
 	switch (step->verb) {
 	case STEP_DEL_LISTENER:
 		snprintf(text, sizeof(text), "control close %s", from->listeners[i].address);
+		break;
+	case STEP_DEL_CHANNEL:
+		name_channel(&from->channels[i], false, text, sizeof(text));
 		break;
 	case STEP_DEL_MAC:
 		statement_print_mac(&from->macs[i].mac, text, sizeof(text));
@@ -240,6 +278,9 @@ static void name_step(struct reconcile *rec, const struct model_step *step)
 	case STEP_ADD_LISTENER:
 		snprintf(text, sizeof(text), "control listen %s", to->listeners[i].address);
 		break;
+	case STEP_ADD_CHANNEL:
+		name_channel(&to->channels[i], true, text, sizeof(text));
+		break;
 	}
 	snprintf(rec->what, sizeof(rec->what), "%.399s", text);
 }
@@ -254,8 +295,10 @@ static void remember(struct reconcile *rec, const struct model_step *step, const
 	if (step->verb == STEP_ADD_BRIDGE || step->verb == STEP_SET_BRIDGE) {
 		struct model_bridge *bridge = model_put_bridge(failed, to->bridges[step->index].name);
 
-		if (bridge)
+		if (bridge) {
 			bridge->settings = to->bridges[step->index].settings;
+			bridge->fail = to->bridges[step->index].fail;
+		}
 		trouble = bridge ? &bridge->trouble : NULL;
 	} else if (step->verb == STEP_ADD_PORT || step->verb == STEP_SET_PORT) {
 		struct model_port *port = model_put_port(failed, &to->ports[step->index].config);
@@ -270,6 +313,11 @@ static void remember(struct reconcile *rec, const struct model_step *step, const
 		struct model_listener *listener = model_put_listener(failed, l->address, l->cert, l->key, l->ca);
 
 		trouble = listener ? &listener->trouble : NULL;
+	} else if (step->verb == STEP_ADD_CHANNEL) {
+		const struct model_channel *has = &to->channels[step->index];
+		struct model_channel *channel = model_put_channel(failed, has->bridge, &has->config);
+
+		trouble = channel ? &channel->trouble : NULL;
 	}
 	if (trouble && !*trouble)
 		*trouble = strdup(why);
@@ -288,6 +336,9 @@ static void forgive(struct reconcile *rec, const struct model_step *step)
 		reconcile_made_mac(rec, &to->macs[step->index].mac);
 	else if (step->verb == STEP_ADD_LISTENER)
 		reconcile_made_listener(rec, to->listeners[step->index].address);
+	else if (step->verb == STEP_ADD_CHANNEL)
+		reconcile_made_channel(rec, to->channels[step->index].bridge, to->channels[step->index].config.kind,
+			to->channels[step->index].config.address);
 }
 
 int reconcile_begin(struct reconcile *rec, struct model *wanted, bool keep, struct complaint *c)
@@ -376,6 +427,11 @@ void reconcile_made_listener(struct reconcile *rec, const char *address)
 	model_drop_listener(&rec->failed, address);
 }
 
+void reconcile_made_channel(struct reconcile *rec, const char *bridge, enum channel_kind kind, const char *address)
+{
+	model_drop_channel(&rec->failed, bridge, kind, address);
+}
+
 bool reconcile_gone_bridge(struct reconcile *rec, const char *name)
 {
 	model_drop_on_bridge(&rec->failed, name);
@@ -396,4 +452,9 @@ bool reconcile_gone_mac(struct reconcile *rec, const struct static_mac *mac)
 bool reconcile_gone_listener(struct reconcile *rec, const char *address)
 {
 	return model_drop_listener(&rec->failed, address);
+}
+
+bool reconcile_gone_channel(struct reconcile *rec, const char *bridge, enum channel_kind kind, const char *address)
+{
+	return model_drop_channel(&rec->failed, bridge, kind, address);
 }

@@ -331,6 +331,142 @@ static void control(struct json_object *result, FILE *out)
 	table_print(table, NULL, out);
 }
 
+/* ---- OpenFlow ---- */
+
+/* What did not go well, and when certificates end, below a table of channels. */
+static void channel_notes(struct json_object *array, FILE *out)
+{
+	char text[900];
+
+	for (size_t i = 0; i < length(array); i++) {
+		struct json_object *entry = json_object_array_get_idx(array, i);
+		const char *error = render_text(entry, "last_error"), *end = render_text(entry, "certificate_ends");
+
+		if (*error)
+			note(render_text(entry, "address"), 10, error, out);
+		if (!*end)
+			continue;
+		snprintf(text, sizeof(text), "its certificate here ends %s", end);
+		note(render_text(entry, "address"), 10, text, out);
+	}
+}
+
+static void controllers(struct json_object *result, FILE *out)
+{
+	struct table *table =
+		table_create("BRIDGE CONTROLLER STATE >SINCE ROLE >PACKET-INS >DROPPED >FLOW-MODS >ERRORS");
+	struct json_object *array = member(result, "controllers");
+
+	for (size_t i = 0; i < length(array); i++) {
+		struct json_object *entry = json_object_array_get_idx(array, i);
+
+		table_cell(table, "%s", render_text(entry, "bridge"));
+		table_cell(table, "%s", render_text(entry, "address"));
+		table_cell(table, "%s", render_text(entry, "state"));
+		table_cell(table, "%llu s", render_number(entry, "since_s"));
+		table_cell(table, "%s", or_dash(render_text(entry, "role")));
+		table_cell(table, "%llu", render_number(entry, "packet_ins_sent"));
+		table_cell(table, "%llu", render_number(entry, "packet_ins_dropped"));
+		table_cell(table, "%llu", render_number(entry, "flow_mods"));
+		table_cell(table, "%llu", render_number(entry, "errors_sent"));
+	}
+	table_print(table, "There is no controller.", out);
+	channel_notes(array, out);
+}
+
+static void of_listeners(struct json_object *array, FILE *out)
+{
+	char text[400];
+
+	for (size_t i = 0; i < length(array); i++) {
+		struct json_object *entry = json_object_array_get_idx(array, i);
+
+		snprintf(text, sizeof(text), "%s, %llu connections", render_text(entry, "address"),
+			render_number(entry, "connections"));
+		line(out, "listening", text);
+	}
+	channel_notes(array, out);
+}
+
+static void of_connections(struct json_object *array, FILE *out)
+{
+	struct table *table = table_create("PEER STATE >SINCE ROLE >RECEIVED >SENT");
+	unsigned long long auxiliary;
+	char peer[1700];
+
+	for (size_t i = 0; i < length(array); i++) {
+		struct json_object *entry = json_object_array_get_idx(array, i);
+
+		auxiliary = render_number(entry, "auxiliary");
+		snprintf(peer, sizeof(peer), auxiliary ? "%s auxiliary %llu" : "%s", render_text(entry, "peer"),
+			auxiliary);
+		table_cell(table, "%s", peer);
+		table_cell(table, "%s", render_text(entry, "state"));
+		table_cell(table, "%llu s", render_number(entry, "since_s"));
+		table_cell(table, "%s", or_dash(render_text(entry, "role")));
+		table_cell(table, "%llu", render_number(entry, "messages_received"));
+		table_cell(table, "%llu", render_number(entry, "messages_sent"));
+	}
+	table_print(table, "Nobody is connected.", out);
+}
+
+static void of_ports(struct json_object *array, FILE *out)
+{
+	struct table *table = table_create(">NUMBER PORT STATE");
+
+	for (size_t i = 0; i < length(array); i++) {
+		struct json_object *entry = json_object_array_get_idx(array, i);
+
+		table_cell(table, "%llu", render_number(entry, "number"));
+		table_cell(table, "%s", render_text(entry, "name"));
+		table_cell(table, "%s", render_text(entry, "state"));
+	}
+	table_print(table, "The bridge has no port.", out);
+}
+
+static void of_tables(struct json_object *array, FILE *out)
+{
+	struct table *table = table_create(">TABLE >RULES NAME");
+
+	for (size_t i = 0; i < length(array); i++) {
+		struct json_object *entry = json_object_array_get_idx(array, i);
+
+		table_cell(table, "%llu", render_number(entry, "table"));
+		table_cell(table, "%llu", render_number(entry, "rules"));
+		table_cell(table, "%s", or_dash(render_text(entry, "name")));
+	}
+	table_print(table, "No table has a rule.", out);
+}
+
+static void openflow(struct json_object *result, FILE *out)
+{
+	struct json_object *array = member(result, "bridges");
+	char text[200];
+
+	for (size_t i = 0; i < length(array); i++) {
+		struct json_object *bridge = json_object_array_get_idx(array, i);
+
+		if (i)
+			fprintf(out, "\n");
+		line(out, "bridge", render_text(bridge, "bridge"));
+		line(out, "datapath id", render_text(bridge, "datapath_id"));
+		snprintf(text, sizeof(text), "%s%s", render_text(bridge, "fail_mode"),
+			flag(bridge, "standalone_now") ? ", and without a controller now" : "");
+		line(out, "fail mode", text);
+		snprintf(text, sizeof(text), "%llu", render_number(bridge, "controllers"));
+		line(out, "controllers", text);
+		snprintf(text, sizeof(text), "%llu rules, %llu groups, %llu meters", render_number(bridge, "rules"),
+			render_number(bridge, "groups"), render_number(bridge, "meters"));
+		line(out, "holds", text);
+		of_listeners(member(bridge, "listeners"), out);
+		of_connections(member(bridge, "connections"), out);
+		of_ports(member(bridge, "ports"), out);
+		of_tables(member(bridge, "tables"), out);
+	}
+	if (!length(array))
+		fprintf(out, "There is no bridge. Make one: switchctl bridge add br0\n");
+}
+
 static void facts(struct json_object *result, FILE *out)
 {
 	struct json_object *array = member(result, "facts");
@@ -383,6 +519,8 @@ static void (*const renderers[N_COMMANDS])(struct json_object *result, FILE *out
 	[CMD_CONFIG_SAVE] = saved,
 	[CMD_CONFIG_LOAD] = loaded,
 	[CMD_CONTROL_SHOW] = control,
+	[CMD_CONTROLLER_SHOW] = controllers,
+	[CMD_OPENFLOW_SHOW] = openflow,
 	[CMD_SHOW_XDP] = facts,
 	[CMD_LOG] = log_lines,
 	[CMD_VERSION] = version,

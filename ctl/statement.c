@@ -16,6 +16,8 @@ static const char *const modes[] = {[PORT_MODE_AUTO] = "auto",
 	[PORT_MODE_GENERIC] = "generic",
 	[PORT_MODE_OFFLOAD] = "offload"};
 
+static const enum fail_wish fail_modes[] = {FAIL_WISH_SECURE, FAIL_WISH_STANDALONE};
+
 const char *statement_mode(enum port_mode_wish mode)
 {
 	return modes[mode];
@@ -100,6 +102,8 @@ int statement_port(const struct request *request, struct port_config *ret, struc
 	if (value)
 		copy(ret->netns, sizeof(ret->netns), value->text);
 	ret->force = request_option(request, "force") != NULL;
+	value = request_option(request, "of-port");
+	ret->of_port = value ? (uint32_t)value->number : 0;
 	read_common(request, ret);
 	return 0;
 }
@@ -114,7 +118,7 @@ int statement_port_changes(
 	return 0;
 }
 
-void statement_bridge(const struct request *request, struct bridge_settings *ret)
+void statement_bridge(const struct request *request, struct bridge_settings *ret, enum fail_wish *ret_fail)
 {
 	const struct grammar_value *value = request_option(request, "ageing");
 
@@ -133,6 +137,13 @@ void statement_bridge(const struct request *request, struct bridge_settings *ret
 		ret->which |= BRIDGE_SET_FORWARD_RESERVED;
 		ret->forward_reserved = value->number == 1;
 	}
+	value = request_option(request, "datapath-id");
+	if (value) {
+		ret->which |= BRIDGE_SET_DATAPATH_ID;
+		ret->datapath_id = value->number;
+	}
+	value = request_option(request, "fail-mode");
+	*ret_fail = value ? fail_modes[value->number] : FAIL_WISH_NONE;
 }
 
 void statement_mac(const struct request *request, struct static_mac *ret)
@@ -200,17 +211,20 @@ size_t statement_print_port(const struct port_config *config, char *text, size_t
 			(unsigned long long)config->upcall_burst);
 	if (config->force)
 		print(&p, " force");
+	if (config->of_port)
+		print(&p, " of-port %u", config->of_port);
 	return p.used;
 }
 
-size_t statement_print_bridge(const char *name, const struct bridge_settings *settings, char *text, size_t size)
+size_t statement_print_bridge(
+	const char *name, const struct bridge_settings *settings, enum fail_wish fail, char *text, size_t size)
 {
 	struct printer p = {.text = text, .size = size};
 
 	if (size)
 		text[0] = '\0';
 	if (settings->ageing_s == FDB_DEFAULT_AGEING_S && settings->fdb_limit == FDB_DEFAULT_LIMIT &&
-		!settings->forward_reserved)
+		!settings->forward_reserved && !settings->datapath_id && fail != FAIL_WISH_SECURE)
 		return 0;
 	print(&p, "bridge set %s", name);
 	if (settings->ageing_s != FDB_DEFAULT_AGEING_S)
@@ -219,6 +233,10 @@ size_t statement_print_bridge(const char *name, const struct bridge_settings *se
 		print(&p, " mac-limit %u", settings->fdb_limit);
 	if (settings->forward_reserved)
 		print(&p, " forward-reserved on");
+	if (settings->datapath_id)
+		print(&p, " datapath-id %016llx", (unsigned long long)settings->datapath_id);
+	if (fail == FAIL_WISH_SECURE)
+		print(&p, " fail-mode secure");
 	return p.used;
 }
 

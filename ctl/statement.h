@@ -9,6 +9,7 @@
 #define CTL_STATEMENT_H
 
 #include "dataplane/vswitch.h"
+#include "ofp/channel.h"
 
 struct grammar_problem;
 struct request;
@@ -21,22 +22,34 @@ struct static_mac {
 	uint8_t mac[6];
 };
 
-#define STATEMENT_SIZE 16384 /* holds any statement that a writer prints */
+#define STATEMENT_SIZE 16384 /* holds any statement that a writer prints, of those whose writer says no other */
+
+/* What a bridge does while it has controllers and none of them is connected; see ofp/agent.h. */
+enum fail_wish { FAIL_WISH_NONE, FAIL_WISH_SECURE, FAIL_WISH_STANDALONE };
 
 /* `port add`. */
 int statement_port(const struct request *request, struct port_config *ret, struct grammar_problem *problem);
 /* `port set`: changes `config` and says what of it in *ret_which. */
 int statement_port_changes(const struct request *request, struct port_config *config, unsigned *ret_which,
 	struct grammar_problem *problem);
-/* `bridge set`. */
-void statement_bridge(const struct request *request, struct bridge_settings *ret);
+/* `bridge set`: what the switch keeps of it, and what the OpenFlow agent does. */
+void statement_bridge(const struct request *request, struct bridge_settings *ret, enum fail_wish *ret_fail);
+/*
+ * `controller add`, `openflow listen`: relative paths begin in `dir`, NULL: are refused. The caller frees *ret with
+ * channel_config_free(). -EINVAL with the problem, -ENOMEM with one too.
+ */
+int statement_channel(
+	const struct request *request, const char *dir, struct channel_config *ret, struct grammar_problem *problem);
 /* `fdb add`. */
 void statement_mac(const struct request *request, struct static_mac *ret);
 
 /* As snprintf(). */
 size_t statement_print_port(const struct port_config *config, char *text, size_t size);
 /* What differs from a new bridge; 0 and an empty text when nothing does. */
-size_t statement_print_bridge(const char *name, const struct bridge_settings *settings, char *text, size_t size);
+size_t statement_print_bridge(
+	const char *name, const struct bridge_settings *settings, enum fail_wish fail, char *text, size_t size);
+/* Five quoted words of PATH_MAX may be in it. */
+size_t statement_print_channel(const char *bridge, const struct channel_config *config, char *text, size_t size);
 size_t statement_print_mac(const struct static_mac *mac, char *text, size_t size);
 
 /* "native", as the grammar spells it. */

@@ -23,6 +23,8 @@ struct vswitch {
 	char refused[SW_NAME_SIZE];
 	bool adopted;
 	unsigned settled;
+	void (*at_settle)(void *ctx);
+	void *at_settle_ctx;
 };
 
 static void changed(void *ctx, const struct fdb_key *key)
@@ -74,6 +76,12 @@ void fake_vswitch_adopt(struct vswitch *vs)
 	vs->adopted = true;
 }
 
+void fake_vswitch_at_settle(struct vswitch *vs, void (*call)(void *ctx), void *ctx)
+{
+	vs->at_settle = call;
+	vs->at_settle_ctx = ctx;
+}
+
 unsigned fake_vswitch_settled(const struct vswitch *vs)
 {
 	return vs->settled;
@@ -97,7 +105,12 @@ void vswitch_destroy(struct vswitch *vs, bool forget)
 
 void vswitch_settle(struct vswitch *vs)
 {
+	void (*call)(void *ctx) = vs->at_settle;
+
 	vs->settled++;
+	vs->at_settle = NULL;
+	if (call)
+		call(vs->at_settle_ctx);
 }
 
 bool vswitch_adopted(const struct vswitch *vs)
@@ -123,6 +136,12 @@ const struct pipeline *vswitch_pipeline(const struct vswitch *vs)
 const struct fdb *vswitch_fdb(const struct vswitch *vs)
 {
 	return vs->fdb;
+}
+
+/* Nobody looks behind it: the agent is a double too (fake_session.c). */
+struct ofbridge *vswitch_ofbridge(struct vswitch *vs, const char *bridge)
+{
+	return pipeline_bridge_by_name(vs->pl, bridge) ? (struct ofbridge *)vs : NULL;
 }
 
 int vswitch_bridge_add(struct vswitch *vs, const char *name, struct complaint *c)
@@ -155,9 +174,13 @@ int vswitch_bridge_set(
 {
 	const struct bridge *bridge = pipeline_bridge_by_name(vs->pl, name);
 
-	note(vs, "~%s:%u", name, settings->which);
+	/* Its default is told with every new bridge. */
+	if (settings->which != BRIDGE_SET_DATAPATH_ID)
+		note(vs, "~%s:%u", name, settings->which);
 	if (!bridge)
 		return complain(c, -ENOENT, "there is no bridge %s", name);
+	if (settings->which & BRIDGE_SET_DATAPATH_ID)
+		pipeline_bridge_set_datapath_id(vs->pl, bridge->id, settings->datapath_id);
 	pipeline_bridge_set(vs->pl, bridge->id,
 		settings->which & BRIDGE_SET_AGEING ? settings->ageing_s : bridge->ageing_s,
 		settings->which & BRIDGE_SET_FDB_LIMIT ? settings->fdb_limit : bridge->fdb_limit,
@@ -187,10 +210,16 @@ int vswitch_port_add(struct vswitch *vs, const struct port_config *config, struc
 	err = pipeline_port_add(vs->pl, bridge->id, config->name, 0, &id, c);
 	if (err)
 		return err;
+	err = pipeline_port_number(vs->pl, id, config->of_port, c);
+	if (err) {
+		pipeline_port_remove(vs->pl, id);
+		return err;
+	}
 	pipeline_port_set_vlan(vs->pl, id, &config->vlan);
 	pipeline_port_set_state(
 		vs->pl, id, &(struct port_state){.ifindex = 1000U + id, .up = true, .fast = true, .max_frame = 1518});
 	vs->configs[id] = *config;
+	vs->configs[id].of_port = pipeline_port(vs->pl, id)->of_port;
 	return 0;
 }
 

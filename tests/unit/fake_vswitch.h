@@ -20,6 +20,8 @@ void fake_vswitch_forget(struct vswitch *vs);
 void fake_vswitch_refuse(struct vswitch *vs, const char *port);
 /* As if pinned state had been found. */
 void fake_vswitch_adopt(struct vswitch *vs);
+/* Called at the next settle, and not again. */
+void fake_vswitch_at_settle(struct vswitch *vs, void (*call)(void *ctx), void *ctx);
 /* How many times it was settled. */
 unsigned fake_vswitch_settled(const struct vswitch *vs);
 

@@ -14,19 +14,27 @@
 #include <time.h>
 #include <unistd.h>
 
-static const char whole[] = "# a switch\n"
-			    "bridge add br0\n"
-			    "bridge set br0 ageing 60 mac-limit 100 forward-reserved on\n"
-			    "bridge add br1   # another\n"
-			    "\n"
-			    "port add br0 p1 vlan access 10\n"
-			    "port add br0 p2 type tap mode generic upcall-limit 10 burst 20\n"
-			    "port set br0 p2 vlan trunk 10,20-30 native 1 tagged\n"
-			    "port add br1 c3 type veth peer eth0 netns \"blue sky\" force\n"
-			    "port add br1 host0 type internal\n"
-			    "fdb add br0 02:00:00:00:00:01 p1 vlan 10\n"
-			    "fdb add br1 02:00:00:00:00:02 c3\n"
-			    "control listen tls:[::1]:6640 cert '/x y/c' key rel/k ca /ca\n";
+static const char whole[] =
+	"# a switch\n"
+	"bridge add br0\n"
+	"bridge set br0 ageing 60 mac-limit 100 forward-reserved on\n"
+	"bridge add br1   # another\n"
+	"\n"
+	"port add br0 p1 vlan access 10\n"
+	"port add br0 p2 type tap mode generic upcall-limit 10 burst 20\n"
+	"port set br0 p2 vlan trunk 10,20-30 native 1 tagged\n"
+	"port add br1 c3 type veth peer eth0 netns \"blue sky\" force\n"
+	"port add br1 host0 type internal\n"
+	"fdb add br0 02:00:00:00:00:01 p1 vlan 10\n"
+	"fdb add br1 02:00:00:00:00:02 c3\n"
+	"control listen tls:[::1]:6640 cert '/x y/c' key rel/k ca /ca\n"
+	"bridge set br1 datapath-id 00000000000000ff fail-mode secure\n"
+	"port add br1 p5 of-port 77\n"
+	"controller add br0 tls:of.example:6653 cert '/x y/c' key rel/k ca /ca crl crl.pem\n"
+	"controller add br0 tcp:[::1]:6653 rate-limit 5 burst 6 max-backoff 7 inactivity-probe 0 auxiliary 2\n"
+	"controller add br1 tcp:[::1]:6653\n"
+	"openflow listen br0 tcp:0.0.0.0:6634\n"
+	"openflow listen br1 tls:127.0.0.1:6635 cert c key k ca a\n";
 
 static int parse(const char *text, struct model *model, struct complaint *c)
 {
@@ -52,7 +60,7 @@ START_TEST(a_file_becomes_a_model)
 
 	ck_assert_msg(!parse(whole, &model, &c), "%s", c.text);
 	ck_assert_uint_eq(model.n_bridges, 2);
-	ck_assert_uint_eq(model.n_ports, 4);
+	ck_assert_uint_eq(model.n_ports, 5);
 	ck_assert_uint_eq(model.n_macs, 2);
 	ck_assert_uint_eq(model.n_listeners, 1);
 	ck_assert_uint_eq(model_bridge(&model, "br0")->settings.ageing_s, 60);
@@ -60,6 +68,15 @@ START_TEST(a_file_becomes_a_model)
 	ck_assert(model_port(&model, "p2")->config.vlan.native_tagged);
 	ck_assert_str_eq(model_port(&model, "c3")->config.netns, "blue sky");
 	ck_assert_str_eq(model_listener(&model, "tls:[::1]:6640")->key, "/etc/rel/k");
+	ck_assert(model_bridge(&model, "br1")->settings.datapath_id == 0xff);
+	ck_assert_int_eq(model_bridge(&model, "br1")->fail, FAIL_WISH_SECURE);
+	ck_assert_int_eq(model_bridge(&model, "br0")->fail, FAIL_WISH_STANDALONE);
+	ck_assert_uint_eq(model_port(&model, "p5")->config.of_port, 77);
+	ck_assert_uint_eq(model.n_channels, 5);
+	ck_assert_str_eq(
+		model_channel(&model, "br0", CHANNEL_CONTROLLER, "tls:of.example:6653")->config.crl, "/etc/crl.pem");
+	ck_assert_uint_eq(model_channel(&model, "br0", CHANNEL_CONTROLLER, "tcp:[::1]:6653")->config.burst, 6);
+	ck_assert_ptr_null(model_channel(&model, "br0", CHANNEL_LISTENER, "tcp:[::1]:6653"));
 	model_free(&model);
 }
 END_TEST
@@ -112,7 +129,14 @@ static const struct refusal {
 		"test.conf:2:16: the address tls:h:1 is there already"},
 	{"bridge add \"br0\n", "test.conf:1:12: the quote"},
 	{"bridge add br0\n\x1b[2J\n", "test.conf:2:1: byte 0x1b"},
-	{"controller add x\n", "\"controller\" is not there yet"},
+	{"mirror add x\n", "\"mirror\" is not there yet"},
+	{"controller add br0 tcp:h:1\n", "test.conf:1:16: there is no bridge br0"},
+	{"bridge add a\ncontroller add a tcp:h:1\ncontroller add a tcp:h:1\n",
+		"test.conf:3:18: the address tcp:h:1 is there already"},
+	{"bridge add a\ncontroller add a tls:h:1 cert c\n", "test.conf:2: TLS needs a certificate, its key and a CA"},
+	{"bridge add a\nopenflow listen a tcp:h:1 ca c\n", "test.conf:2:19: ca is of TLS, and tcp:h:1 is bare TCP"},
+	{"bridge add a\nport add a p of-port 7\nport add a q of-port 7\n",
+		"test.conf:3:22: port p has the number 7 already"},
 };
 
 START_TEST(a_wrong_file_is_refused_with_line_and_word)
@@ -235,7 +259,7 @@ START_TEST(saving_keeps_mode_and_follows_links)
 
 	model_init(&model);
 	ck_assert_msg(!conf_read(link, &model, &first, &c), "%s", c.text);
-	ck_assert_uint_eq(model.n_ports, 4);
+	ck_assert_uint_eq(model.n_ports, 5);
 	model_free(&model);
 	second = conf_digest(path);
 	ck_assert_uint_eq(first, second);
@@ -296,6 +320,23 @@ static const struct difference {
 		"bridge add a\nport add a p\nport add a q\nfdb add a 02:00:00:00:00:01 q", "+m", false},
 	{"address of a port made anew", "bridge add a\nport add a p\nfdb add a 02:00:00:00:00:01 p",
 		"bridge add a\nport add a p type tap\nfdb add a 02:00:00:00:00:01 p", "-p +p +m", false},
+	{"number wanted", "bridge add a\nport add a p of-port 1", "bridge add a\nport add a p of-port 2", "-p +p",
+		false},
+	{"number no longer wanted", "bridge add a\nport add a p of-port 1", "bridge add a\nport add a p", "", false},
+	{"datapath id", "bridge add a", "bridge add a\nbridge set a datapath-id 0000000000000001", "!a", false},
+	{"fail mode back", "bridge add a\nbridge set a fail-mode secure", "bridge add a", "!a", false},
+	{"controller added", "bridge add a", "bridge add a\ncontroller add a tcp:h:1", "+c", false},
+	{"controller gone", "bridge add a\ncontroller add a tcp:h:1", "bridge add a", "-c", false},
+	{"controller kept", "bridge add a\ncontroller add a tcp:h:1", "bridge add a", "", true},
+	{"controller the same", "bridge add a\ncontroller add a tcp:h:1 burst 9",
+		"bridge add a\ncontroller add a tcp:h:1 burst 9", "", false},
+	{"controller changed", "bridge add a\ncontroller add a tcp:h:1",
+		"bridge add a\ncontroller add a tcp:h:1 burst 9", "-c +c", false},
+	{"controller with its bridge", "bridge add a\ncontroller add a tcp:h:1", "", "-a", false},
+	{"controller's address on another bridge", "bridge add a\nbridge add b\ncontroller add a tcp:h:1",
+		"bridge add a\nbridge add b\ncontroller add b tcp:h:1", "-c +c", false},
+	{"list of revoked ones added", "bridge add a\nopenflow listen a tls:h:1 cert a key b ca c",
+		"bridge add a\nopenflow listen a tls:h:1 cert a key b ca c crl d", "-c +c", false},
 	{"listener changed", "control listen tls:h:1 cert a key b ca c", "control listen tls:h:1 cert a key b ca d",
 		"-l +l", false},
 };
@@ -325,6 +366,8 @@ static void spell(const struct model *from, const struct model *to, const struct
 			snprintf(word, sizeof(word), "%s",
 				s->verb == STEP_DEL_MAC        ? "-m"
 				: s->verb == STEP_ADD_MAC      ? "+m"
+				: s->verb == STEP_DEL_CHANNEL  ? "-c"
+				: s->verb == STEP_ADD_CHANNEL  ? "+c"
 				: s->verb == STEP_DEL_LISTENER ? "-l"
 							       : "+l");
 		used += (size_t)snprintf(text + used, size - used, "%s%s", used ? " " : "", word);

@@ -9,7 +9,7 @@
 #include "ctl/json.h"
 #include "ctl/loop.h"
 #include "ctl/reply.h"
-#include "ctl/tls.h"
+#include "ofp/tls.h"
 #include "ctl/words.h"
 #include "dataplane/complaint.h"
 #include "dataplane/log.h"

@@ -7,16 +7,21 @@
 #include "ctl/json.h"
 #include "ctl/logbook.h"
 #include "ctl/loop.h"
+#include "ctl/openflow.h"
 #include "ctl/reconcile.h"
 #include "ctl/reply.h"
 #include "dataplane/complaint.h"
 #include "dataplane/log.h"
+#include "tests/unit/fake_session.h"
 #include "tests/unit/fake_vswitch.h"
 
+#include <arpa/inet.h>
 #include <check.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static struct daemon d;
@@ -122,13 +127,15 @@ static void begin(void)
 	ck_assert_int_eq(daemon_init(&d), 0);
 	d.vs = fake_vswitch_create();
 	d.control = control_create(d.loop, &events);
-	d.rec = reconcile_create(d.vs, d.control);
+	d.of = openflow_create(loop_reactor(d.loop), d.vs, dir);
+	d.rec = reconcile_create(d.vs, d.control, d.of);
 }
 
 static void end(void)
 {
 	reconcile_destroy(d.rec);
 	control_destroy(d.control);
+	openflow_destroy(d.of);
 	vswitch_destroy(d.vs, false);
 	daemon_fini(&d);
 	loop_destroy(d.loop);
@@ -137,6 +144,7 @@ static void end(void)
 static void set_up(void)
 {
 	memset(&d, 0, sizeof(d));
+	fake_sessions = (struct fake_sessions){0};
 	strcpy(dir, "/tmp/ht-daemon-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 	snprintf(d.paths.run_dir, sizeof(d.paths.run_dir), "%s", dir);
@@ -301,7 +309,8 @@ END_TEST
 START_TEST(every_command_ends_its_reply)
 {
 	static const char *const lines[] = {"log", "log 3", "bridge show", "port show", "fdb show", "cache show",
-		"cache flush", "stats", "drops", "config show", "control show", "show xdp", "version"};
+		"cache flush", "stats", "drops", "config show", "control show", "controller show", "openflow show",
+		"show xdp", "version"};
 
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
 		expect_ok(lines[i]);
@@ -313,6 +322,193 @@ START_TEST(stopping_takes_no_more_requests)
 	expect_ok("daemon stop --flush");
 	ck_assert(d.stopping && d.flush);
 	expect_refused("bridge add br0", "stopping");
+}
+END_TEST
+
+/* ---- OpenFlow ---- */
+
+static int call(uint16_t port)
+{
+	const struct sockaddr_in in = {
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(port)};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	ck_assert_int_eq(connect(fd, (const struct sockaddr *)&in, sizeof(in)), 0);
+	return fd;
+}
+
+static void nothing_was_said(void *ctx)
+{
+	char byte;
+
+	usleep(10000);
+	ck_assert_int_lt(recv(*(int *)ctx, &byte, 1, MSG_DONTWAIT | MSG_PEEK), 0);
+}
+
+#define expect_said(text) ck_assert_msg(strstr(said, text), "%s", said)
+
+START_TEST(a_bridge_has_a_datapath_id_that_stays_and_that_can_be_set)
+{
+	uint64_t first = openflow_default_id(d.of, "br0");
+	char wanted[64];
+
+	expect_ok("bridge add br0");
+	snprintf(wanted, sizeof(wanted), "\"datapath_id\":\"%016llx\"", (unsigned long long)first);
+	expect_ok("openflow show br0");
+	expect_said(wanted);
+	expect_said("\"fail_mode\":\"standalone\"");
+	ck_assert(first >> 48 == 0 && (first >> 40 & 3) == 2);
+	ck_assert(first != openflow_default_id(d.of, "br1"));
+	expect_no_statement("bridge set br0");
+	expect_ok("bridge set br0 datapath-id 0000000000000001 fail-mode secure");
+	expect_ok("openflow show");
+	expect_said("\"datapath_id\":\"0000000000000001\",\"fail_mode\":\"secure\"");
+	ck_assert_int_eq(fake_sessions.fail_mode, FAIL_SECURE);
+	expect_statement("bridge set br0 datapath-id 0000000000000001 fail-mode secure");
+	expect_refused("bridge set br9 fail-mode secure", "there is no bridge br9");
+	expect_refused("openflow show br9", "there is no bridge br9");
+	/* A file that names none gives the default back. */
+	write_conf("bridge add br0\n");
+	expect_ok("config load");
+	expect_ok("openflow show");
+	expect_said(wanted);
+	ck_assert_int_eq(fake_sessions.fail_mode, FAIL_STANDALONE);
+}
+END_TEST
+
+START_TEST(another_run_directory_has_another_datapath_id)
+{
+	struct openflow *same = openflow_create(loop_reactor(d.loop), d.vs, dir);
+	struct openflow *another = openflow_create(loop_reactor(d.loop), d.vs, "/run/another");
+
+	ck_assert(openflow_default_id(d.of, "br0") == openflow_default_id(same, "br0"));
+	ck_assert(openflow_default_id(d.of, "br0") != openflow_default_id(another, "br0"));
+	openflow_destroy(same);
+	openflow_destroy(another);
+}
+END_TEST
+
+START_TEST(ports_have_numbers_as_asked_or_the_next)
+{
+	expect_ok("bridge add br0");
+	expect_ok("bridge add br1");
+	expect_ok("port add br0 p1");
+	expect_ok("port add br0 p2 of-port 40");
+	expect_ok("port add br0 p3");
+	expect_ok("port add br1 p4");
+	expect_ok("port del br0 p3");
+	expect_ok("port add br0 p6");
+	expect_refused("port add br0 p5 of-port 40", "port 'p2'");
+	expect_ok("openflow show br0");
+	expect_said("{\"number\":1,\"name\":\"p1\"");
+	expect_said("{\"number\":40,\"name\":\"p2\"");
+	expect_said("{\"number\":42,\"name\":\"p6\"");
+	expect_statement("port add br0 p2 of-port 40");
+	expect_statement("port add br1 p4 of-port 1");
+	expect_ok("port show p2");
+	expect_said("\"of_port\":40");
+}
+END_TEST
+
+START_TEST(controllers_are_added_shown_and_removed)
+{
+	expect_refused("controller add br0 tcp:127.0.0.1:1", "there is no bridge br0");
+	expect_ok("bridge add br0");
+	expect_ok("bridge add br1");
+	expect_ok("controller add br0 tcp:127.0.0.1:1 burst 5");
+	expect_refused("controller add br0 tcp:127.0.0.1:1", "already");
+	expect_ok("controller add br1 tcp:127.0.0.1:1");
+	expect_usage("controller add br0 tls:127.0.0.1:2", "cert FILE");
+	expect_usage("controller add br0 tls:127.0.0.1:2 cert a key /b ca /c", "absolute");
+	expect_refused("controller add br0 tls:127.0.0.1:2 cert /no/a key /no/b ca /no/c", "/no/a");
+	expect_ok("controller show br0");
+	expect_said("{\"bridge\":\"br0\",\"address\":\"tcp:127.0.0.1:1\",\"state\":\"");
+	ck_assert_ptr_null(strstr(said, "br1"));
+	expect_ok("controller show");
+	expect_said("br1");
+	expect_refused("controller show br9", "there is no bridge br9");
+	expect_statement("controller add br0 tcp:127.0.0.1:1 burst 5");
+	expect_ok("controller del br0 tcp:127.0.0.1:1");
+	expect_refused("controller del br0 tcp:127.0.0.1:1", "has no controller");
+	expect_no_statement("controller add br0 tcp:127.0.0.1:1 burst 5");
+	/* It goes with its bridge. */
+	expect_ok("bridge del br1");
+	expect_ok("controller show");
+	expect_said("\"controllers\":[]");
+}
+END_TEST
+
+START_TEST(listeners_are_opened_shown_and_closed)
+{
+	expect_ok("bridge add br0");
+	expect_ok("openflow listen br0 tcp:127.0.0.1:56634");
+	expect_refused("openflow listen br0 tcp:127.0.0.1:56634", "already");
+	expect_refused("openflow listen br0 tcp:localhost:56635", "no IP address");
+	expect_ok("openflow show");
+	expect_said("\"listeners\":[{\"bridge\":\"br0\",\"address\":\"tcp:127.0.0.1:56634\",\"state\":\"listening\"");
+	expect_statement("openflow listen br0 tcp:127.0.0.1:56634");
+	expect_ok("openflow close br0 tcp:127.0.0.1:56634");
+	expect_refused("openflow close br0 tcp:127.0.0.1:56634", "does not listen");
+	expect_refused("openflow close br9 tcp:127.0.0.1:56634", "no bridge br9");
+}
+END_TEST
+
+START_TEST(a_channel_that_failed_stays_in_the_configuration)
+{
+	write_conf("bridge add br0\ncontroller add br0 tls:127.0.0.1:2 cert /no/a key /no/b ca /no/c\n");
+	expect_refused("config load", "/no/a");
+	expect_statement("controller add br0 tls:127.0.0.1:2 cert /no/a key /no/b ca /no/c\",\"state\":\"failed");
+	expect_ok("controller del br0 tls:127.0.0.1:2");
+	expect_no_statement("controller add br0 tls:127.0.0.1:2 cert /no/a key /no/b ca /no/c");
+	expect_refused("config load", "/no/a");
+	expect_ok("bridge del br0");
+	expect_no_statement("controller add br0 tls:127.0.0.1:2 cert /no/a key /no/b ca /no/c");
+}
+END_TEST
+
+START_TEST(a_reload_leaves_a_connection_alone_that_did_not_change)
+{
+	static const char text[] = "bridge add br0\n"
+				   "openflow listen br0 tcp:127.0.0.1:56634\n"
+				   "controller add br0 tcp:127.0.0.1:56634\n";
+	struct complaint c;
+
+	write_conf(text);
+	ck_assert_msg(!daemon_restore(&d, &c), "%s", c.text);
+	/* The bridge calls itself, which makes two sessions. */
+	for (int i = 0; i < 200 && fake_sessions.n_alive < 2; i++)
+		expect_ok("config load");
+	ck_assert_uint_eq(fake_sessions.n_alive, 2);
+	expect_ok("openflow show");
+	expect_said("\"peer\":\"tcp:127.0.0.1:56634\"");
+	expect_ok("bridge set br0 ageing 5");
+	expect_ok("config load");
+	expect_said("\"steps\":1");
+	ck_assert_uint_eq(fake_sessions.n_created, 2);
+	ck_assert_uint_eq(fake_sessions.n_controllers, 1);
+}
+END_TEST
+
+/* C3: what a session has to say is written only when the maps have been settled after it was said. */
+START_TEST(sessions_speak_after_the_maps_are_settled)
+{
+	char text[FAKE_MESSAGE + 1] = "hello-----------", got[FAKE_MESSAGE + 1] = "";
+	int fd = -1;
+
+	expect_ok("bridge add br0");
+	expect_ok("openflow listen br0 tcp:127.0.0.1:56634");
+	write_conf("bridge add br0\n");
+	fd = call(56634);
+	ck_assert_int_eq(write(fd, text, FAKE_MESSAGE), FAKE_MESSAGE);
+	while (fake_sessions.n_taken < FAKE_MESSAGE)
+		expect_ok("config load merge");
+	usleep(10000);
+	ck_assert_int_lt(recv(fd, got, sizeof(got), MSG_DONTWAIT), 0);
+	fake_vswitch_at_settle(d.vs, nothing_was_said, &fd);
+	daemon_turn_ended(&d);
+	ck_assert_int_eq(recv(fd, got, FAKE_MESSAGE, MSG_WAITALL), FAKE_MESSAGE);
+	ck_assert_str_eq(got, text);
+	close(fd);
 }
 END_TEST
 
@@ -382,11 +578,11 @@ START_TEST(a_failed_statement_stays_in_the_configuration)
 	expect_statement("port add br0 p1 vlan access 10\",\"state\":\"failed\",\"reason\":\"p1: the test refuses it");
 	/* What stands on it failed too, and stays too. */
 	expect_statement("fdb add br0 02:00:00:00:00:07 p1 vlan 10\",\"state\":\"failed");
-	expect_statement("port add br0 p2\",\"state\":\"ok");
+	expect_statement("port add br0 p2 of-port 1\",\"state\":\"ok");
 	expect_ok("config save");
 	fake_vswitch_refuse(d.vs, NULL);
 	expect_ok("config load");
-	expect_statement("port add br0 p1 vlan access 10\",\"state\":\"ok");
+	expect_statement("port add br0 p1 vlan access 10 of-port 3\",\"state\":\"ok");
 	expect_statement("fdb add br0 02:00:00:00:00:07 p1 vlan 10\",\"state\":\"ok");
 }
 END_TEST
@@ -400,7 +596,7 @@ START_TEST(a_failed_statement_can_be_made_or_dropped_by_hand)
 	ck_assert_msg(!daemon_restore(&d, &c), "%s", c.text);
 	fake_vswitch_refuse(d.vs, NULL);
 	expect_ok("port add br0 p1 vlan access 9");
-	expect_statement("port add br0 p1 vlan access 9\",\"state\":\"ok");
+	expect_statement("port add br0 p1 vlan access 9 of-port 3\",\"state\":\"ok");
 	expect_no_statement("port add br0 p1 vlan access 10");
 	expect_statement("fdb add br0 02:00:00:00:00:07 p1 vlan 10");
 	fake_vswitch_refuse(d.vs, "p4");
@@ -419,7 +615,7 @@ START_TEST(a_load_that_fails_in_part_says_so)
 	fake_vswitch_refuse(d.vs, "p2");
 	expect_refused("config load", "1 of 5 changes failed");
 	ck_assert_msg(strstr(said, "p2: the test refuses it"), "%s", said);
-	expect_statement("port add br0 p3\",\"state\":\"ok");
+	expect_statement("port add br0 p3 of-port 2\",\"state\":\"ok");
 }
 END_TEST
 
@@ -432,6 +628,9 @@ START_TEST(saving_and_loading_loses_nothing)
 	expect_ok("port add br0 p1 vlan trunk 1-5,7 native 3 tagged mode generic upcall-limit 9 burst 8 force");
 	expect_ok("port add br0 c3 type veth peer eth0 netns \"b l\"");
 	expect_ok("fdb add br0 02:00:00:00:00:01 p1 vlan 3");
+	expect_ok("bridge set br0 fail-mode secure datapath-id 00000000000000ff");
+	expect_ok("controller add br0 tcp:127.0.0.1:1 rate-limit 5 burst 6 max-backoff 7 inactivity-probe 0");
+	expect_ok("openflow listen br0 tcp:127.0.0.1:56634");
 	expect_ok("config show");
 	memcpy(first, said, sizeof(first));
 	expect_ok("config save");
@@ -485,8 +684,8 @@ START_TEST(a_restart_goes_on_with_what_was_done_by_hand)
 	expect_ok("port del br0 p3");
 	restart(true);
 	ck_assert_msg(!daemon_restore(&d, &c), "%s", c.text);
-	expect_statement("port add br0 p9 type tap");
-	expect_no_statement("port add br0 p3");
+	expect_statement("port add br0 p9 type tap of-port 4");
+	expect_no_statement("port add br0 p3 of-port 3");
 }
 END_TEST
 
@@ -500,8 +699,8 @@ START_TEST(an_edited_file_wins_over_what_was_done_by_hand)
 	restart(true);
 	write_conf("bridge add br0\nport add br0 p1\n");
 	ck_assert_msg(!daemon_restore(&d, &c), "%s", c.text);
-	expect_no_statement("port add br0 p9 type tap");
-	expect_statement("port add br0 p1");
+	expect_no_statement("port add br0 p9 type tap of-port 4");
+	expect_statement("port add br0 p1 of-port 1");
 }
 END_TEST
 
@@ -514,8 +713,8 @@ START_TEST(a_start_without_pinned_state_takes_the_file)
 	expect_ok("port add br0 p9 type tap");
 	restart(false);
 	ck_assert_msg(!daemon_restore(&d, &c), "%s", c.text);
-	expect_no_statement("port add br0 p9 type tap");
-	expect_statement("port add br0 p3");
+	expect_no_statement("port add br0 p9 type tap of-port 4");
+	expect_statement("port add br0 p3 of-port 3");
 }
 END_TEST
 
@@ -572,6 +771,14 @@ int main(void)
 	tcase_add_test(tcase, a_trace_takes_a_frame_or_a_key);
 	tcase_add_test(tcase, lines_that_are_no_requests_are_usage);
 	tcase_add_test(tcase, every_command_ends_its_reply);
+	tcase_add_test(tcase, a_bridge_has_a_datapath_id_that_stays_and_that_can_be_set);
+	tcase_add_test(tcase, another_run_directory_has_another_datapath_id);
+	tcase_add_test(tcase, ports_have_numbers_as_asked_or_the_next);
+	tcase_add_test(tcase, controllers_are_added_shown_and_removed);
+	tcase_add_test(tcase, listeners_are_opened_shown_and_closed);
+	tcase_add_test(tcase, a_channel_that_failed_stays_in_the_configuration);
+	tcase_add_test(tcase, a_reload_leaves_a_connection_alone_that_did_not_change);
+	tcase_add_test(tcase, sessions_speak_after_the_maps_are_settled);
 	tcase_add_test(tcase, stopping_takes_no_more_requests);
 	tcase_add_test(tcase, a_reload_changes_only_what_differs);
 	tcase_add_test(tcase, a_merge_removes_nothing);

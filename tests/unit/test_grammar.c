@@ -79,6 +79,23 @@ static const struct good {
 	{CMD_CONTROL_LISTEN, "control listen tls:[::1]:1 ca c key b cert a"},
 	{CMD_CONTROL_CLOSE, "control close tls:localhost:6640"},
 	{CMD_CONTROL_SHOW, "control show"},
+	{CMD_BRIDGE_SET, "bridge set br0 datapath-id 0000000000000001"},
+	{CMD_BRIDGE_SET, "bridge set br0 fail-mode secure"},
+	{CMD_BRIDGE_SET, "bridge set br0 fail-mode standalone datapath-id 00AbCdEf01234567"},
+	{CMD_PORT_ADD, "port add br0 p1 of-port 1"},
+	{CMD_PORT_ADD, "port add br0 p1 of-port 4294967039 force"},
+	{CMD_CONTROLLER_ADD, "controller add br0 tcp:127.0.0.1:6653"},
+	{CMD_CONTROLLER_ADD,
+		"controller add br0 tcp:[::1]:6653 rate-limit 0 burst 5 max-backoff 60 inactivity-probe 0 auxiliary 4"},
+	{CMD_CONTROLLER_ADD, "controller add br0 tls:a.example:6653 cert a key b ca c crl d"},
+	{CMD_CONTROLLER_DEL, "controller del br0 tls:a.example:6653"},
+	{CMD_CONTROLLER_SHOW, "controller show"},
+	{CMD_CONTROLLER_SHOW, "controller show br0"},
+	{CMD_OPENFLOW_LISTEN, "openflow listen br0 tcp:127.0.0.1:6634"},
+	{CMD_OPENFLOW_LISTEN, "openflow listen br0 tls:0.0.0.0:6634 ca c key b cert a"},
+	{CMD_OPENFLOW_CLOSE, "openflow close br0 tcp:127.0.0.1:6634"},
+	{CMD_OPENFLOW_SHOW, "openflow show"},
+	{CMD_OPENFLOW_SHOW, "openflow show br0"},
 	{CMD_SHOW_XDP, "show xdp"},
 	{CMD_LOG, "log"},
 	{CMD_LOG, "log 20"},
@@ -110,7 +127,7 @@ static const struct bad {
 	{"bridge add ..", "..", "1 to 15", "cannot be a name"},
 	{"bridge add \"\"", "", "1 to 15", "cannot be a name"},
 	{"bridge del", END, "BRIDGE", "too soon"},
-	{"bridge set br0", END, "ageing, mac-limit, forward-reserved", "too soon"},
+	{"bridge set br0", END, "ageing, mac-limit, forward-reserved, datapath-id, fail-mode", "too soon"},
 	{"bridge set br0 ageing", END, "SECONDS from 0 to 1000000", "too soon"},
 	{"bridge set br0 ageing never", "never", "SECONDS from 0", "not a number"},
 	{"bridge set br0 ageing -1", "-1", "SECONDS from 0", "not a number"},
@@ -184,6 +201,37 @@ static const struct bad {
 	{"control listen tls:h:1 cert a key b ca", END, "FILE", "too soon"},
 	{"control close", END, "tls:HOST:PORT", "too soon"},
 	{"control show x", "x", "nothing more", "one too many"},
+	{"bridge set br0 datapath-id", END, "DPID (16 hex digits)", "too soon"},
+	{"bridge set br0 datapath-id 1", "1", "16 hex digits", "not a datapath id"},
+	{"bridge set br0 datapath-id 000000000000000g", "000000000000000g", "16 hex digits", "not a datapath id"},
+	{"bridge set br0 datapath-id 00000000000000001", "00000000000000001", "16 hex", "not a datapath id"},
+	{"bridge set br0 datapath-id 0000000000000000", "0000000000000000", "16 hex", "not a datapath id"},
+	{"bridge set br0 fail-mode", END, "secure, standalone", "too soon"},
+	{"bridge set br0 fail-mode safe", "safe", "secure, standalone", "unknown word"},
+	{"port add br0 p1 of-port 0", "0", "NUMBER from 1 to 4294967039", "out of range"},
+	{"port add br0 p1 of-port 4294967040", "4294967040", "NUMBER from 1 to 4294967039", "out of range"},
+	{"port set br0 p1 of-port 2", "of-port", "vlan, mode", "unknown word"},
+	{"controller", END, "add, del, show", "too soon"},
+	{"controller set br0 tcp:127.0.0.1:1", "set", "add, del, show", "unknown word"},
+	{"controller add", END, "BRIDGE", "too soon"},
+	{"controller add br0", END, "ADDRESS (tcp:HOST:PORT or tls:HOST:PORT)", "too soon"},
+	{"controller add br0 127.0.0.1:6653", "127.0.0.1:6653", "ADDRESS", "tcp: or tls:"},
+	{"controller add br0 udp:127.0.0.1:6653", "udp:127.0.0.1:6653", "ADDRESS", "tcp: or tls:"},
+	{"controller add br0 tcp:127.0.0.1", "tcp:127.0.0.1", "ADDRESS", "port is missing"},
+	{"controller add br0 tcp:127.0.0.1:0", "tcp:127.0.0.1:0", "ADDRESS", "1 to 65535"},
+	{"controller add br0 tcp:::1:5", "tcp:::1:5", "ADDRESS", "brackets: tcp:[::1]"},
+	{"controller add br0 tcp:h:1 rate-limit x", "x", "PACKET-INS-A-SECOND from 0", "not a number"},
+	{"controller add br0 tcp:h:1 burst 0", "0", "PACKET-INS from 1", "out of range"},
+	{"controller add br0 tcp:h:1 max-backoff 0", "0", "SECONDS from 1 to 3600", "out of range"},
+	{"controller add br0 tcp:h:1 inactivity-probe 3601", "3601", "SECONDS from 0 to 3600", "out of range"},
+	{"controller add br0 tcp:h:1 auxiliary 5", "5", "NUMBER from 0 to 4", "out of range"},
+	{"controller add br0 tcp:h:1 role master", "role", "rate-limit, burst", "unknown word"},
+	{"controller del br0", END, "ADDRESS", "too soon"},
+	{"controller show br0 x", "x", "nothing more", "one too many"},
+	{"openflow", END, "listen, close, show", "too soon"},
+	{"openflow listen br0", END, "ADDRESS", "too soon"},
+	{"openflow listen br0 tcp:h:1 rate-limit 5", "rate-limit", "cert, key, ca, crl", "unknown word"},
+	{"openflow close br0 x", "x", "ADDRESS", "tcp: or tls:"},
 	{"show", END, "xdp", "too soon"},
 	{"show xpd", "xpd", "xdp", "unknown word"},
 	{"log all", "all", "LINES from 1", "not a number"},
@@ -260,8 +308,8 @@ END_TEST
 
 START_TEST(words_of_later_parts_are_refused_as_not_there_yet)
 {
-	static const char *const lines[] = {"controller set br0 tls:1.2.3.4:6653", "flow add br0 x", "openflow",
-		"group add br0 1", "meter add br0 1", "table show"};
+	static const char *const lines[] = {
+		"flow add br0 x", "group add br0 1", "meter add br0 1", "table show", "mirror add br0 m"};
 	struct grammar_problem problem;
 	struct request request;
 
@@ -316,10 +364,71 @@ START_TEST(values_arrive_as_what_they_are)
 }
 END_TEST
 
-/* Combinations that the rows cannot know. */
-static const struct combination {
+START_TEST(values_of_openflow_arrive_as_what_they_are)
+{
+	struct grammar_problem problem;
+	struct bridge_settings settings;
+	struct channel_config config;
+	struct port_config port;
+	struct request request;
+	enum fail_wish fail;
+
+	ck_assert_int_eq(parse("bridge set br0 fail-mode secure datapath-id 00AbCdEf01234567", &request, &problem), 0);
+	statement_bridge(&request, &settings, &fail);
+	ck_assert_uint_eq(settings.which, BRIDGE_SET_DATAPATH_ID);
+	ck_assert(settings.datapath_id == 0x00abcdef01234567ULL);
+	ck_assert_int_eq(fail, FAIL_WISH_SECURE);
+	ck_assert_int_eq(parse("bridge set br0 ageing 5", &request, &problem), 0);
+	statement_bridge(&request, &settings, &fail);
+	ck_assert_uint_eq(settings.which, BRIDGE_SET_AGEING);
+	ck_assert_int_eq(fail, FAIL_WISH_NONE);
+	ck_assert_int_eq(parse("port add br0 p1 of-port 4294967039", &request, &problem), 0);
+	ck_assert_int_eq(statement_port(&request, &port, &problem), 0);
+	ck_assert_uint_eq(port.of_port, 0xfffffeff);
+	ck_assert_int_eq(
+		parse("controller add br0 tls:h:6653 rate-limit 800 ca c key /b cert a", &request, &problem), 0);
+	ck_assert_int_eq(statement_channel(&request, "/etc", &config, &problem), 0);
+	ck_assert_int_eq(config.kind, CHANNEL_CONTROLLER);
+	ck_assert_str_eq(config.address, "tls:h:6653");
+	ck_assert_str_eq(config.cert, "/etc/a");
+	ck_assert_str_eq(config.key, "/b");
+	ck_assert_ptr_null(config.crl);
+	ck_assert_uint_eq(config.rate_limit, 800);
+	ck_assert_uint_eq(config.burst, 200);
+	ck_assert_uint_eq(config.max_backoff_s, 8);
+	channel_config_free(&config);
+}
+END_TEST
+
+struct combination {
 	const char *line, *word, *expected;
-} combinations[] = {
+};
+
+/* What a channel's rows cannot know. */
+static const struct combination channel_combinations[] = {
+	{"controller add br0 tls:h:1", "", "cert FILE key FILE ca FILE"},
+	{"controller add br0 tls:h:1 cert /a key /b", "", "cert FILE key FILE ca FILE"},
+	{"controller add br0 tcp:h:1 cert /a", "tcp:h:1", "tls:HOST:PORT"},
+	{"openflow listen br0 tcp:h:1 crl /a", "tcp:h:1", "tls:HOST:PORT"},
+	{"openflow listen br0 tls:h:1 cert a key /b ca /c", "a", "an absolute path"},
+};
+
+START_TEST(files_are_of_tls_and_absolute)
+{
+	const struct combination *combination = &channel_combinations[_i];
+	struct grammar_problem problem;
+	struct channel_config config;
+	struct request request;
+
+	ck_assert_int_eq(parse(combination->line, &request, &problem), 0);
+	ck_assert_int_eq(statement_channel(&request, NULL, &config, &problem), -EINVAL);
+	ck_assert_str_eq(problem.word, combination->word);
+	ck_assert_msg(strstr(problem.expected, combination->expected), "%s", problem.expected);
+}
+END_TEST
+
+/* Combinations that the rows cannot know. */
+static const struct combination combinations[] = {
 	{"port add br0 c3 type veth", "", "peer DEVICE"},
 	{"port add br0 c3 type veth netns blue", "", "peer DEVICE"},
 	{"port add br0 c3 peer eth0", "eth0", "type veth"},
@@ -356,14 +465,15 @@ static void offer(void *ctx, const char *word, size_t word_size, const struct gr
 static const struct completion {
 	const char *line, *offers;
 } completions[] = {
-	{"", "bridge port fdb cache stats drops trace watch config control show log version daemon pki help"},
+	{"", "bridge port fdb cache stats drops trace watch config control controller openflow show log version daemon "
+	     "pki help"},
 	{"bridge", "add del set show"},
 	{"bridge add", "BRIDGE"},
 	{"bridge add br0", ""},
 	{"bridge foo", ""},
 	{"bridge show", "BRIDGE"},
 	{"port add br0 p1 type", "existing tap veth internal"},
-	{"port add br0 p1 type tap", "peer netns vlan mode upcall-limit burst force"},
+	{"port add br0 p1 type tap", "peer netns vlan mode upcall-limit burst force of-port"},
 	{"port set br0 p1 vlan", "open access trunk"},
 	{"port set br0 p1 vlan trunk 10", "native mode upcall-limit burst"},
 	{"port set br0 p1 vlan trunk 10 native", "VID"},
@@ -371,6 +481,10 @@ static const struct completion {
 	{"fdb flush", "BRIDGE port vlan"},
 	{"config save", "FILE"},
 	{"control listen tls:h:1", "cert key ca"},
+	{"controller add br0", "ADDRESS"},
+	{"controller add br0 tcp:h:1", "rate-limit burst max-backoff inactivity-probe auxiliary cert key ca crl"},
+	{"openflow listen br0 tls:h:1 cert x", "key ca crl"},
+	{"bridge set br0 fail-mode", "secure standalone"},
 	{"daemon stop", "flush"},
 };
 
@@ -402,6 +516,8 @@ int main(void)
 	tcase_add_test(tcase, words_of_later_parts_are_refused_as_not_there_yet);
 	tcase_add_test(tcase, what_is_echoed_is_safe_to_print);
 	tcase_add_test(tcase, values_arrive_as_what_they_are);
+	tcase_add_test(tcase, values_of_openflow_arrive_as_what_they_are);
+	LOOP(tcase, files_are_of_tls_and_absolute, channel_combinations);
 	LOOP(tcase, options_that_do_not_go_together_are_refused, combinations);
 	LOOP(tcase, completion_offers_what_could_stand_next, completions);
 	suite_add_tcase(suite, tcase);

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* model_parts.h - what the files of the model know of each other: arrays that grow, and the elements in
+ * model_channel.c. */
+#ifndef CTL_MODEL_PARTS_H
+#define CTL_MODEL_PARTS_H
+
+#include "ctl/model.h"
+
+/* Makes room for one more in an array that doubles; zeroes it. NULL: out of memory. */
+void *model_grow(void **array, unsigned *n, size_t size);
+void model_shrink(void *array, unsigned *n, size_t size, unsigned index);
+
+/* NULL: none. -ENOMEM. */
+int model_copy_trouble(char **to, const char *from);
+
+void model_free_channel(struct model_channel *channel);
+void model_drop_channels_of(struct model *model, const char *bridge);
+int model_merge_channels(struct model *model, const struct model *from);
+
+#endif
