@@ -4,6 +4,9 @@
 
     forward   frames a second through two veth ports: switchd, the Linux bridge, Open vSwitch (AF_XDP) where installed
     cost      nanoseconds a frame of the switch's own program, by BPF_PROG_TEST_RUN
+    flowmod   flow-mods a second over TCP and TLS, memory a rule, and the longest echo while all rules are dumped
+    setup     new flows a second, of which 99 % arrive
+    churn     what unrelated flow-mods cost flows that forward
 
 How it is made fair. Every candidate has the same two ports in turn. While it has them, rounds of it alternate with
 rounds of `bare`, which stands in for its program on p1 (slot.h), so that the two that are compared ran within a second
@@ -16,6 +19,9 @@ Time that other tasks took from the core is left out, because it says nothing of
 for which BPF_PROG_TEST_RUN sleeps. Open vSwitch, whose core works on while the generator's is taken, is counted by the
 clock: time that other tasks took is left in.
 
+forward --pipeline N puts N OpenFlow tables, the last of them NORMAL, behind switchd and Open vSwitch. flowmod, setup and
+churn are told below.
+
 `twin` is the bare program against itself: what it is off 1 is what the figures are good for.
 """
 import argparse
@@ -26,8 +32,10 @@ import statistics
 import sys
 import time
 
+import rules
 from candidates import Bridge, Ovs, Switchd, Twin
-from lab import BenchError, Lab, Pump, progress
+from lab import BenchError, Controller, Lab, Pump, progress
+from steered import SteeredOvs, SteeredSwitchd
 
 WARM_UP_RATE = 20000  # frames a second: below the switch's limit of new flows a port, and what its peers can take
 WARM_UP_SECONDS = 180
@@ -109,13 +117,20 @@ def figures(name, flows, bare, own, version):
     }
 
 
-def measure(pump, candidate, options, results):
+def start(candidate, controller, options):
+    if options.pipeline and hasattr(candidate, "start_steered"):
+        candidate.start_steered(controller, options.build, options.pipeline)
+    else:
+        candidate.start()
+
+
+def measure(pump, controller, candidate, options, results):
     """All flow counts with one candidate, which is stopped and started between them: none inherits a full table."""
     for flows in options.flows:
         progress("%s, %d flows: warming up" % (candidate.name, flows))
         pump.ask("flows %d %s" % (flows, options.vary))
         try:
-            candidate.start()
+            start(candidate, controller, options)
             if candidate.program == "own":
                 warm_up(pump, candidate, flows)
             progress("%s, %d flows: measuring" % (candidate.name, flows))
@@ -138,6 +153,8 @@ def machine():
 def print_forward(report):
     print("64-byte frames, flows that differ by %s, %d rounds of %d frames beside as many of bare; %s, Linux %s" %
           (report["vary"], report["rounds"], report["frames"], report["machine"]["cpu"], report["machine"]["kernel"]))
+    if report["pipeline"]:
+        print("Behind it a pipeline of %d OpenFlow tables, the last one NORMAL" % report["pipeline"])
     heading = ("candidate", "flows", "frames/s", "bare/s", "ratio", "(95 %)", "delivered", "CPU s/M", "held up")
     print("%-10s %8s %12s %12s %7s %15s %10s %8s %8s" % heading)
     for r in report["results"]:
@@ -151,17 +168,20 @@ def print_forward(report):
     print("ratio: to bare, on the same ports in the same seconds; twin is bare against itself, the bench's own error.")
 
 
-def forward(lab, pump, options):
-    candidates = [c for c in (Switchd(lab, options.cpu, options.build), Bridge(lab, options.cpu), Ovs(lab, options.cpu),
-                              Twin(lab, options.cpu)) if c.name in options.only]
-    report = {"machine": machine(), "vary": options.vary, "rounds": options.rounds, "frames": options.frames,
+def forward(lab, pump, controller, options):
+    if options.pipeline:
+        steered = [SteeredSwitchd(lab, options.cpu, options.build), SteeredOvs(lab, options.cpu)]
+    else:
+        steered = [Switchd(lab, options.cpu, options.build), Bridge(lab, options.cpu), Ovs(lab, options.cpu)]
+    candidates = [c for c in steered + [Twin(lab, options.cpu)] if c.name in options.only]
+    report = {"machine": machine(), "vary": options.vary, "pipeline": options.pipeline, "rounds": options.rounds, "frames": options.frames,
               "results": [], "left_out": {}}
     for candidate in candidates:
         why = candidate.available()
         if why:
             report["left_out"][candidate.name] = why
         else:
-            measure(pump, candidate, options, report["results"])
+            measure(pump, controller, candidate, options, report["results"])
     progress("")
     if options.json:
         print(json.dumps(report, indent=2))
@@ -183,7 +203,7 @@ def cost_rounds(pump, options):
     return spans
 
 
-def cost(lab, pump, options):
+def cost(lab, pump, _controller, options):
     candidate = Switchd(lab, options.cpu, options.build)
     if candidate.available():
         raise BenchError(candidate.available())
@@ -211,10 +231,30 @@ def cost(lab, pump, options):
     return 0
 
 
+def of_rules(bench, *more):
+    """A bench of rules.py, as one of this file's."""
+    def measured(lab, pump, controller, options):
+        report = {"machine": machine(), **getattr(rules, bench)(lab, pump, controller, options, *more)}
+        progress("")
+        if options.json:
+            print(json.dumps(report, indent=2))
+        else:
+            print("%s, Linux %s" % (report["machine"]["cpu"], report["machine"]["kernel"]))
+            getattr(rules, "print_" + bench)(report)
+            for name, why in report["left_out"].items():
+                print("%s left out: %s" % (name, why))
+        return 0 if report["results"] and "switchd" not in report["left_out"] else 1
+    return measured
+
+
+BENCHES = {"forward": forward, "cost": cost, "flowmod": of_rules("flowmod"), "setup": of_rules("setup"),
+           "churn": of_rules("churn", warm_up, one_round, middle)}
+
+
 def parse(arguments):
-    parser = argparse.ArgumentParser(prog="tests/bench", description=__doc__,
+    parser = argparse.ArgumentParser(prog="tests/bench", description=__doc__ + "\n" + rules.__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("forward", "cost"))
+    parser.add_argument("what", choices=tuple(BENCHES))
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     parser.add_argument("--flows", default="1,1000,100000", help="flow counts (forward); default %(default)s")
     parser.add_argument("--vary", choices=("both", "mac", "tuple"), default="both",
@@ -222,6 +262,15 @@ def parse(arguments):
     parser.add_argument("--rounds", type=int, default=25, help="pairs of rounds; default %(default)s")
     parser.add_argument("--frames", type=int, default=1000000, help="frames a round; default %(default)s")
     parser.add_argument("--only", default="switchd,bridge,ovs,twin", help="candidates; default %(default)s")
+    parser.add_argument("--pipeline", type=int, default=0, metavar="N", help="tables behind it (forward)")
+    parser.add_argument("--rules", type=int, default=100000, help="loaded in one go (flowmod); default %(default)s")
+    parser.add_argument("--priorities", type=int, default=100, help="of these rules; default %(default)s")
+    parser.add_argument("--loads", type=int, default=3, help="times that they are loaded; default %(default)s")
+    parser.add_argument("--held-rules", type=int, default=1000000, help="for memory and dump; default %(default)s, and for "
+                        "Open vSwitch 100000 at the most")
+    parser.add_argument("--new-flows", type=int, default=200000, help="rules (setup); default %(default)s")
+    parser.add_argument("--live-flows", type=int, default=10000, help="that forward (churn); default %(default)s")
+    parser.add_argument("--flow-mods", type=int, default=1000, help="a second meanwhile (churn); default %(default)s")
     parser.add_argument("--cpu", type=int, default=max(os.sched_getaffinity(0)), help="core; default the last one")
     parser.add_argument("--build", default=os.environ.get("BUILD_DIR", "build"), help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
@@ -251,8 +300,10 @@ def main():
     options = parse(sys.argv[1:])
     lock = alone()
     try:
-        with Lab() as lab, Pump(lab, os.path.join(options.build, "tests/bench.d/pump"), options.cpu) as pump:
-            return {"forward": forward, "cost": cost}[options.what](lab, pump, options)
+        tools = os.path.join(options.build, "tests/bench.d")
+        with Lab() as lab, Pump(lab, os.path.join(tools, "pump"), options.cpu) as pump, \
+                Controller(lab, os.path.join(tools, "ofpump"), options.cpu) as controller:
+            return BENCHES[options.what](lab, pump, controller, options)
     except BenchError as error:
         progress("")
         print("tests/bench: %s" % error, file=sys.stderr)

@@ -15,6 +15,11 @@ import time
 from lab import BenchError, run
 
 
+def other_cpu(cpu):
+    others = sorted(os.sched_getaffinity(0) - {cpu})
+    return others[0] if others else cpu
+
+
 class Candidate:
     own_core = False
     program = "own"
@@ -72,7 +77,7 @@ class Switchd(Candidate):
         super().__init__(lab, cpu)
         self.daemon, self.ctl = os.path.join(build, "ctl/switchd"), os.path.join(build, "ctl/switchctl")
         self.directory = os.path.join(lab.directory, "switchd")
-        self.process = None
+        self.process, self.prefix = None, []
 
     def available(self):
         return None if os.access(self.daemon, os.X_OK) else "%s is not built" % self.daemon
@@ -85,8 +90,8 @@ class Switchd(Candidate):
 
     def launch(self):
         with open(os.path.join(self.lab.directory, "switchd.out"), "w") as out:
-            self.process = self.lab.background(self.daemon, "--run-dir", self.directory, stdin=subprocess.DEVNULL,
-                                               stdout=out, stderr=out)
+            self.process = self.lab.background(*self.prefix, self.daemon, "--run-dir", self.directory,
+                                               stdin=subprocess.DEVNULL, stdout=out, stderr=out)
         deadline = time.monotonic() + 15
         while not self.answers():
             if self.process.poll() is not None or time.monotonic() > deadline:
@@ -135,6 +140,7 @@ class Ovs(Candidate):
     """
     name = "ovs"
     own_core = True
+    ports = ("p1", "p2")
 
     def __init__(self, lab, cpu):
         super().__init__(lab, cpu)
@@ -184,12 +190,11 @@ class Ovs(Candidate):
                     "--unixctl=" + self.path("vswitchd.ctl"), "-vconsole:off")
         self.wait_for("vswitchd.ctl")
         self.vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=netdev")
-        for port in ("p1", "p2"):
-            self.vsctl("add-port", "br0", port, "--", "set", "interface", port, "type=afxdp")
+        for number, port in enumerate(self.ports, 1):
+            self.vsctl("add-port", "br0", port, "--", "set", "interface", port, "type=afxdp", "ofport_request=%d" % number)
 
     def polling_cpu(self):
-        others = sorted(os.sched_getaffinity(0) - {self.cpu})
-        return others[0] if others else self.cpu
+        return other_cpu(self.cpu)
 
     def wait_for(self, name):
         deadline = time.monotonic() + 20

@@ -63,6 +63,21 @@ struct bench_plan {
 	__u32 vary;  /* enum bench_vary */
 	__u32 learn; /* send destination number `next` as a source, so that the switch learns where it lives */
 	__u32 out;   /* element of the generator's devmap: 0 the sender's device, 1 the receiver's */
+
+	/* One frame in so many ns from due_ns on (CLOCK_MONOTONIC); 0: as fast as it goes. */
+	__u64 gap_ns;
+	__u64 due_ns;
+	__u64 first_ns, last_ns; /* when the first and the last of these were made */
 };
+
+/* Half of what tells so many flows apart is the source's, rounded down. */
+static inline __u32 bench_src_bits(__u32 n_flows)
+{
+	__u32 bits = 0;
+
+	while (1ULL << (2 * bits + 2) <= n_flows)
+		bits++;
+	return bits;
+}
 
 #endif

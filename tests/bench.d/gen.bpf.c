@@ -7,6 +7,9 @@
 #include <bpf/bpf_endian.h>
 #include "frame.h"
 
+#define LOOKS_AT_CLOCK (1 << 20) /* some 20 ms */
+#define MAX_LATE_NS    1000000
+
 struct bench_plan plan;
 
 struct {
@@ -62,11 +65,34 @@ static __always_inline void write_udp(struct bench_frame *f, __u32 dst, __u32 sr
 	f->udp_csum = sum ? sum : 0xffff;
 }
 
+static long look_at_clock(__u32 index, void *ctx)
+{
+	return bpf_ktime_get_ns() >= plan.due_ns;
+}
+
+/* Frames are due one by one; those that were late because something else ran do not come in a burst. */
+static __always_inline void wait_until_due(void)
+{
+	__u64 now = bpf_ktime_get_ns();
+
+	if (now < plan.due_ns)
+		bpf_loop(LOOKS_AT_CLOCK, look_at_clock, NULL, 0);
+	else if (now - plan.due_ns > MAX_LATE_NS)
+		plan.due_ns = now;
+	plan.due_ns += plan.gap_ns;
+	if (!plan.first_ns)
+		plan.first_ns = now;
+	plan.last_ns = now;
+}
+
 SEC("xdp")
 int gen(struct xdp_md *ctx)
 {
 	struct bench_frame *f = (void *)(long)ctx->data;
 	__u32 flow = plan.next, src, dst;
+
+	if (plan.gap_ns)
+		wait_until_due();
 
 	if ((void *)(f + 1) > (void *)(long)ctx->data_end)
 		return XDP_DROP;

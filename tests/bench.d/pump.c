@@ -72,8 +72,7 @@ static int cmd_flows(struct pump *pump, char **word, json_object *reply)
 			plan.vary = vary;
 	if (!plan.n_flows || plan.n_flows > 1 << 24 || !plan.vary)
 		return -EINVAL;
-	while (1ULL << (2 * plan.src_bits + 2) <= plan.n_flows)
-		plan.src_bits++;
+	plan.src_bits = bench_src_bits(plan.n_flows);
 	plan.stride = plan.n_flows > 1;
 	*traffic_plan(pump->traffic) = plan;
 	say(reply, "sources", plan.vary & BENCH_VARY_MAC ? 1ULL << plan.src_bits : 1);
@@ -110,6 +109,29 @@ static int cmd_pass(struct pump *pump, char **word, json_object *reply)
 	plan->stride = plan->n_flows > 1;
 	err = traffic_send_slowly(pump->traffic, plan->n_flows, strtoul(word[0], NULL, 10));
 	say(reply, "sent", plan->n_flows);
+	say(reply, "received", traffic_settled(pump->traffic) - before);
+	return err;
+}
+
+/* rush N PER-SECOND: each of the first N flows once, in order and evenly, by a switch that may not know them */
+static int cmd_rush(struct pump *pump, char **word, json_object *reply)
+{
+	struct bench_plan *plan = traffic_plan(pump->traffic);
+	uint32_t n_frames = strtoul(word[0], NULL, 10), per_second = strtoul(word[1], NULL, 10);
+	uint64_t before = traffic_settled(pump->traffic);
+	struct stopwatch begin, span;
+	int err;
+
+	if (!n_frames || n_frames > plan->n_flows || !per_second)
+		return -EINVAL;
+	plan->next = 0;
+	plan->stride = plan->n_flows > 1;
+	begin = stopwatch_read();
+	err = traffic_send_evenly(pump->traffic, n_frames, per_second);
+	span = stopwatch_since(&begin);
+	say(reply, "sent", n_frames);
+	say(reply, "sending_ns", plan->last_ns - plan->first_ns);
+	say(reply, "held_up_ns", stopwatch_held_up_ns(&span));
 	say(reply, "received", traffic_settled(pump->traffic) - before);
 	return err;
 }
@@ -265,6 +287,7 @@ static const struct command {
 	{"frame", 1, cmd_frame},
 	{"learn", 1, cmd_learn},
 	{"pass", 1, cmd_pass},
+	{"rush", 2, cmd_rush},
 	{"attach", 0, cmd_attach},
 	{"put", 1, cmd_put},
 	{"round", 1, cmd_round},

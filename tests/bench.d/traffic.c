@@ -19,6 +19,9 @@
 /* The kernel runs this many frames before it lets softirqs go on; a veth's ring holds 256. */
 #define BATCH_SIZE 64
 
+/* When they are sent evenly. */
+#define EVEN_BATCH_SIZE 16
+
 /* Frames between two looks at the clock when sending slowly. */
 #define SLICES_PER_SECOND 500
 
@@ -115,15 +118,20 @@ struct bench_plan *traffic_plan(struct traffic *t)
 	return &t->gen->bss->plan;
 }
 
-int traffic_send(struct traffic *t, uint32_t n_frames)
+static int send_in_batches(struct traffic *t, uint32_t n_frames, uint32_t batch_size)
 {
 	struct bench_frame frame = {0};
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = &frame, .data_size_in = sizeof(frame), .repeat = n_frames,
-		.flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = BATCH_SIZE);
+		.flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = batch_size);
 
 	if (!n_frames)
 		return 0;
 	return bpf_prog_test_run_opts(bpf_program__fd(t->gen->progs.gen), &opts);
+}
+
+int traffic_send(struct traffic *t, uint32_t n_frames)
+{
+	return send_in_batches(t, n_frames, BATCH_SIZE);
 }
 
 static void sleep_ns(long ns)
@@ -161,6 +169,18 @@ int traffic_send_slowly(struct traffic *t, uint32_t n_frames, uint32_t per_secon
 			sent = due;
 		}
 	}
+	return err;
+}
+
+int traffic_send_evenly(struct traffic *t, uint32_t n_frames, uint32_t per_second)
+{
+	struct bench_plan *plan = traffic_plan(t);
+	int err;
+
+	plan->gap_ns = 1000000000 / per_second;
+	plan->due_ns = plan->first_ns = 0;
+	err = send_in_batches(t, n_frames, EVEN_BATCH_SIZE);
+	plan->gap_ns = 0;
 	return err;
 }
 

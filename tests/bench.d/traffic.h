@@ -34,6 +34,12 @@ int traffic_send(struct traffic *traffic, uint32_t n_frames);
 /* Sends n_frames, `per_second` of them a second. 0 or -errno. */
 int traffic_send_slowly(struct traffic *traffic, uint32_t n_frames, uint32_t per_second);
 
+/*
+ * The same, but evenly: the generator waits before each small batch until it is due, which takes the CPU all the while.
+ * Fast rates come out as asked for, where slices would come in bursts. 0 or -errno.
+ */
+int traffic_send_evenly(struct traffic *traffic, uint32_t n_frames, uint32_t per_second);
+
 /* Frames counted so far: of the plan's flows, for a receiver. */
 uint64_t traffic_received(struct traffic *traffic);
 

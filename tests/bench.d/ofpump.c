@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * ofpump.c - the controller of the benchmark: a server of a few commands on stdin, a JSON object a line on stdout.
+ *
+ *     ofpump CPU
+ *
+ * It stays on that CPU, which is not the one of the switch under test. Connections are numbered by who asks. The table
+ * of commands below says what it can do; what to do when is the business of the bench.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <endian.h>
+#include <json-c/json.h>
+#include "orders.h"
+#include "speaker.h"
+#include "stopwatch.h"
+
+#define MAX_SPEAKERS    4
+#define WAIT_MS         120000
+#define ECHO_TIMEOUT_MS 30000
+#define ECHO_PAUSE_NS   500000
+#define BARRIER_XID     0x7fffffff
+
+static struct speaker *speakers[MAX_SPEAKERS];
+
+static void say(json_object *reply, const char *key, uint64_t value)
+{
+	json_object_object_add(reply, key, json_object_new_uint64(value));
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ULL + now.tv_nsec;
+}
+
+static void sleep_until(uint64_t ns)
+{
+	struct timespec at = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
+
+	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL);
+}
+
+static struct speaker **slot(const char *word)
+{
+	unsigned long i = strtoul(word, NULL, 10);
+
+	return i < MAX_SPEAKERS ? &speakers[i] : NULL;
+}
+
+static struct speaker *speaker(const char *word)
+{
+	struct speaker **at = slot(word);
+
+	return at ? *at : NULL;
+}
+
+static int cmd_connect(char **word, json_object *reply)
+{
+	struct speaker **at = slot(word[0]);
+	const struct speaker_place place = {word[1], word[2], strcmp(word[3], "-") ? word[3] : NULL};
+
+	if (!at)
+		return -EINVAL;
+	speaker_close(*at);
+	*at = NULL;
+	return speaker_open(&place, at);
+}
+
+static int cmd_close(char **word, json_object *reply)
+{
+	struct speaker **at = slot(word[0]);
+
+	if (!at)
+		return -EINVAL;
+	speaker_close(*at);
+	*at = NULL;
+	return 0;
+}
+
+/* Sends what was prepared and a barrier, and times it from the first byte to the barrier's reply. */
+static int send_and_settle(struct speaker *s, const uint8_t *bytes, size_t size, json_object *reply)
+{
+	uint8_t barrier[ORDER_MAX_SIZE];
+	const size_t barrier_size = order_barrier(barrier, BARRIER_XID);
+	uint64_t begin = now_ns();
+	uint32_t n_errors = 0;
+	int err = speaker_send(s, bytes, size);
+
+	if (!err)
+		err = speaker_send(s, barrier, barrier_size);
+	if (!err)
+		err = speaker_wait(s, BARRIER_XID, WAIT_MS, &n_errors);
+	say(reply, "ns", now_ns() - begin);
+	say(reply, "errors", n_errors);
+	return err;
+}
+
+/* load SPEAKER RULES PRIORITIES: the rules of so many flows, with that many priorities in turn */
+static int cmd_load(char **word, json_object *reply)
+{
+	struct speaker *s = speaker(word[0]);
+	uint32_t n_rules = strtoul(word[1], NULL, 10), n_priorities = strtoul(word[2], NULL, 10);
+	uint8_t *bytes;
+	size_t size = 0;
+	int err;
+
+	if (!s || !n_rules || n_rules > 1 << 24 || !n_priorities)
+		return -EINVAL;
+	bytes = malloc((size_t)n_rules * ORDER_MAX_SIZE);
+	if (!bytes)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < n_rules; i++) {
+		struct order_rule rule = order_rule_of_flow(i, n_rules);
+
+		rule.priority += i % n_priorities;
+		size += order_flow_mod(bytes + size, i + 1, &rule);
+	}
+	err = send_and_settle(s, bytes, size, reply);
+	free(bytes);
+	say(reply, "bytes", size);
+	return err;
+}
+
+/* clear SPEAKER: no rule is left in any table */
+static int cmd_clear(char **word, json_object *reply)
+{
+	struct speaker *s = speaker(word[0]);
+	uint8_t order[ORDER_MAX_SIZE];
+
+	return s ? send_and_settle(s, order, order_clear(order, 1), reply) : -EINVAL;
+}
+
+/* pipeline SPEAKER TABLES */
+static int cmd_pipeline(char **word, json_object *reply)
+{
+	struct speaker *s = speaker(word[0]);
+	unsigned long n_tables = strtoul(word[1], NULL, 10);
+	uint8_t bytes[254 * ORDER_MAX_SIZE];
+	size_t size = 0;
+
+	if (!s || !n_tables || n_tables > 254)
+		return -EINVAL;
+	for (unsigned long table = 0; table < n_tables; table++)
+		size += order_stage(bytes + size, table + 1, table, n_tables);
+	return send_and_settle(s, bytes, size, reply);
+}
+
+/*
+ * Unrelated rules: of another network than the generator's, of the same form. Each second message deletes the one that
+ * was added a while ago, so that their number stays.
+ */
+#define DRIP_ALIVE 200
+
+static struct order_rule drip_rule(uint32_t number)
+{
+	uint32_t i = number / 2 - (number % 2 ? DRIP_ALIVE : 0);
+
+	return (struct order_rule){
+		.command = number % 2 ? ORDER_DELETE_STRICT : ORDER_ADD,
+		.priority = 1000,
+		.src = 192u << 24 | 168u << 16 | (i & 0xffff),
+		.dst = 172u << 24 | 16u << 16 | (i * 7 & 0xffff),
+		.udp_src = 2000,
+		.udp_dst = 3000,
+		.out_port = 1,
+	};
+}
+
+/* drip SPEAKER PER-SECOND MILLISECONDS: flow-mods, one by one and evenly */
+static int cmd_drip(char **word, json_object *reply)
+{
+	struct speaker *s = speaker(word[0]);
+	uint64_t per_second = strtoul(word[1], NULL, 10), n, begin = now_ns();
+	uint8_t order[ORDER_MAX_SIZE];
+	int err = 0;
+
+	if (!s || !per_second)
+		return -EINVAL;
+	n = strtoul(word[2], NULL, 10) * per_second / 1000;
+	for (uint64_t i = 0; i < n && !err; i++) {
+		const struct order_rule rule = drip_rule(i);
+
+		sleep_until(begin + i * 1000000000 / per_second);
+		err = speaker_send(s, order, order_flow_mod(order, i + 1, &rule));
+	}
+	if (!err)
+		err = send_and_settle(s, order, 0, reply);
+	say(reply, "sent", n);
+	say(reply, "wall_ns", now_ns() - begin);
+	return err;
+}
+
+/* Who asks a switch every half a millisecond how it is, while something else is asked of it. */
+struct listener {
+	struct speaker *speaker;
+	atomic_bool stop;
+	uint64_t longest_ns, n;
+	int err;
+};
+
+static void *listen_to_it(void *arg)
+{
+	struct listener *l = arg;
+	uint8_t echo[ORDER_MAX_SIZE];
+	const struct sched_param first = {.sched_priority = 10};
+
+	/* What is measured is the switch, not how soon this thread is let in beside the one that reads the dump. */
+	pthread_setschedparam(pthread_self(), SCHED_FIFO, &first);
+	for (uint32_t xid = 1; !l->stop && !l->err; xid++) {
+		const uint64_t begin = now_ns();
+
+		l->err = speaker_send(l->speaker, echo, order_echo(echo, xid));
+		if (!l->err)
+			l->err = speaker_wait(l->speaker, xid, ECHO_TIMEOUT_MS, NULL);
+		if (!l->err && now_ns() - begin > l->longest_ns)
+			l->longest_ns = now_ns() - begin;
+		l->n++;
+		sleep_until(now_ns() + ECHO_PAUSE_NS);
+	}
+	return NULL;
+}
+
+/* How many descriptions of flows a part of the dump has. */
+static uint32_t count_flows(const uint8_t *message, size_t size)
+{
+	uint32_t n = 0;
+
+	for (size_t at = 16, step; at + 2 <= size; at += step, n++) {
+		step = message[at] << 8 | message[at + 1];
+		if (step < 56)
+			break;
+	}
+	return n;
+}
+
+static int read_dump(struct speaker *s, json_object *reply)
+{
+	uint64_t begin = now_ns(), n_flows = 0, n_messages = 0, bytes = 0;
+	uint8_t order[ORDER_MAX_SIZE];
+	const uint8_t *message;
+	size_t size;
+	bool more = true;
+	int err = speaker_send(s, order, order_dump(order, 1));
+
+	while (!err && more) {
+		err = speaker_receive(s, WAIT_MS, &message, &size);
+		if (err || message[1] != ORDER_MULTIPART_REPLY)
+			continue;
+		n_flows += count_flows(message, size);
+		n_messages++;
+		bytes += size;
+		more = message[11] & 1; /* OFPMPF_REPLY_MORE */
+	}
+	say(reply, "ns", now_ns() - begin);
+	say(reply, "flows", n_flows);
+	say(reply, "messages", n_messages);
+	say(reply, "bytes", bytes);
+	return err;
+}
+
+static int attended(
+	struct speaker *listening, json_object *reply, int (*work)(void *ctx, json_object *reply), void *ctx)
+{
+	struct listener l = {.speaker = listening};
+	pthread_t thread;
+	int err = -pthread_create(&thread, NULL, listen_to_it, &l);
+
+	if (err)
+		return err;
+	err = work(ctx, reply);
+	l.stop = true;
+	pthread_join(thread, NULL);
+	say(reply, "echoes", l.n);
+	say(reply, "longest_echo_ns", l.longest_ns);
+	return err ? err : l.err;
+}
+
+static int work_dump(void *ctx, json_object *reply)
+{
+	return read_dump(ctx, reply);
+}
+
+static int work_nothing(void *ctx, json_object *reply)
+{
+	sleep_until(now_ns() + *(uint64_t *)ctx);
+	return 0;
+}
+
+/* dump SPEAKER LISTENER: every rule by the one, while the other asks for echoes */
+static int cmd_dump(char **word, json_object *reply)
+{
+	struct speaker *s = speaker(word[0]), *listening = speaker(word[1]);
+
+	return s && listening && s != listening ? attended(listening, reply, work_dump, s) : -EINVAL;
+}
+
+/* quiet LISTENER MILLISECONDS: echoes alone, for comparison */
+static int cmd_quiet(char **word, json_object *reply)
+{
+	struct speaker *listening = speaker(word[0]);
+	uint64_t ns = strtoul(word[1], NULL, 10) * 1000000;
+
+	return listening ? attended(listening, reply, work_nothing, &ns) : -EINVAL;
+}
+
+#define MAX_WORDS 5
+
+static const struct command {
+	const char *name;
+	int n_words;
+	int (*run)(char **word, json_object *reply);
+} commands[] = {
+	{"connect", 4, cmd_connect}, /* SPEAKER HOST PORT PKI-FOLDER|- */
+	{"close", 1, cmd_close},
+	{"load", 3, cmd_load},
+	{"clear", 1, cmd_clear},
+	{"pipeline", 2, cmd_pipeline},
+	{"drip", 3, cmd_drip},
+	{"dump", 2, cmd_dump},
+	{"quiet", 2, cmd_quiet},
+};
+
+static int obey(char *line, json_object *reply)
+{
+	char *word[MAX_WORDS + 1] = {0};
+	int n = 0;
+
+	for (char *w = strtok(line, " \n"); w && n < MAX_WORDS; w = strtok(NULL, " \n"))
+		word[n++] = w;
+	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
+		if (n && !strcmp(word[0], commands[i].name))
+			return n - 1 == commands[i].n_words ? commands[i].run(word + 1, reply) : -EINVAL;
+	return -EOPNOTSUPP;
+}
+
+int main(int argc, char **argv)
+{
+	char line[1024];
+
+	if (argc != 2 || stopwatch_pin(atoi(argv[1]))) {
+		fputs("usage: ofpump CPU\n", stderr);
+		return 2;
+	}
+	while (fgets(line, sizeof(line), stdin)) {
+		json_object *reply = json_object_new_object();
+		int err = obey(line, reply);
+
+		if (err)
+			json_object_object_add(reply, "error", json_object_new_string(strerror(-err)));
+		puts(json_object_to_json_string_ext(reply, JSON_C_TO_STRING_PLAIN));
+		fflush(stdout);
+		json_object_put(reply);
+	}
+	for (int i = 0; i < MAX_SPEAKERS; i++)
+		speaker_close(speakers[i]);
+	return 0;
+}

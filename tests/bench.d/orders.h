@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * orders.h - the OpenFlow 1.3 messages that the benchmark sends.
+ *
+ * Each function writes one message to `out`, which has room for ORDER_MAX_SIZE, and gives its size. Rules are those of
+ * the benchmark's frames (frame.h): rule number i matches flow number i, exactly and by nothing but its 5-tuple.
+ */
+#ifndef BENCH_ORDERS_H
+#define BENCH_ORDERS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define ORDER_MAX_SIZE 256
+
+/* OFPT_*, OF 1.3.5 §7.1 */
+enum order_type {
+	ORDER_HELLO = 0,
+	ORDER_ERROR = 1,
+	ORDER_ECHO_REQUEST = 2,
+	ORDER_ECHO_REPLY = 3,
+	ORDER_FLOW_MOD = 14,
+	ORDER_MULTIPART_REQUEST = 18,
+	ORDER_MULTIPART_REPLY = 19,
+	ORDER_BARRIER_REQUEST = 20,
+};
+
+/* OFPFC_* */
+enum order_command { ORDER_ADD = 0, ORDER_DELETE = 3, ORDER_DELETE_STRICT = 4 };
+
+struct order_rule {
+	enum order_command command;
+	uint16_t priority;
+	uint32_t src, dst; /* IPv4, host byte order */
+	uint16_t udp_src, udp_dst;
+	uint32_t out_port;
+};
+
+size_t order_hello(uint8_t *out);
+size_t order_echo(uint8_t *out, uint32_t xid);
+size_t order_barrier(uint8_t *out, uint32_t xid);
+size_t order_flow_mod(uint8_t *out, uint32_t xid, const struct order_rule *rule);
+/* Every flow of every table. */
+size_t order_clear(uint8_t *out, uint32_t xid);
+/* The description and counters of every flow. */
+size_t order_dump(uint8_t *out, uint32_t xid);
+
+/* Table `table` of n_tables: a match on a field of its own, then the next table; the last one is NORMAL. */
+size_t order_stage(uint8_t *out, uint32_t xid, uint8_t table, uint8_t n_tables);
+
+/* The rule of flow number i of n_flows, as the generator numbers them when addresses and ports tell flows apart. */
+struct order_rule order_rule_of_flow(uint32_t i, uint32_t n_flows);
+
+#endif
