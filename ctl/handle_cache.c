@@ -106,6 +106,8 @@ static void describe(const struct daemon *d, struct picked *flow, struct json_ob
 	json_add_text(ret, "match", text);
 	vswitch_format_steps(d->vs, &flow->view, text, sizeof(text));
 	json_add_text(ret, "actions", text);
+	if (flow->view.why)
+		json_add_text(ret, "why", flow->view.why);
 	json_add_number(ret, "packets", flow->view.packets);
 	json_add_number(ret, "bytes", flow->view.bytes);
 	json_add_number(ret, "age_ms", flow->view.age_ns / 1000000);

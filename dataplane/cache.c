@@ -7,11 +7,13 @@
 #include "dataplane/program.h"
 #include "dataplane/sets.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define IFINDEX_BITS UINT32_MAX
+#define ETH_SVLAN    0x88a8 /* of whose frames OpenFlow sees another type, tag and layer 3 (flow.h) */
 
 /* ---- life ---- */
 
@@ -166,6 +168,24 @@ static void publish(struct cache *cache, uint32_t slot, const struct flow_body *
 	__atomic_store_n(&flow->gen, flow->gen + 1, __ATOMIC_RELEASE);
 }
 
+static void set_plain(struct cache *cache, uint32_t slot, bool plain)
+{
+	struct entry *entry = &cache->entries[slot];
+
+	cache->n_unplain += entry->plain;
+	cache->n_unplain -= plain;
+	entry->plain = plain;
+}
+
+static const char *why_up(const struct sw_flow *flow, const struct xlate *answer)
+{
+	if (answer->in_daemon)
+		return answer->in_daemon;
+	if (flow->steps[flow->n_steps - 1].op != SW_OP_UPCALL)
+		return NULL;
+	return "a port takes frames from the daemon only, or the kernel cannot give each port its own tag";
+}
+
 /* Links the entry to what its answer rests on. There must be room. */
 static void link_path(struct cache *cache, uint32_t slot, const struct xlate *answer)
 {
@@ -176,7 +196,8 @@ static void link_path(struct cache *cache, uint32_t slot, const struct xlate *an
 			links_add(&cache->links, slot, answer->ops[i].tally);
 	}
 	entry->credits = cache->flows[slot].steps[0].op != SW_OP_UPCALL;
-	entry->plain = answer->plain;
+	entry->why = why_up(&cache->flows[slot], answer);
+	set_plain(cache, slot, answer->plain && cache->flows[slot].key.f.eth_type_be != htons(ETH_SVLAN));
 	entry->tables = answer->tables;
 }
 
@@ -192,7 +213,7 @@ static bool has_links_for(const struct cache *cache, const struct xlate *answer)
 /* The daemon's side of a slot that was just published. */
 static void enter(struct cache *cache, uint32_t slot, const struct program *program)
 {
-	cache->entries[slot] = (struct entry){.state = ENTRY_LIVE, .set = program->set};
+	cache->entries[slot] = (struct entry){.state = ENTRY_LIVE, .set = program->set, .plain = true};
 	masks_hold(&cache->masks, cache->flows[slot].mask);
 	cache_live_add(cache, slot);
 }
@@ -212,6 +233,7 @@ static void bury(struct cache *cache, uint32_t slot, uint32_t heir)
 	__atomic_store_n(&flow->gen, flow->gen + 1, __ATOMIC_RELEASE);
 	masks_drop(&cache->masks, flow->mask);
 	entry->heir = heir;
+	set_plain(cache, slot, true);
 	live_remove(cache, slot);
 	cache_limbo_add(cache, slot);
 }
@@ -228,7 +250,8 @@ static void copy_links(struct cache *cache, uint32_t from, uint32_t to)
 	for (uint32_t at = cache->links.first[from]; at; at = cache->links.pool[at].next_of_slot)
 		links_add(&cache->links, to, cache->links.pool[at].tally);
 	cache->entries[to].credits = cache->entries[from].credits;
-	cache->entries[to].plain = cache->entries[from].plain;
+	cache->entries[to].why = cache->entries[from].why;
+	set_plain(cache, to, cache->entries[from].plain);
 	cache->entries[to].tables = cache->entries[from].tables;
 	if (cache->entries[from].dirty)
 		cache_mark(cache, to);

@@ -126,6 +126,7 @@ struct cache_view {
 	const struct sw_key *key, *mask;
 	const struct sw_step *steps;
 	uint8_t n_steps;
+	const char *why;         /* its frames go up; NULL: the program can do it */
 	uint64_t packets, bytes; /* since it was put, over all its slots and daemons */
 	uint64_t age_ns;
 	uint64_t idle_ns; /* to the precision of a sweep */

@@ -32,7 +32,8 @@ struct entry {
 	uint8_t state;
 	bool active;     /* used since the last sweep, as a settle found */
 	bool credits;    /* what its slot counts is its tallies' */
-	bool plain;      /* as xlate.plain */
+	const char *why; /* as cache_view.why */
+	bool plain;      /* every table saw the frame as the program's key has it */
 	bool dirty;      /* to be asked by the next settle */
 	uint64_t tables; /* as xlate.tables */
 };
@@ -54,6 +55,7 @@ struct cache {
 	uint32_t n_slots;
 	uint64_t *live; /* bit map by slot */
 	uint32_t n_live;
+	uint32_t n_unplain; /* of them */
 
 	uint32_t *vacant; /* in no order */
 	uint32_t n_vacant;

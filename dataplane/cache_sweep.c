@@ -247,6 +247,7 @@ static void view_of(const struct cache *cache, uint32_t slot, uint64_t now_ns, s
 		.mask = &cache->config->masks[flow->mask].bits,
 		.steps = flow->steps,
 		.n_steps = flow->n_steps,
+		.why = entry->why,
 		.packets = sum_packets(cache, slot),
 		.bytes = sum_bytes(cache, slot),
 		.age_ns = now_ns > flow->cookie ? now_ns - flow->cookie : 0,

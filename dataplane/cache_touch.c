@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dataplane/cache.h"
 
+#include "bpf/hash.h"
 #include "dataplane/cache_parts.h"
 
 /* Each live slot stands in the list once; one that was vacated and used again meanwhile is asked for nothing. */
@@ -38,10 +39,7 @@ static bool may_meet(const struct sw_key *key, const struct sw_key *mask, const 
 	return true;
 }
 
-/*
- * What a table saw of a frame with an 802.1ad tag, or that was rewritten before, is not what the key says: such entries
- * are told apart by the table alone.
- */
+/* What a table saw of a frame that was rewritten before is not what the key says: there the table alone tells. */
 static bool may_concern(const struct cache *cache, uint32_t slot, uint8_t table_id, const struct flow_match *match)
 {
 	const struct entry *entry = &cache->entries[slot];
@@ -49,16 +47,59 @@ static bool may_concern(const struct cache *cache, uint32_t slot, uint8_t table_
 
 	if (!(entry->tables >> table_id % 64 & 1))
 		return false;
-	if (!entry->plain || flow->key.f.eth_type_be == __builtin_bswap16(0x88a8))
-		return true;
-	return may_meet(&flow->key, &cache->config->masks[flow->mask].bits, match);
+	return !entry->plain || may_meet(&flow->key, &cache->config->masks[flow->mask].bits, match);
 }
+
+/* Whether the mask looks at nothing but the port that the rule's does not look at too. */
+static bool is_within(const struct sw_key *bits, const struct flow_match *match)
+{
+	const struct sw_key port = {.f.in_ifindex = UINT32_MAX};
+
+	for (int w = 0; w < FLOW_FAST_WORDS; w++) {
+		if (bits->w[w] & ~match->mask.w[w] & ~port.w[w])
+			return false;
+	}
+	return true;
+}
+
+/* Under a mask that is within the rule's, the rule can meet one entry for each port: that of its own key. */
+static void mark_by_key(struct cache *cache, uint16_t bridge, uint16_t mask_id, const struct flow_match *match)
+{
+	const struct sw_mask *mask = &cache->config->masks[mask_id];
+	struct sw_key key = key_masked(&match->key.fast, &mask->bits);
+	const struct port *port = NULL;
+	uint32_t slot;
+
+	while ((port = pipeline_next_port(cache->pl, port ? port->id : 0))) {
+		if (port->bridge != bridge || !port->ifindex)
+			continue;
+		key.f.in_ifindex = port->ifindex;
+		slot = index_find(&cache->index, sw_hash_masked(cache->config->seed, &key, &mask->bits, mask->n_words),
+			mask_id, &key);
+		if (slot != INDEX_NONE)
+			cache_mark(cache, slot);
+	}
+}
+
+#define PROBE_COST 8 /* of looking an entry up, in entries looked at one after the other */
 
 void cache_touch_overlap(struct cache *cache, uint16_t bridge, uint8_t table_id, const struct flow_match *match)
 {
+	bool by_key = !cache->n_unplain && pipeline_bridge(cache->pl, bridge)->n_ports * PROBE_COST < cache->n_live;
+	uint64_t left = cache->masks.live;
+
+	for (uint16_t id = 0; by_key && id < SW_MAX_MASKS; id++) {
+		if (!(left >> id & 1) || !is_within(&cache->config->masks[id].bits, match))
+			continue;
+		mark_by_key(cache, bridge, id, match);
+		left &= ~(1ULL << id);
+	}
+	if (!left)
+		return;
 	cache_for_each_live(cache, slot)
 	{
-		if (cache->flows[slot].bridge == bridge && may_concern(cache, slot, table_id, match))
+		if (left >> cache->flows[slot].mask & 1 && cache->flows[slot].bridge == bridge &&
+			may_concern(cache, slot, table_id, match))
 			cache_mark(cache, slot);
 	}
 }

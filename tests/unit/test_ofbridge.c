@@ -66,7 +66,7 @@ static void open_lab(void)
 	const struct ofbridge_events events = {NULL, packet_in, flow_removed, port_changed};
 
 	memset(&heard, 0, sizeof(heard));
-	lab_open(&lab, 64, 4);
+	lab_open(&lab, 512, 4);
 	dp_memory_end_grace_at_once(lab.dp, false);
 	up = upcall_create(lab.dp, lab.pl, lab.fdb, lab.cache, ofbridges_executor(lab.bridges));
 	ck_assert_ptr_nonnull(up);
@@ -202,7 +202,7 @@ static bool arrive(uint16_t port, const uint8_t frame[SIZE])
 /* "2 3": the ports that got something since the last call, in order. */
 static const char *sent(void)
 {
-	static char text[64];
+	static char text[4096];
 	size_t n = 0;
 
 	text[0] = '\0';
@@ -383,6 +383,46 @@ START_TEST(only_flows_that_a_new_rule_concerns_are_asked)
 	FLOW(.command = FLOW_DELETE_STRICT, .match = "eth_dst=02:00:00:00:00:03", .priority = 7);
 	lab_settle(&lab);
 	ck_assert_uint_eq(cache_totals(lab.cache)->asked, asked + 2);
+}
+END_TEST
+
+/* Among many, a flow is found by the key that it must have. */
+START_TEST(a_new_rule_finds_the_flow_that_it_concerns_among_many)
+{
+	uint8_t frame[SIZE];
+	uint64_t asked;
+
+	for (int host = 0; host < 200; host++) {
+		char match[64];
+
+		sprintf(match, "eth_dst=02:00:00:00:00:%02x", host);
+		FLOW(.match = match, .apply = "output:2", .priority = 5);
+	}
+	lab_settle(&lab);
+	for (uint8_t host = 0; host < 200; host++) {
+		make_frame(1, host, frame);
+		arrive(PORT_1, frame);
+		arrive(3, frame);
+	}
+	ck_assert_uint_eq(cache_count(lab.cache), 400);
+	asked = cache_totals(lab.cache)->asked;
+	FLOW(.match = "eth_dst=02:00:00:00:00:07,eth_src=02:00:00:00:00:01", .apply = "output:4", .priority = 7);
+	lab_settle(&lab);
+	ck_assert_uint_eq(cache_totals(lab.cache)->asked, asked + 2);
+	FLOW(.match = "eth_dst=02:00:00:00:00:07", .apply = "output:4", .priority = 9);
+	lab_settle(&lab);
+	sent();
+	make_frame(1, 7, frame);
+	arrive(PORT_1, frame);
+	arrive(3, frame);
+	cache_flush(lab.cache);
+	sent();
+	arrive(PORT_1, frame);
+	ck_assert_str_eq(sent(), "4");
+	FLOW(.match = "in_port=3", .apply = "output:1", .priority = 11); /* of all that came in there */
+	asked = cache_totals(lab.cache)->asked;
+	lab_settle(&lab);
+	ck_assert_uint_eq(cache_totals(lab.cache)->asked, asked + cache_count(lab.cache));
 }
 END_TEST
 
@@ -643,6 +683,7 @@ int main(void)
 	tcase_add_test(t, a_rule_that_did_not_ask_is_not_told_of);
 	tcase_add_test(t, a_rule_whose_flows_are_used_is_not_idle);
 	tcase_add_test(t, only_flows_that_a_new_rule_concerns_are_asked);
+	tcase_add_test(t, a_new_rule_finds_the_flow_that_it_concerns_among_many);
 	tcase_add_test(t, the_controller_gets_the_frame_with_where_it_came_from);
 	tcase_add_test(t, a_table_miss_rule_is_told_apart);
 	tcase_add_test(t, a_bucket_changes_its_own_copy);
