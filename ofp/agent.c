@@ -113,33 +113,47 @@ static bool is_alone(const struct agent *agent)
 	return true;
 }
 
+static void become(struct agent *agent, bool standalone)
+{
+	agent->standalone = standalone;
+	ofbridge_set_standalone(agent->bridge, standalone);
+}
+
 /* Keeps G3. The deadline is set only while there is something to wait for. */
 static void decide(struct agent *agent, uint64_t now_ns)
 {
-	bool may = agent->fail_mode == FAIL_STANDALONE && agent->n_controllers && is_alone(agent);
+	bool may = agent->fail_mode == FAIL_STANDALONE && is_alone(agent);
 	uint64_t due_ns = agent->ever ? agent->alone_ns + agent->patience_ns : now_ns;
 	bool on = may && (agent->standalone || now_ns >= due_ns);
 
-	agent->deadline_ns = may && !on ? due_ns : 0;
-	if (on == agent->standalone)
+	agent->deadline_ns = agent->n_controllers && may && !on ? due_ns : 0;
+	if (!agent->n_controllers || on == agent->standalone)
 		return;
-	agent->standalone = on;
 	log_info("openflow: bridge %s: %s", ofbridge_name(agent->bridge),
 		on ? "no controller, standalone until one connects" : "standalone no more");
-	ofbridge_set_standalone(agent->bridge, on);
+	become(agent, on);
 }
 
+/* Secure means that nothing forwards but by a controller's word; without rules, a bridge that may forward does. */
 void agent_set_fail_mode(struct agent *agent, enum fail_mode mode, uint64_t now_ns)
 {
 	agent->fail_mode = mode;
+	if (mode == FAIL_SECURE)
+		become(agent, false);
+	else if (!agent->n_controllers && !tables_count(ofbridge_tables(agent->bridge)))
+		become(agent, true);
 	decide(agent, now_ns);
 }
 
 void agent_set_controllers(struct agent *agent, uint32_t n, uint64_t now_ns)
 {
+	bool lost_all = agent->n_controllers && !n;
+
 	agent->n_controllers = n;
 	if (!n)
 		agent->ever = false;
+	if (lost_all && agent->fail_mode == FAIL_STANDALONE && !agent->standalone)
+		become(agent, true);
 	decide(agent, now_ns);
 }
 

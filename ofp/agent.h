@@ -14,8 +14,9 @@
  * MASTER or EQUAL hears every port-status and flow-removed, and packet-ins for NO_MATCH and ACTION, not for
  * INVALID_TTL; a SLAVE hears port-status.
  *
- * Fail mode: a bridge without controllers (agent_set_controllers(0)) is as it is without OpenFlow, and nothing is
- * decided here. With controllers and none of them connected,
+ * Fail mode: secure takes away the rule by which a bridge forwards of its own accord, NORMAL for all, whether or not it
+ * has controllers. A bridge that has none (agent_set_controllers(0)) and is standalone is as it is without OpenFlow, and
+ * becomes so again when it loses its last one. With controllers and none of them connected,
  *   secure       the rules stay as they are, and with none there is nothing that forwards;
  *   standalone   the bridge does what it does without a controller (ofbridge_set_standalone()), at once if none was
  * ever connected, else when none has been for AGENT_PATIENCE_PROBES times the longest of their probe times. When one
