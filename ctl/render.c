@@ -181,7 +181,10 @@ static void flows(struct json_object *result, FILE *out)
 		table_cell(table, "%.1f s", (double)render_number(flow, "age_ms") / 1000);
 		table_cell(table, "%.1f s", (double)render_number(flow, "idle_ms") / 1000);
 		table_cell(table, "%s", render_text(flow, "match"));
-		table_cell(table, "%s", render_text(flow, "actions"));
+		if (member(flow, "why"))
+			table_cell(table, "%s (%s)", render_text(flow, "actions"), render_text(flow, "why"));
+		else
+			table_cell(table, "%s", render_text(flow, "actions"));
 	}
 	table_print(table, "No flow is cached.", out);
 	fprintf(out, "%zu of %llu flows shown, %llu masks, room for %llu flows\n", length(array),

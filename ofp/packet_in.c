@@ -73,8 +73,7 @@ static bool send_packet_in(struct session *session, const struct packet_in *in, 
 	if (*buffer_id == OF_NO_BUFFER)
 		size = in->size;
 	write_packet_in(&agent->scratch, in, size < in->size ? *buffer_id : OF_NO_BUFFER, size);
-	return !agent->scratch.failed &&
-	       session_queue_packet_in(session, agent->scratch.bytes, agent->scratch.size);
+	return !agent->scratch.failed && session_queue_packet_in(session, agent->scratch.bytes, agent->scratch.size);
 }
 
 bool agent_packet_in(void *ctx, const struct packet_in *in)

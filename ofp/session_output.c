@@ -32,11 +32,17 @@ void session_answer(struct session *session, enum ofp_type type, uint32_t xid)
 	session_end(session);
 }
 
-/* OF 1.3.5 §7.5.4 */
+/*
+ * OF 1.3.5 §7.5.4 wants 64 bytes of the message at fault. It gets nearly all there are: who reads them decodes them,
+ * and finds a message that was cut short malformed.
+ */
+#define ERROR_DATA_MAX 1024
+_Static_assert(ERROR_DATA_MAX >= OFP_ERROR_DATA_MIN, "too little of a message at fault");
+
 void session_error(struct session *session, const struct message *message, enum of_err error, const char *text)
 {
 	const struct of_error_row *row = of_error_row(error);
-	size_t size = message->size < OFP_ERROR_DATA_MIN ? message->size : OFP_ERROR_DATA_MIN;
+	size_t size = message->size < ERROR_DATA_MAX ? message->size : ERROR_DATA_MAX;
 	struct wire_out *out = session_begin(session, OFPT_ERROR, message->xid);
 
 	wire_put_u16(out, row->type);

@@ -541,15 +541,18 @@ static void expect_standalone(struct lab *lab, bool on, uint32_t n_calls)
 	ck_assert_uint_eq(fake_ofbridge_asked(lab->bridge)->n_standalone, n_calls);
 }
 
-START_TEST(without_controllers_nothing_is_decided)
+/* The double has no rules at first: a bridge that may forward of itself then does. */
+START_TEST(without_controllers_a_bridge_without_rules_stands_alone)
 {
 	struct lab *lab = lab_open();
 
 	agent_set_fail_mode(lab->agent, FAIL_STANDALONE, lab->now_ns);
 	ck_assert_uint_eq(agent_deadline(lab->agent), 0);
-	expect_standalone(lab, false, 0);
+	expect_standalone(lab, true, 1);
 	join_as(lab, true);
-	expect_standalone(lab, false, 0);
+	expect_standalone(lab, true, 1);
+	agent_set_fail_mode(lab->agent, FAIL_SECURE, lab->now_ns);
+	expect_standalone(lab, false, 2);
 	lab_close(lab);
 }
 END_TEST
@@ -623,8 +626,10 @@ START_TEST(fail_mode_and_controllers_may_change_at_any_time)
 	expect_standalone(lab, false, 2);
 	agent_set_fail_mode(lab->agent, FAIL_STANDALONE, lab->now_ns);
 	expect_standalone(lab, true, 3);
-	agent_set_controllers(lab->agent, 0, lab->now_ns);
+	join_as(lab, false);
 	expect_standalone(lab, false, 4);
+	agent_set_controllers(lab->agent, 0, lab->now_ns); /* the last one goes, and the rules it made with it */
+	expect_standalone(lab, true, 5);
 	lab_close(lab);
 }
 END_TEST
@@ -660,7 +665,7 @@ int main(void)
 	tcase_add_test(tcase, a_port_mod_sets_only_what_its_mask_names);
 	tcase_add_test(tcase, every_controller_gets_the_bytes_that_it_is_owed_and_the_same_buffer);
 	tcase_add_test(tcase, a_frame_longer_than_a_message_is_cut);
-	tcase_add_test(tcase, without_controllers_nothing_is_decided);
+	tcase_add_test(tcase, without_controllers_a_bridge_without_rules_stands_alone);
 	tcase_add_test(tcase, secure_never_stands_alone);
 	tcase_add_test(tcase, standalone_at_once_before_the_first_controller_and_late_after_the_last);
 	tcase_add_test(tcase, a_controller_that_comes_back_in_time_finds_its_rules);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A session: hellos, quotas, bounds, deadlines. */
+#include "ofp/session_parts.h"
 #include "tests/unit/of_lab.h"
 
 #define ECHO_1008 1008 /* bytes of an echo request with 1,000 bytes */
@@ -155,20 +156,25 @@ START_TEST(an_error_is_never_answered)
 }
 END_TEST
 
-START_TEST(an_error_carries_64_bytes_of_the_message)
+START_TEST(an_error_carries_a_kilobyte_of_the_message_at_most)
 {
-	static uint8_t bytes[ECHO_1008];
+	static uint8_t bytes[2048];
 	struct lab *lab = lab_open();
 	struct session *session = lab_join(lab);
 
-	echoes(bytes, 1, ECHO_1008);
+	bytes[0] = 4;
 	bytes[1] = OFPT_N_TYPES;
-	bytes[63] = 0xaa;
-	lab_say_bytes(lab, session, bytes, ECHO_1008);
+	bytes[2] = sizeof(bytes) >> 8;
+	bytes[1023] = 0xaa;
+	lab_say_bytes(lab, session, bytes, sizeof(bytes));
 	lab_hear(lab, session);
-	ck_assert_uint_eq(lab->size, 12 + 64);
-	ck_assert_uint_eq(lab->bytes[75], 0xaa);
-	ck_assert_mem_eq(lab->bytes + 12, bytes, 64);
+	ck_assert_uint_eq(lab->size, 12 + 1024);
+	ck_assert_mem_eq(lab->bytes + 12, bytes, 1024);
+	bytes[2] = 0;
+	bytes[3] = 200;
+	lab_say_bytes(lab, session, bytes, 200);
+	lab_hear(lab, session);
+	ck_assert_uint_eq(lab->size, 12 + 200);
 	lab_close(lab);
 }
 END_TEST
@@ -220,6 +226,28 @@ START_TEST(replies_come_in_order_and_whole_however_little_is_written)
 		session_sent(session, n, lab->now_ns);
 	}
 	ck_assert_uint_eq(heard, size);
+	lab_close(lab);
+}
+END_TEST
+
+/* However much has gone through it, and whether or not it was ever empty. */
+START_TEST(an_output_that_is_read_keeps_little_memory)
+{
+	static uint8_t bytes[100 * ECHO_1008];
+	struct lab *lab = lab_open();
+	struct session *session = lab_join(lab);
+	size_t size = echoes(bytes, 100, ECHO_1008);
+
+	for (int i = 0; i < 200; i++) {
+		lab_say_bytes(lab, session, bytes, size);
+		session_turn(session, lab->now_ns);
+		session_sent(session, i < 100 ? size : size - ECHO_1008, lab->now_ns);
+	}
+	for (int i = 0; i < 4; i++)
+		lab_say_bytes(lab, session, bytes, size);
+	ck_assert_uint_le(session->out.capacity, 16 * size);
+	lab_drain(lab, session);
+	ck_assert_uint_le(session->out.capacity, 262144);
 	lab_close(lab);
 }
 END_TEST
@@ -532,9 +560,10 @@ int main(void)
 	tcase_add_test(tcase, a_peer_that_refuses_our_hello_is_not_answered);
 	tcase_add_test(tcase, a_message_shorter_than_its_header_ends_the_session);
 	tcase_add_test(tcase, an_error_is_never_answered);
-	tcase_add_test(tcase, an_error_carries_64_bytes_of_the_message);
+	tcase_add_test(tcase, an_error_carries_a_kilobyte_of_the_message_at_most);
 	tcase_add_test(tcase, a_peer_that_does_not_read_is_not_listened_to);
 	tcase_add_test(tcase, replies_come_in_order_and_whole_however_little_is_written);
+	tcase_add_test(tcase, an_output_that_is_read_keeps_little_memory);
 	tcase_add_test(tcase, a_turn_takes_so_many_messages_and_no_more);
 	tcase_add_test(tcase, a_turn_takes_about_so_many_bytes);
 	tcase_add_test(tcase, an_idle_session_wants_nothing_but_input);
