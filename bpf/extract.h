@@ -420,6 +420,47 @@ SW_INLINE void sw_extract_network(
 		sw_extract_arp(data, data_end, key, ret);
 }
 
+/* Word 3 of a key, put together in a register. */
+SW_INLINE __u64 sw_key_word3(const struct sw_wire_ipv4 *ip, const struct sw_wire_ports *ports)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return ip->proto | (__u64)ip->tos << 8 | (__u64)ip->ttl << 16 | (__u64)ports->src_be << 32 |
+	       (__u64)ports->dst_be << 48;
+#else
+	return (__u64)ip->proto << 56 | (__u64)ip->tos << 48 | (__u64)ip->ttl << 40 | (__u64)ports->src_be << 16 |
+	       ports->dst_be;
+#endif
+}
+
+/*
+ * What most frames have behind layer 2: whole TCP or UDP over IPv4 without options, no fragment. Fills the words beyond
+ * SW_L2_WORDS as sw_extract_network() and sw_extract_transport() do, or, with 0, leaves it to them.
+ */
+SW_INLINE int sw_extract_plain(
+	const void *data, const void *data_end, __u32 frame_size, struct sw_key *key, const struct sw_headers *headers)
+{
+	const struct sw_wire_ipv4 *ip = sw_at(data, data_end, headers->l3, sizeof(*ip) + 14);
+	const struct sw_wire_ports *ports = (const void *)(ip + 1);
+	__u32 total_size;
+
+	if (sw_unlikely(headers->eth_type_be != sw_swap16(SW_ETH_IPV4) || !ip))
+		return 0;
+	total_size = sw_swap16(ip->total_size_be);
+	if (sw_unlikely(ip->version_ihl != 0x45 || ip->frag_be & sw_swap16(0x3fff) ||
+			headers->l3 + total_size > frame_size))
+		return 0;
+	if (ip->proto == SW_IP_TCP ? total_size < sizeof(*ip) + 20
+				   : ip->proto != SW_IP_UDP || total_size < sizeof(*ip) + 8)
+		return 0;
+	key->w[3] = sw_key_word3(ip, ports);
+	key->w[4] = key->w[5] = key->w[6] = key->w[7] = key->w[8] = 0;
+	__builtin_memcpy(key->f.ip_src, &ip->src_be, 4);
+	__builtin_memcpy(key->f.ip_dst, &ip->dst_be, 4);
+	if (ip->proto == SW_IP_TCP)
+		key->f.tcp_flags_be = ports->tcp_flags_be & sw_swap16(0x0fff);
+	return 1;
+}
+
 /*
  * Parses a frame of frame_size bytes of which those from data to data_end are at hand: sw_parse_size(frame_size) at
  * least. Fills the whole of *ret_key (words beyond depth with zero) and of *ret.

@@ -2,7 +2,7 @@
 /*
  * hash.h - the hash of key words, the same in the program and in the daemon.
  *
- * One multiplication a word, in a chain: about five cycles each, and no table. It is seeded (sw_config.seed) so that
+ * One multiplication a word, of layer 2 in a chain: about five cycles each, and no table. It is seeded (sw_config.seed) so that
  * who sends frames cannot choose the bucket they fall into; it is not a cryptographic promise.
  */
 #ifndef SW_HASH_H
@@ -23,13 +23,24 @@ static inline __attribute__((always_inline)) __u64 sw_hash_step(__u64 h, __u64 w
 }
 
 /*
+ * What a word beyond layer 2 contributes: six of them are multiplied side by side instead of one after the other. Each
+ * has a number of its own, and the seed is in it before the product, so that no difference of two keys is sure to vanish.
+ */
+static inline __attribute__((always_inline)) __u64 sw_hash_deep(__u64 seed, __u32 i, __u64 word)
+{
+	__u64 product = (word ^ (seed + i * 0xd1b54a32d192ed03ULL)) * (SW_HASH_MULTIPLIER + i * 0x2545f4914f6cdd1eULL);
+
+	return product ^ product >> 29;
+}
+
+/*
  * The hash of a key under a mask whose bits lie in its first n_words words: of port and VLAN alone, of layer 2, or of
  * all words. Three widths and no loop.
  */
 static inline __attribute__((always_inline)) __u64 sw_hash_masked(
 	__u64 seed, const struct sw_key *key, const struct sw_key *bits, __u32 n_words)
 {
-	__u64 h = seed;
+	__u64 h = seed, deep = 0;
 	__u32 i;
 
 	h = sw_hash_step(h, key->w[0] & bits->w[0]);
@@ -42,8 +53,8 @@ static inline __attribute__((always_inline)) __u64 sw_hash_masked(
 		return h;
 #pragma GCC unroll 9
 	for (i = SW_L2_WORDS; i < SW_KEY_WORDS; i++)
-		h = sw_hash_step(h, key->w[i] & bits->w[i]);
-	return h;
+		deep += sw_hash_deep(seed, i, key->w[i] & bits->w[i]);
+	return sw_hash_step(h, deep);
 }
 
 /* The low half of a hash chooses the bucket, the high half is the tag in its cell (see sw_bucket). */

@@ -234,4 +234,27 @@ SW_LOOKUP_INLINE int sw_lookup_short(
 	return hint && sw_lookup_hint(mem, config, key, SW_L2_WORDS, sw_read(*hint), ret);
 }
 
+/*
+ * The short way for a whole key, where a rule looks beyond layer 2: at home under the mask that is hit most, whatever
+ * its depth. 0 says nothing but "ask sw_lookup()".
+ */
+SW_LOOKUP_INLINE int sw_lookup_short_deep(
+	const void *mem, const struct sw_config *config, const struct sw_key *key, struct sw_hit *ret)
+{
+	__u32 mask_id = sw_read(config->order[0]) % SW_MAX_MASKS;
+	const struct sw_mask *mask = &config->masks[mask_id];
+	__u32 n_words = sw_read(mask->n_words);
+
+	if (sw_unlikely(!n_words)) /* a mask of no words is none */
+		return 0;
+	ret->by_hint = 0;
+	ret->slot = sw_hash_home(sw_hash_masked(config->seed, key, &mask->bits, n_words), config->n_flows);
+	ret->flow = sw_lookup_slot(mem, key, mask, mask_id, n_words, ret->slot);
+	if (sw_likely(ret->flow))
+		return 1;
+	ret->slot ^= 1;
+	ret->flow = sw_lookup_slot(mem, key, mask, mask_id, n_words, ret->slot);
+	return !!ret->flow;
+}
+
 #endif

@@ -214,11 +214,19 @@ SW_INLINE int short_way(struct xdp_md *ctx)
 	struct sw_key key = {};
 	enum sw_drop reason;
 
-	if (sw_unlikely(!cfg || sw_read(cfg->depth) > SW_L2_WORDS || size > LONG_FRAME || frame_is_split(ctx)))
+	if (sw_unlikely(!cfg || size > LONG_FRAME || frame_is_split(ctx)))
 		return NEXT;
 	sw_extract_link(frame_data(ctx), frame_end(ctx), ctx->ingress_ifindex, &key, &headers);
-	if (sw_unlikely(!headers.l3) || !sw_lookup_short(0, cfg, &key, cpu, &hit) ||
-		!short_output(cfg, &key, hit.flow, &to))
+	if (sw_unlikely(!headers.l3))
+		return NEXT;
+	if (sw_unlikely(sw_read(cfg->depth) > SW_L2_WORDS)) {
+		if (!sw_extract_plain(frame_data(ctx), frame_end(ctx), size, &key, &headers) ||
+			!sw_lookup_short_deep(0, cfg, &key, &hit))
+			return NEXT;
+	} else if (!sw_lookup_short(0, cfg, &key, cpu, &hit)) {
+		return NEXT;
+	}
+	if (!short_output(cfg, &key, hit.flow, &to))
 		return NEXT;
 	count_hit(cfg, cpu, hit.flow->in_port, size, &hit);
 	if (hit.flow->flags & SW_FLOW_CSUM &&

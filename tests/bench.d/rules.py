@@ -22,9 +22,9 @@ FIRST_RATE = 10000    # flows a second that anything can set up
 LADDER_STEP, HALVINGS = 1.5, 5
 MAX_RATE = 2000000
 TRIAL_SECONDS, TRIAL_MIN_FRAMES = 0.7, 20000
-NEAR, TRIES = 0.9, 6   # what counts as having sent at a rate, and how often that is tried
+NEAR, TRIES = 0.9, 6  # what counts as having sent at a rate, and how often that is tried
 DRIP_MS = 2000
-ALL = 100000          # rules that Open vSwitch, at some 10,000 a second, is measured with where switchd has more
+OVS_HELD_RULES = 100000  # where switchd has more
 
 
 def candidates(lab, options, ports=("p1", "p2")):
@@ -78,7 +78,7 @@ def flowmod(lab, _pump, controller, options):
     chosen, left_out = candidates(lab, options, ports=())
     report = {"rules": options.rules, "priorities": options.priorities, "results": [], "left_out": left_out}
     for candidate in chosen:
-        held = options.held_rules if candidate.name == "switchd" else min(ALL, options.held_rules)
+        held = options.held_rules if candidate.name == "switchd" else min(OVS_HELD_RULES, options.held_rules)
         rates = with_candidate(candidate, controller, options, lambda: loading(candidate, options))
         result = {"name": candidate.name, "version": candidate.version()}
         for way, values in rates.items():

@@ -53,7 +53,7 @@ struct words {
 
 static struct words in_words(const struct account *a)
 {
-	static const char *const reasons[] = {"none", "miss", "action", "frags", "over_mtu"};
+	static const char *const reasons[] = {"none", "miss", "action", "frags", "over_mtu", "learn", "normal"};
 	static const char *const drops[] = {
 #define X(name, word, text) word,
 		SW_DROPS(X)
@@ -143,7 +143,7 @@ static struct account observed(const struct fixture *f, const struct outcome *o,
 	if (o->verdict == XDP_DROP)
 		observe_drop(f, &a);
 	else if (o->meta_size)
-		a.fate = (struct fate){.what = UP, .reason = trial_meta(o).reason % 5};
+		a.fate = (struct fate){.what = UP, .reason = trial_meta(o).reason % 7};
 	else
 		a.fate.what = a.tx_frames ? SENT : FLOODED;
 	return a;

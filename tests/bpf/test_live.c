@@ -561,8 +561,8 @@ static void listener_close(struct listener *l)
 	munmap(l->memory, FRAMES * FRAME_SIZE);
 }
 
-/* This very frame comes up, as a miss. */
-static void check_miss(struct listener *l, const struct packet *p)
+/* This very frame comes up, for this reason. */
+static void check_up(struct listener *l, const struct packet *p, enum sw_upcall reason)
 {
 	const struct xdp_desc *desc;
 	struct sw_meta meta;
@@ -581,7 +581,7 @@ static void check_miss(struct listener *l, const struct packet *p)
 	ck_assert_mem_eq(at, p->bytes, p->size);
 	memcpy(&meta, at - sizeof(meta), sizeof(meta));
 	ck_assert_uint_eq(meta.magic, SW_META_MAGIC);
-	ck_assert_uint_eq(meta.reason, SW_UPCALL_MISS);
+	ck_assert_uint_eq(meta.reason, reason);
 	ck_assert_uint_eq(meta.in_port, 1);
 	ck_assert_uint_eq(fixture_port_stats(&f, 1).upcalls, 1);
 	ck_assert_uint_eq(fixture_all_drops(&f), 0);
@@ -596,12 +596,12 @@ START_TEST(a_miss_arrives_at_the_daemon_with_its_metadata)
 	listener_open(&l, 16);
 	packet_plain(&p, 10, 500);
 	put_frame(&p);
-	check_miss(&l, &p);
+	check_up(&l, &p, SW_UPCALL_MISS);
 	listener_close(&l);
 }
 END_TEST
 
-START_TEST(a_new_source_arrives_at_the_daemon_as_a_miss)
+START_TEST(a_new_source_arrives_at_the_daemon_to_be_learned)
 {
 	struct listener l;
 	struct packet p;
@@ -613,7 +613,7 @@ START_TEST(a_new_source_arrives_at_the_daemon_as_a_miss)
 	packet_plain(&p, UNTAGGED, 500);
 	packet_set_macs(&p, 0x02000000000b, 0x02000000000a);
 	put_frame(&p);
-	check_miss(&l, &p);
+	check_up(&l, &p, SW_UPCALL_LEARN);
 	check_silence(2);
 	listener_close(&l);
 }
@@ -669,7 +669,7 @@ static Suite *live_suite(void)
 	tcase_add_loop_test(tcase, a_runt_is_named, 0, 2);
 	tcase_add_loop_test(tcase, another_namespaces_losses_are_not_ours, 0, 2);
 	tcase_add_loop_test(tcase, a_miss_arrives_at_the_daemon_with_its_metadata, 0, 2);
-	tcase_add_loop_test(tcase, a_new_source_arrives_at_the_daemon_as_a_miss, 0, 2);
+	tcase_add_loop_test(tcase, a_new_source_arrives_at_the_daemon_to_be_learned, 0, 2);
 	tcase_add_loop_test(tcase, a_full_ring_is_named, 0, 2);
 	tcase_add_loop_test(tcase, a_daemon_that_died_is_named, 0, 2);
 	suite_add_tcase(suite, tcase);

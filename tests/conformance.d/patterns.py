@@ -10,6 +10,9 @@ import re
 
 # Seconds that the tool takes for one, about: it waits for a second where nothing is to match, and measures for thirty.
 ORDINARY_SECONDS, MISS_SECONDS = 0.1, 1.0
+FAST = 5000  # frames a second: more than several tools side by side can send
+SENT_ENOUGH = 97  # in per cent: the tool allows the switch a tenth in all
+SENT = re.compile(r"^generator sent (\d+) %$")
 RESULT = re.compile(r"^    (\S.*?)\s+(OK|ERROR)$")
 REASON = re.compile(r"^        (\S.*)$")
 
@@ -17,18 +20,26 @@ REASON = re.compile(r"^        (\S.*)$")
 class Pattern:
     def __init__(self, file, body):
         self.file, self.body = file, body
-        self.passed, self.reason = None, ""
+        self.passed, self.reason, self.sent = None, "", 100
 
     def __str__(self):
         return "%s: %s" % (self.file, self.body["description"])
 
+    def floods(self):
+        """What it says of the frames that it sends for a while, to measure their rate."""
+        sends = [test["ingress"] for test in self.body["tests"]]
+        return [send["packets"] for send in sends if isinstance(send, dict)]
+
     def seconds(self):
         tests = self.body["tests"]
-        misses = sum("table-miss" in t for t in tests)
-        measured = sum(p.get("packets", {}).get("duration_time", 0) for t in tests
-                       for p in (t["ingress"] if isinstance(t["ingress"], list) else [t["ingress"]])
-                       if isinstance(p, dict))
-        return ORDINARY_SECONDS * len(tests) + MISS_SECONDS * misses + measured
+        misses = sum("table-miss" in test for test in tests)
+        return ORDINARY_SECONDS * len(tests) + MISS_SECONDS * misses + sum(f.get("duration_time", 30) for f in self.floods())
+
+    def is_fast(self):
+        return any(flood.get("pktps", 1000) > FAST for flood in self.floods())
+
+    def forget(self):
+        self.passed, self.reason, self.sent = None, "", 100
 
 
 def files_below(path):
@@ -75,15 +86,20 @@ def write(patterns, folder):
 def mark(patterns, log):
     """Writes the results in the tool's log to the patterns, which come in its order. Gives those that it did not reach."""
     with open(log, encoding="utf-8", errors="replace") as text:
-        lines = [line.rstrip("\r\n") for line in text]
-    rest, latest = list(patterns), None
+        # Its dots of progress may come late, before another line.
+        lines = [line.rstrip("\r\n").lstrip(".\r") for line in text]
+    rest, latest, sent = list(patterns), None, 100
     for line in lines:
         if line.startswith("---  Test end"):
             break
-        result, reason = RESULT.match(line), REASON.match(line)
+        result, reason, told = RESULT.match(line), REASON.match(line), SENT.match(line)
+        if told:
+            sent = int(told[1])
         if result and rest and result[1] == rest[0].body["description"].strip():
             latest = rest.pop(0)
-            latest.passed = result[2] == "OK"
+            latest.passed, latest.sent, sent = result[2] == "OK", sent, 100
         elif reason and latest and not latest.passed and not latest.reason:
             latest.reason = reason[1]
+            if latest.sent < SENT_ENOUGH:
+                latest.reason += "; but the tool itself sent only %d %% of what it should" % latest.sent
     return rest

@@ -47,6 +47,7 @@ port_open() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 ovs_vsctl() { OVS_RUNDIR=$run ovs-vsctl --timeout=20 --retry --db=unix:"$run/db.sock" "$@"; }
 ovs_start() {
 	export OVS_RUNDIR=$run OVS_LOGDIR=$run OVS_DBDIR=$run OVS_SYSCONFDIR=$run
+	ip link show ovs-netdev >/dev/null 2>&1 || devices+=(ovs-netdev) # which it makes, and leaves behind
 	ovsdb-tool create "$run/conf.db" /usr/share/openvswitch/vswitch.ovsschema || return
 	background ovsdb-server "$run/conf.db" --remote=punix:"$run/db.sock" --unixctl="$run/db.ctl" --log-file="$run/ovsdb.log" -vconsole:off 2>/dev/null
 	eventually 5 test -S "$run/db.sock" || return
@@ -55,7 +56,7 @@ ovs_start() {
 	background ovs-vswitchd unix:"$run/db.sock" --unixctl="$run/vs.ctl" --log-file="$run/vswitchd.log" -vconsole:off 2>/dev/null
 	ovs_vsctl add-br $bridge -- set bridge $bridge datapath_type=netdev fail_mode=secure protocols=OpenFlow13 \
 		other-config:datapath-id=$dpid other-config:disable-in-band=true
-	devices+=($bridge)
+	devices+=("$bridge")
 }
 
 # ---- either ----
