@@ -19,7 +19,7 @@ Time that other tasks took from the core is left out, because it says nothing of
 for which BPF_PROG_TEST_RUN sleeps. Open vSwitch, whose core works on while the generator's is taken, is counted by the
 clock: time that other tasks took is left in.
 
-forward --pipeline N puts N OpenFlow tables, the last of them NORMAL, behind switchd and Open vSwitch. flowmod, setup and
+forward and cost: --pipeline N puts N OpenFlow tables, the last of them NORMAL, behind switchd and Open vSwitch. flowmod, setup and
 churn are told below.
 
 `twin` is the bare program against itself: what it is off 1 is what the figures are good for.
@@ -203,13 +203,13 @@ def cost_rounds(pump, options):
     return spans
 
 
-def cost(lab, pump, _controller, options):
-    candidate = Switchd(lab, options.cpu, options.build)
+def cost(lab, pump, controller, options):
+    candidate = (SteeredSwitchd if options.pipeline else Switchd)(lab, options.cpu, options.build)
     if candidate.available():
         raise BenchError(candidate.available())
     pump.ask("flows %d %s" % (options.rounds, options.vary))
     try:
-        candidate.start()
+        start(candidate, controller, options)
         warm_up(pump, candidate, options.rounds)
         spans = cost_rounds(pump, options)
     finally:
@@ -262,7 +262,7 @@ def parse(arguments):
     parser.add_argument("--rounds", type=int, default=25, help="pairs of rounds; default %(default)s")
     parser.add_argument("--frames", type=int, default=1000000, help="frames a round; default %(default)s")
     parser.add_argument("--only", default="switchd,bridge,ovs,twin", help="candidates; default %(default)s")
-    parser.add_argument("--pipeline", type=int, default=0, metavar="N", help="tables behind it (forward)")
+    parser.add_argument("--pipeline", type=int, default=0, metavar="N", help="tables behind it (forward, cost)")
     parser.add_argument("--rules", type=int, default=100000, help="loaded in one go (flowmod); default %(default)s")
     parser.add_argument("--priorities", type=int, default=100, help="of these rules; default %(default)s")
     parser.add_argument("--loads", type=int, default=3, help="times that they are loaded; default %(default)s")

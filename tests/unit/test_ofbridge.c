@@ -41,7 +41,7 @@ static bool packet_in(void *ctx, const struct packet_in *in)
 		return false;
 	heard.n_packet_ins++;
 	heard.in = *in;
-	memcpy(heard.frame, in->frame, in->size);
+	memcpy(heard.frame, in->frame, in->size < sizeof(heard.frame) ? in->size : sizeof(heard.frame));
 	return true;
 }
 
@@ -159,6 +159,20 @@ static void group_mod(uint8_t command, uint32_t id, uint8_t type, const char *fi
 	ck_assert_int_eq(ofbridge_group_mod(bridge, &mod), OF_OK);
 }
 
+/* A fast failover of two buckets: the first is live if the group `watched` is, the second by its port. */
+static void watch_group(uint32_t id, uint32_t watched, const char *first, const char *second)
+{
+	struct action lists[2][16];
+	struct bucket buckets[2] = {{.watch_port = OF_PORT_ANY, .watch_group = watched},
+		{.watch_port = OF_PORT_ANY, .watch_group = GROUP_ANY}};
+	const struct group_mod mod = {.type = GROUP_TYPE_FF, .id = id, .n_buckets = 2, .buckets = buckets};
+
+	buckets[0].actions = read_actions(first, lists[0]);
+	buckets[1].actions = read_actions(second, lists[1]);
+	buckets[1].watch_port = buckets[1].actions.list[0].arg;
+	ck_assert_int_eq(ofbridge_group_mod(bridge, &mod), OF_OK);
+}
+
 /* ---- frames ---- */
 
 /* UDP over IPv4 of SIZE bytes, from host to host. */
@@ -197,6 +211,19 @@ static bool arrive(uint16_t port, const uint8_t frame[SIZE])
 		run_up();
 	}
 	return true;
+}
+
+/* The frame hits a flow that sends it out of that port. */
+static void cache_expect_output(uint16_t port, const uint8_t frame[SIZE], uint32_t out)
+{
+	struct dp_memory_hit hit;
+	struct sw_headers headers;
+	struct sw_key key;
+
+	sw_extract(frame, frame + SIZE, IFINDEX_OF + port, SW_KEY_WORDS, &key, &headers);
+	ck_assert(dp_memory_lookup(lab.dp, 0, &key, SIZE, &hit));
+	ck_assert_int_eq(hit.flow->steps[0].op, SW_OP_OUTPUT);
+	ck_assert_uint_eq(hit.flow->steps[0].arg, out);
 }
 
 /* "2 3": the ports that got something since the last call, in order. */
@@ -530,6 +557,63 @@ START_TEST(a_failover_follows_the_link)
 }
 END_TEST
 
+/* A group that another watches is on nobody's way, and still says where frames go. */
+START_TEST(a_failover_follows_the_group_that_it_watches)
+{
+	uint8_t frame[SIZE];
+
+	make_frame(1, 2, frame);
+	group_mod(0, 1, GROUP_TYPE_FF, "output:2", NULL);
+	watch_group(2, 1, "output:3", "output:4");
+	FLOW(.apply = "group:2");
+	lab_settle(&lab);
+	arrive(PORT_1, frame);
+	ck_assert_str_eq(sent(), "3");
+	ck_assert(arrive(PORT_1, frame));
+	group_mod(1, 1, GROUP_TYPE_FF, "output:77", NULL); /* a port that is not there is not live */
+	lab_settle(&lab);
+	if (arrive(PORT_1, frame))
+		cache_expect_output(PORT_1, frame, 4);
+	else
+		ck_assert_str_eq(sent(), "4");
+}
+END_TEST
+
+/* Until the maps are settled the program goes by the group as it was, and what it counts is the group's. */
+START_TEST(a_group_that_changes_loses_no_frame)
+{
+	uint8_t frame[SIZE];
+
+	make_frame(1, 2, frame);
+	group_mod(0, 1, GROUP_TYPE_INDIRECT, "output:2", NULL);
+	FLOW(.apply = "group:1");
+	lab_settle(&lab);
+	arrive(PORT_1, frame);
+	ck_assert(arrive(PORT_1, frame));
+	group_mod(1, 1, GROUP_TYPE_INDIRECT, "output:3", NULL);
+	ck_assert(arrive(PORT_1, frame)); /* in the same turn of the loop */
+	lab_settle(&lab);
+	lab_let_grace_pass(&lab);
+	ofbridge_refresh_group(bridge, groups_find(ofbridge_groups(bridge), 1));
+	ck_assert_uint_eq(first_rule(0)->tally.packets, 3);
+	ck_assert_uint_eq(groups_find(ofbridge_groups(bridge), 1)->tally.packets, 3);
+}
+END_TEST
+
+START_TEST(a_bucket_sets_the_tunnel_of_its_own_copy)
+{
+	uint8_t frame[SIZE];
+
+	make_frame(1, 2, frame);
+	group_mod(0, 1, GROUP_TYPE_ALL, "set_field:7->tunnel_id,CONTROLLER", "CONTROLLER");
+	FLOW(.apply = "group:1");
+	lab_settle(&lab);
+	arrive(PORT_1, frame);
+	ck_assert_uint_eq(heard.n_packet_ins, 2);
+	ck_assert_uint_eq(be64toh(heard.in.flow.x.tunnel_id_be), 0);
+}
+END_TEST
+
 START_TEST(a_meter_lets_through_what_its_rate_allows)
 {
 	const struct meter_band band = {.type = BAND_DROP, .rate = 10, .burst = 3};
@@ -566,6 +650,11 @@ START_TEST(a_ttl_that_runs_out_is_the_controllers_business)
 	arrive(PORT_1, frame);
 	ck_assert_uint_eq(heard.n_packet_ins, 1);
 	ck_assert_str_eq(sent(), "2");
+	frame[22] = 1;
+	heard.deaf = true;
+	arrive(PORT_1, frame);
+	ck_assert_uint_eq(drops_of(SW_DROP_TTL), 1); /* it is not for want of a controller that it ended */
+	ck_assert_uint_eq(drops_of(SW_DROP_NO_CONTROLLER), 0);
 }
 END_TEST
 
@@ -620,6 +709,82 @@ START_TEST(a_packet_out_does_as_its_actions_say)
 }
 END_TEST
 
+/* As a bridge would: where the address is, else to all; nothing is learned. */
+START_TEST(a_packet_out_of_the_controller_may_be_bridged)
+{
+	uint8_t frame[SIZE], tagged[SIZE];
+
+	FLOW(.apply = "NORMAL");
+	make_frame(3, 1, frame);
+	arrive(3, frame); /* now host 3 is behind port 3 */
+	sent();
+	make_frame(1, 9, frame);
+	ck_assert_int_eq(packet_out(OF_PORT_CONTROLLER, "NORMAL", frame), OF_OK);
+	ck_assert_str_eq(sent(), "1 2 3 4");
+	ck_assert_uint_eq(fdb_count(lab.fdb, 1), 1);
+	make_frame(1, 3, frame);
+	ck_assert_int_eq(packet_out(OF_PORT_ANY, "NORMAL", frame), OF_OK);
+	ck_assert_str_eq(sent(), "3");
+	memcpy(tagged, frame, 12);
+	memcpy(tagged + 12, (uint8_t[4]){0x81, 0x00, 0x00, 10}, 4);
+	memcpy(tagged + 16, frame + 12, SIZE - 16);
+	lab_port_vlan(&lab, 2, &(struct vlan_config){.mode = VLAN_ACCESS, .vid = 10});
+	lab_port_vlan(&lab, 4, &(struct vlan_config){.mode = VLAN_ACCESS, .vid = 20});
+	lab_settle(&lab);
+	ck_assert_int_eq(packet_out(OF_PORT_CONTROLLER, "NORMAL", tagged), OF_OK);
+	ck_assert_uint_eq(dp_memory_n_sent(lab.dp), 3);
+	ck_assert_uint_eq(dp_memory_sent(lab.dp, 1).size, SIZE - 4); /* an access port's, without its tag */
+	ck_assert_str_eq(sent(), "1 2 3");
+	ck_assert_int_eq(packet_out(OF_PORT_CONTROLLER, "NORMAL", frame), OF_OK);
+	ck_assert_str_eq(sent(), "3");
+	ck_assert_uint_eq(drops_of(SW_DROP_NO_PORT), 0);
+}
+END_TEST
+
+/* Its device is gone for the moment; its number stands. */
+START_TEST(a_packet_out_as_by_a_port_without_a_device_is_bridged_too)
+{
+	const struct port_state gone = {0};
+	uint8_t frame[SIZE];
+
+	make_frame(1, 9, frame);
+	lab_port_is(&lab, 2, &gone);
+	lab_settle(&lab);
+	ck_assert_int_eq(packet_out(2, "NORMAL", frame), OF_OK);
+	ck_assert_str_eq(sent(), "1 3 4");
+	ck_assert_uint_eq(fdb_count(lab.fdb, 1), 0);
+	FLOW(.apply = "NORMAL");
+	ck_assert_int_eq(packet_out(2, "TABLE", frame), OF_OK);
+	ck_assert_str_eq(sent(), "1 3 4");
+}
+END_TEST
+
+START_TEST(a_packet_out_takes_its_tunnel_into_the_tables)
+{
+	uint8_t frame[SIZE];
+
+	make_frame(1, 2, frame);
+	FLOW(.match = "tunnel_id=7", .apply = "output:4", .priority = 1);
+	ck_assert_int_eq(packet_out(2, "set_field:7->tunnel_id,TABLE", frame), OF_OK);
+	ck_assert_str_eq(sent(), "4");
+}
+END_TEST
+
+/* As long as the longest that comes up, which is longer than an IP datagram. */
+START_TEST(the_longest_frame_keeps_its_end)
+{
+	struct action list[16];
+	const struct actions actions = read_actions("push_vlan:0x8100,CONTROLLER", list);
+	uint8_t *frame = calloc(1, 65600);
+
+	frame[12] = 0x88;
+	frame[13] = 0xb5;
+	ck_assert_int_eq(ofbridge_packet_out(bridge, OF_PORT_CONTROLLER, &actions, frame, 65600), OF_OK);
+	ck_assert_uint_eq(heard.in.size, 65604);
+	free(frame);
+}
+END_TEST
+
 /* ---- ports ---- */
 
 START_TEST(a_port_that_changes_is_told_of)
@@ -667,6 +832,54 @@ START_TEST(a_port_does_as_a_port_mod_says)
 }
 END_TEST
 
+/* What a port that is down for OpenFlow receives is not OpenFlow's (OF 1.3.5 §7.2.1). */
+START_TEST(a_port_that_was_set_down_takes_nothing_in)
+{
+	static const uint8_t mac[6] = {0};
+	uint8_t frame[SIZE];
+
+	make_frame(1, 2, frame);
+	FLOW(.apply = "ALL");
+	ck_assert_int_eq(ofbridge_port_mod(bridge, 1, mac, OF_PORT_CONFIG_DOWN, OF_PORT_CONFIG_DOWN), OF_OK);
+	lab_settle(&lab);
+	arrive(PORT_1, frame);
+	ck_assert_str_eq(sent(), "");
+	ck_assert_uint_eq(drops_of(SW_DROP_PORT_CONFIG), 1);
+	ck_assert_int_eq(ofbridge_port_mod(bridge, 1, mac, 0, OF_PORT_CONFIG_DOWN), OF_OK);
+	lab_settle(&lab);
+	cache_flush(lab.cache);
+	arrive(PORT_1, frame);
+	ck_assert_str_eq(sent(), "2 3 4");
+}
+END_TEST
+
+START_TEST(a_table_mod_that_is_refused_changes_nothing)
+{
+	ck_assert_int_eq(ofbridge_table_mod(bridge, TABLE_ALL, 2), OF_OK);
+	ck_assert_int_eq(ofbridge_table_mod(bridge, 5, 4), OF_ERR_TABLE_MOD_BAD_CONFIG);
+	ck_assert_uint_eq(tables_table(ofbridge_tables(bridge), 5)->config, 2);
+}
+END_TEST
+
+/* Behind the last number that there is come those that are free. */
+START_TEST(a_port_gets_a_number_that_is_a_ports)
+{
+	uint16_t given;
+
+	ck_assert_int_eq(pipeline_port_number(lab.pl, 4, OF_PORT_MAX - 1, NULL), 0);
+	for (uint16_t id = 5; id < 20; id++) {
+		char name[8];
+
+		sprintf(name, "q%u", id);
+		ck_assert_int_eq(pipeline_port_add(lab.pl, 1, name, id, &given, NULL), 0);
+		ck_assert_uint_lt(pipeline_port(lab.pl, id)->of_port, OF_PORT_MAX);
+		ck_assert_ptr_eq(pipeline_port_by_number(lab.pl, 1, pipeline_port(lab.pl, id)->of_port),
+			pipeline_port(lab.pl, id));
+	}
+	ck_assert_uint_eq(pipeline_port(lab.pl, 5)->of_port, 4);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *t = tcase_create("all");
@@ -689,12 +902,22 @@ int main(void)
 	tcase_add_test(t, a_bucket_changes_its_own_copy);
 	tcase_add_test(t, a_group_that_changes_takes_its_flows_along);
 	tcase_add_test(t, a_failover_follows_the_link);
+	tcase_add_test(t, a_failover_follows_the_group_that_it_watches);
+	tcase_add_test(t, a_group_that_changes_loses_no_frame);
+	tcase_add_test(t, a_bucket_sets_the_tunnel_of_its_own_copy);
 	tcase_add_test(t, a_meter_lets_through_what_its_rate_allows);
 	tcase_add_test(t, a_ttl_that_runs_out_is_the_controllers_business);
 	tcase_add_test(t, a_rewritten_frame_may_be_bridged);
 	tcase_add_test(t, a_packet_out_does_as_its_actions_say);
+	tcase_add_test(t, a_packet_out_of_the_controller_may_be_bridged);
+	tcase_add_test(t, a_packet_out_as_by_a_port_without_a_device_is_bridged_too);
+	tcase_add_test(t, a_packet_out_takes_its_tunnel_into_the_tables);
+	tcase_add_test(t, the_longest_frame_keeps_its_end);
 	tcase_add_test(t, a_port_that_changes_is_told_of);
 	tcase_add_test(t, a_port_does_as_a_port_mod_says);
+	tcase_add_test(t, a_port_that_was_set_down_takes_nothing_in);
+	tcase_add_test(t, a_table_mod_that_is_refused_changes_nothing);
+	tcase_add_test(t, a_port_gets_a_number_that_is_a_ports);
 	suite_add_tcase(suite, t);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
