@@ -2,8 +2,8 @@
 /*
  * hash.h - the hash of key words, the same in the program and in the daemon.
  *
- * One multiplication a word, of layer 2 in a chain: about five cycles each, and no table. It is seeded (sw_config.seed) so that
- * who sends frames cannot choose the bucket they fall into; it is not a cryptographic promise.
+ * One multiplication a word, of layer 2 in a chain: about five cycles each, and no table. It is seeded (sw_config.seed)
+ * so that who sends frames cannot choose the bucket they fall into; it is not a cryptographic promise.
  */
 #ifndef SW_HASH_H
 #define SW_HASH_H
@@ -24,7 +24,8 @@ static inline __attribute__((always_inline)) __u64 sw_hash_step(__u64 h, __u64 w
 
 /*
  * What a word beyond layer 2 contributes: six of them are multiplied side by side instead of one after the other. Each
- * has a number of its own, and the seed is in it before the product, so that no difference of two keys is sure to vanish.
+ * has a number of its own, and the seed is in it before the product, so that no difference of two keys is sure to
+ * vanish.
  */
 static inline __attribute__((always_inline)) __u64 sw_hash_deep(__u64 seed, __u32 i, __u64 word)
 {
