@@ -305,6 +305,8 @@ struct sw_meta {
  */
 struct sw_registry_bridge {
 	char name[SW_NAME_SIZE];
+	__u32 steered; /* a controller has given it rules, which the next daemon will not have at first */
+	__u32 zero;
 };
 
 #define SW_REG_CREATED 1 /* the daemon made this device and removes it with the port */
@@ -376,9 +378,21 @@ struct sw_fdb_bucket {
 	struct sw_fdb_cell cell[SW_FDB_CELLS];
 };
 
+/*
+ * The slot of the flow that a frame of this device hit last, where rules look beyond layer 2: few and wide flows are the
+ * rule there, and a hash of the whole key costs more than to look at one of them. Written by the program alone; only a
+ * guess. A cache line each, for two CPUs may write two of them.
+ */
+#define SW_GUESSES 256 /* by ifindex; a power of two */
+struct sw_guess {
+	__u32 slot;
+	__u32 zero[15];
+};
+
 /* The one element of map `core` (mmap-able): what every frame asks for. Config first, for who reads its version. */
 struct sw_core {
 	struct sw_config config;
+	struct sw_guess guess[SW_GUESSES];
 	struct sw_fdb_bucket fdb[SW_FDB_BUCKETS];
 };
 

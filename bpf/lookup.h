@@ -234,26 +234,49 @@ SW_LOOKUP_INLINE int sw_lookup_short(
 	return hint && sw_lookup_hint(mem, config, key, SW_L2_WORDS, sw_read(*hint), ret);
 }
 
+/* Whether this slot, whatever its mask, is live and matches: any flow that does answers for the frame (C2). */
+SW_LOOKUP_INLINE const struct sw_flow *sw_lookup_guess(
+	const void *mem, const struct sw_config *config, const struct sw_key *key, __u32 slot)
+{
+	const struct sw_flow *flow = sw_mem_flow(mem, slot);
+	const struct sw_mask *mask;
+	__u32 n_words;
+
+	if (sw_unlikely(!flow || sw_read(flow->gen) & 1))
+		return 0;
+	mask = &config->masks[flow->mask % SW_MAX_MASKS];
+	n_words = sw_read(mask->n_words);
+	if (sw_unlikely(!n_words)) /* a mask of no words is none */
+		return 0;
+	return sw_key_matches(key, mask, &flow->key, n_words) ? flow : 0;
+}
+
 /*
- * The short way for a whole key, where a rule looks beyond layer 2: at home under the mask that is hit most, whatever
- * its depth. 0 says nothing but "ask sw_lookup()".
+ * The short way for a whole key, where a rule looks beyond layer 2: the flow that was hit last, or at home under the
+ * mask that is hit most, whatever its depth. 0 says nothing but "ask sw_lookup()".
  */
 SW_LOOKUP_INLINE int sw_lookup_short_deep(
-	const void *mem, const struct sw_config *config, const struct sw_key *key, struct sw_hit *ret)
+	const void *mem, const struct sw_config *config, const struct sw_key *key, __u32 *guess, struct sw_hit *ret)
 {
 	__u32 mask_id = sw_read(config->order[0]) % SW_MAX_MASKS;
 	const struct sw_mask *mask = &config->masks[mask_id];
 	__u32 n_words = sw_read(mask->n_words);
 
-	if (sw_unlikely(!n_words)) /* a mask of no words is none */
-		return 0;
 	ret->by_hint = 0;
-	ret->slot = sw_hash_home(sw_hash_masked(config->seed, key, &mask->bits, n_words), config->n_flows);
-	ret->flow = sw_lookup_slot(mem, key, mask, mask_id, n_words, ret->slot);
+	ret->slot = sw_read(*guess);
+	ret->flow = sw_lookup_guess(mem, config, key, ret->slot);
 	if (sw_likely(ret->flow))
 		return 1;
-	ret->slot ^= 1;
+	if (sw_unlikely(!n_words))
+		return 0;
+	ret->slot = sw_hash_home(sw_hash_masked(config->seed, key, &mask->bits, n_words), config->n_flows);
 	ret->flow = sw_lookup_slot(mem, key, mask, mask_id, n_words, ret->slot);
+	if (sw_unlikely(!ret->flow)) {
+		ret->slot ^= 1;
+		ret->flow = sw_lookup_slot(mem, key, mask, mask_id, n_words, ret->slot);
+	}
+	if (ret->flow)
+		sw_write(*guess, ret->slot);
 	return !!ret->flow;
 }
 

@@ -191,6 +191,11 @@ SW_INLINE __u64 *sw_mem_hint(const void *mem, __u32 cpu, __u32 index)
 	return bpf_map_lookup_elem(&emc, &index);
 }
 
+SW_INLINE __u32 *sw_mem_guess(const void *mem, __u32 in_ifindex)
+{
+	return &core.guess[in_ifindex & (SW_GUESSES - 1)].slot;
+}
+
 SW_INLINE const struct sw_fdb_bucket *sw_mem_fdb(const void *mem, __u32 index)
 {
 	return &core.fdb[index & (SW_FDB_BUCKETS - 1)];

@@ -221,7 +221,7 @@ SW_INLINE int short_way(struct xdp_md *ctx)
 		return NEXT;
 	if (sw_unlikely(sw_read(cfg->depth) > SW_L2_WORDS)) {
 		if (!sw_extract_plain(frame_data(ctx), frame_end(ctx), size, &key, &headers) ||
-			!sw_lookup_short_deep(0, cfg, &key, &hit))
+			!sw_lookup_short_deep(0, cfg, &key, sw_mem_guess(0, ctx->ingress_ifindex), &hit))
 			return NEXT;
 	} else if (!sw_lookup_short(0, cfg, &key, cpu, &hit)) {
 		return NEXT;
