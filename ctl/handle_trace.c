@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ETH_SIZE  14
 #define MAX_FRAME (WORDS_LINE_SIZE / 2)
 #define HOW       "in_port=PORT and the frame's bytes in hex, or a key as in_port=PORT,eth_dst=MAC,…"
 
@@ -65,11 +66,41 @@ static int read_hex(
 	return 0;
 }
 
+/* A port of the bridge by its name, or by its OpenFlow number where none is named so. */
+struct ports {
+	const struct pipeline *pl;
+	const struct bridge *bridge; /* NULL: there is none of that name, which is told later */
+};
+
+static const struct port *find_port(const struct ports *ports, const char *word)
+{
+	const struct port *port = pipeline_port_by_name(ports->pl, word);
+
+	if (port || !ports->bridge || !*word || word[strspn(word, "0123456789")])
+		return port;
+	return pipeline_port_by_number(ports->pl, ports->bridge->id, (uint32_t)strtoul(word, NULL, 10));
+}
+
+static uint32_t ifindex_of(const void *ctx, const char *word)
+{
+	const struct port *port = find_port(ctx, word);
+
+	return port ? port->ifindex : 0;
+}
+
+static struct ports ports_of(const struct daemon *d, const struct request *request)
+{
+	const struct pipeline *pl = vswitch_pipeline(d->vs);
+
+	return (struct ports){pl, pipeline_bridge_by_name(pl, request->args[0].text)};
+}
+
 static int read_frame(
 	struct daemon *d, const struct request *request, struct subject *subject, struct grammar_problem *problem)
 {
 	const char *name = request->words->word[request->rest] + strlen("in_port=");
-	const struct port *port = pipeline_port_by_name(vswitch_pipeline(d->vs), name);
+	const struct ports ports = ports_of(d, request);
+	const struct port *port = find_port(&ports, name);
 	struct sw_headers headers;
 	int err;
 
@@ -79,8 +110,8 @@ static int read_frame(
 	err = read_hex(request, request->rest + 1, subject, problem);
 	if (err)
 		return err;
-	if (!subject->size)
-		return fault(problem, request, request->words->n, "the frame is empty");
+	if (subject->size < ETH_SIZE)
+		return fault(problem, request, request->words->n, "a frame has 14 bytes at least");
 	sw_extract(
 		subject->frame, subject->frame + subject->size, port->ifindex, SW_KEY_WORDS, &subject->key, &headers);
 	return 0;
@@ -89,7 +120,8 @@ static int read_frame(
 static int read_key(
 	struct daemon *d, const struct request *request, struct subject *subject, struct grammar_problem *problem)
 {
-	struct flow_names names = pipeline_names(vswitch_pipeline(d->vs));
+	const struct ports ports = ports_of(d, request);
+	const struct flow_names names = {.ctx = &ports, .number_of = ifindex_of};
 	struct flow_match match;
 	struct complaint c;
 
@@ -99,7 +131,8 @@ static int read_key(
 		return fault(problem, request, request->rest, "a key needs in_port=PORT");
 	for (int i = FLOW_FAST_WORDS; i < FLOW_WORDS; i++) {
 		if (match.mask.w[i])
-			return fault(problem, request, request->rest, "that field is only in a frame: give its bytes");
+			return fault(problem, request, request->rest,
+				"that field is in no key: give the bytes of a frame that has it");
 	}
 	subject->key = match.key.fast;
 	subject->size = craft_frame(&subject->key, subject->frame);

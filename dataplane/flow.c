@@ -583,10 +583,37 @@ int field_read_value(enum field_id field, const char *word, const char *mask, co
 			      : read_address_term(row, word, mask, match, complaint);
 }
 
+/* Names that the specification's tables, Open vSwitch's older ones or both use. Read, never printed. */
+static const struct {
+	const char *other, *name;
+} aliases[] = {
+	{"ipv4_src", "ip_src"},
+	{"ipv4_dst", "ip_dst"},
+	{"nw_src", "ip_src"},
+	{"nw_dst", "ip_dst"},
+	{"nw_proto", "ip_proto"},
+	{"nw_ecn", "ip_ecn"},
+	{"nw_ttl", "ip_ttl"},
+	{"nw_frag", "ip_frag"},
+	{"dl_src", "eth_src"},
+	{"dl_dst", "eth_dst"},
+	{"dl_type", "eth_type"},
+	{"dl_vlan", "vlan_vid"},
+	{"dl_vlan_pcp", "vlan_pcp"},
+	{"icmpv4_type", "icmp_type"},
+	{"icmpv4_code", "icmp_code"},
+	{"ipv6_flabel", "ipv6_label"},
+	{"tun_id", "tunnel_id"},
+};
+
 enum field_id field_of_name(const char *name)
 {
 	int i = 0;
 
+	for (size_t k = 0; k < sizeof(aliases) / sizeof(aliases[0]); k++) {
+		if (!strcmp(aliases[k].other, name))
+			name = aliases[k].name;
+	}
 	while (i < N_FIELDS && strcmp(rows[i].name, name))
 		i++;
 	return i;

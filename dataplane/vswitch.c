@@ -649,7 +649,8 @@ int vswitch_trace(struct vswitch *vs, const char *bridge_name, const struct sw_k
 		return -ENOENT;
 	port = pipeline_port_by_ifindex(vs->pl, key->f.in_ifindex);
 	if (!port || port->bridge != bridge->id)
-		return complain(c, -EINVAL, "in_port must be a port of bridge %s whose device is there", bridge_name);
+		return complain(c, -EINVAL,
+			"in_port: bridge %s has no port of that name or number whose device is there", bridge_name);
 	return trace_run(&parts, key, frame, size, sink, ret, c);
 }
 

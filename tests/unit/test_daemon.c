@@ -285,7 +285,9 @@ START_TEST(a_trace_takes_a_frame_or_a_key)
 	expect_usage("trace br0 in_port=p9 0200", "there is no such port");
 	expect_usage("trace br0 in_port=p1 02000", "pairs of hex digits");
 	expect_usage("trace br0 in_port=p1 0x00", "pairs of hex digits");
-	expect_usage("trace br0 in_port=p1 ''", "the frame is empty");
+	expect_usage("trace br0 in_port=p1 ''", "14 bytes at least");
+	expect_ok("trace br0 in_port=1,eth_type=0x0806"); /* its OpenFlow number */
+	ck_assert_msg(strstr(said, "in ifindex 1001"), "%s", said);
 	expect_usage("trace br0 0200 0000", "where it comes in");
 	expect_usage("trace br0 eth_dst=02:00:00:00:00:02", "in_port=PORT");
 	expect_usage("trace br0 nonsense", "nonsense");
