@@ -23,6 +23,18 @@ static inline __attribute__((always_inline)) __u64 sw_hash_step(__u64 h, __u64 w
 }
 
 /*
+ * The first word, with the VLAN at its low end: what stands in the high bits of a factor stays in the high bits of the
+ * product, and all VLANs of a port would share two buckets.
+ */
+static inline __attribute__((always_inline)) __u64 sw_hash_first(__u64 seed, __u64 word0)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	word0 = __builtin_bswap64(word0);
+#endif
+	return sw_hash_step(seed, word0);
+}
+
+/*
  * What a word beyond layer 2 contributes: six of them are multiplied side by side instead of one after the other. Each
  * has a number of its own, and the seed is in it before the product, so that no difference of two keys is sure to
  * vanish.
@@ -44,7 +56,7 @@ static inline __attribute__((always_inline)) __u64 sw_hash_masked(
 	__u64 h = seed, deep = 0;
 	__u32 i;
 
-	h = sw_hash_step(h, key->w[0] & bits->w[0]);
+	h = sw_hash_first(h, key->w[0] & bits->w[0]);
 	if (n_words <= 1)
 		return h;
 #pragma GCC unroll 9

@@ -214,7 +214,7 @@ SW_LOOKUP_INLINE int sw_lookup_short(
 	__u64 hash, *hint;
 
 	if (sw_likely(masked.n_words - 1 < SW_L2_WORDS)) { /* a mask of no words is none */
-		hash = sw_hash_step(config->seed, masked.word0);
+		hash = sw_hash_first(config->seed, masked.word0);
 		if (sw_unlikely(masked.n_words > 1)) {
 			masked.word1 = key->w[1] & mask->bits.w[1];
 			masked.word2 = key->w[2] & mask->bits.w[2];
