@@ -379,9 +379,9 @@ struct sw_fdb_bucket {
 };
 
 /*
- * The slot of the flow that a frame of this device hit last, where rules look beyond layer 2: few and wide flows are the
- * rule there, and a hash of the whole key costs more than to look at one of them. Written by the program alone; only a
- * guess. A cache line each, for two CPUs may write two of them.
+ * The slot of the flow that a frame of this device hit last, where rules look beyond layer 2: few and wide flows are
+ * the rule there, and a hash of the whole key costs more than to look at one of them. Written by the program alone;
+ * only a guess. A cache line each, for two CPUs may write two of them.
  */
 #define SW_GUESSES 256 /* by ifindex; a power of two */
 struct sw_guess {

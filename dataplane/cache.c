@@ -199,15 +199,24 @@ static void link_path(struct cache *cache, uint32_t slot, const struct xlate *an
 	entry->why = why_up(&cache->flows[slot], answer);
 	set_plain(cache, slot, answer->plain && cache->flows[slot].key.f.eth_type_be != htons(ETH_SVLAN));
 	entry->tables = answer->tables;
+	entry->stuck = answer->needs_frame;
 }
 
-static bool has_links_for(const struct cache *cache, const struct xlate *answer)
+static bool has_links(struct cache *cache, uint32_t n)
+{
+	bool has = links_have_room(&cache->links, n);
+
+	cache->links_wanted |= !has;
+	return has;
+}
+
+static bool has_links_for(struct cache *cache, const struct xlate *answer)
 {
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < answer->n_ops; i++)
 		n += answer->ops[i].type == XOP_COUNT;
-	return links_have_room(&cache->links, n);
+	return has_links(cache, n);
 }
 
 /* The daemon's side of a slot that was just published. */
@@ -253,6 +262,8 @@ static void copy_links(struct cache *cache, uint32_t from, uint32_t to)
 	cache->entries[to].why = cache->entries[from].why;
 	set_plain(cache, to, cache->entries[from].plain);
 	cache->entries[to].tables = cache->entries[from].tables;
+	cache->entries[to].stuck = cache->entries[from].stuck;
+	cache->entries[to].adopted = cache->entries[from].adopted;
 	if (cache->entries[from].dirty)
 		cache_mark(cache, to);
 }
@@ -277,8 +288,7 @@ static bool replace(struct cache *cache, uint32_t slot, const struct program *pr
 	uint64_t hash = cache_hash(cache, slot);
 	uint32_t fresh;
 
-	if (!cache->n_vacant ||
-		!(answer ? has_links_for(cache, answer) : links_have_room(&cache->links, count_links(cache, slot)))) {
+	if (!cache->n_vacant || !(answer ? has_links_for(cache, answer) : has_links(cache, count_links(cache, slot)))) {
 		cache->slots_wanted = true;
 		program_release(cache->sets, program);
 		cache_remove(cache, slot);
@@ -443,6 +453,9 @@ static void ask(struct cache *cache, uint32_t slot, uint64_t now_ns)
 	struct program program;
 
 	entry->dirty = false;
+	if (entry->adopted && cache->held >> flow->bridge % SW_MAX_BRIDGES & 1)
+		return;
+	entry->adopted = false;
 	entry->active |= cache_harvest(cache, slot, now_ns) > 0;
 	cache->totals.asked++;
 	translate(cache->pl, &flow->key, NULL, &cache->answer);

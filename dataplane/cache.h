@@ -21,6 +21,9 @@
  * Invariants: C1, C2, S1 of the design; A1-A4 of bpf/abi.h; and
  * M1 cache_settle() leaves every live entry equal to translate() of its key: all are asked again where
  *    pipeline_version() moved, else those that cache_touch() and cache_touch_overlap() named.
+ *    One sort may lag behind, which costs no more than speed: an entry whose frames go up because a rule looks at more
+ *    than the key holds does not hear of it when that rule goes. It is asked when one of its frames has come up
+ *    (cache_doubt()).
  * M2 An entry is put only if its answer was asked after the last settle began.
  * M3 A slot, a mask or a set that a program run may still look at is not rewritten (A2): all three are held by the
  *    slot until its grace period has ended.
@@ -41,6 +44,10 @@
  * a crash left half done is undone. The entries that stand are asked again by the first cache_settle(), which the
  * caller keeps back until every port is there; slots, masks and sets that the last daemon gave up in its last moment
  * wait for a grace period too.
+ *
+ * A bridge that a controller steered has no rules at first in a new daemon. Its adopted entries are held: left as they
+ * are, answering as the last daemon's rules did, until cache_let_go() says that its rules are back (R1). That is the
+ * one case in which M1 does not hold, and it ends by itself after a while (ofbridges.h).
  *
  * Cost: about 48 bytes of memory a slot beside the maps, all had at creation.
  */
@@ -79,6 +86,10 @@ int cache_put(struct cache *cache, const struct sw_key *key, const struct xlate 
 /* Brings the maps up to date with every change made so far (M1). Cheap when nothing changed. */
 void cache_settle(struct cache *cache, uint64_t now_ns);
 
+/* Adopted entries of the bridge are not asked until it is let go. */
+void cache_hold(struct cache *cache, uint16_t bridge);
+void cache_let_go(struct cache *cache, uint16_t bridge);
+
 /* Answers that count for the tally rest on something that changed: the next settle asks them. */
 void cache_touch(struct cache *cache, const struct tally *tally);
 /*
@@ -86,6 +97,11 @@ void cache_touch(struct cache *cache, const struct tally *tally);
  * doing are told apart by their keys, others by the tables that they went through.
  */
 void cache_touch_overlap(struct cache *cache, uint16_t bridge, uint8_t table_id, const struct flow_match *match);
+/*
+ * A frame of this key came up by an entry, by that in `slot` if that is known, and its answer needs no more than the
+ * key: if the entry thinks that it does the next settle asks it.
+ */
+void cache_doubt(struct cache *cache, const struct sw_key *key, uint32_t slot);
 /* The tally is about to go: what was counted for it is harvested into it, its entries are touched, and nothing is
  * linked to it any more. */
 void cache_unlink(struct cache *cache, struct tally *tally, uint64_t now_ns);

@@ -213,7 +213,7 @@ static void enter(struct adoption *a, uint32_t slot)
 	const struct sw_flow *flow = &cache->flows[slot];
 	struct entry *entry = &cache->entries[slot];
 
-	*entry = (struct entry){.state = ENTRY_LIVE, .set = set_of(flow), .plain = true};
+	*entry = (struct entry){.state = ENTRY_LIVE, .set = set_of(flow), .plain = true, .adopted = true};
 	if (entry->set != SW_MAX_SETS)
 		sets_hold(cache->sets, entry->set);
 	cache_harvest(cache, slot, 0);

@@ -35,6 +35,8 @@ struct entry {
 	const char *why; /* as cache_view.why */
 	bool plain;      /* every table saw the frame as the program's key has it */
 	bool dirty;      /* to be asked by the next settle */
+	bool stuck;      /* its frames go up for bytes that the key does not hold (xlate.needs_frame) */
+	bool adopted;    /* and not asked yet */
 	uint64_t tables; /* as xlate.tables */
 };
 
@@ -49,6 +51,7 @@ struct cache {
 	struct masks masks;
 	struct flow_index index;
 	struct links links;
+	uint64_t held;   /* bridges, as a bit map by id: their adopted entries are not asked */
 	uint32_t *dirty; /* slots to be asked; those that died since among them */
 	uint32_t n_dirty;
 	struct entry *entries;
@@ -71,6 +74,7 @@ struct cache {
 
 	uint32_t swept;    /* by the round that is under way: slots below */
 	bool slots_wanted; /* one was refused since the last sweep */
+	bool links_wanted; /* the same of links */
 	struct cache_totals totals;
 	struct xlate answer; /* reused: it is large */
 };

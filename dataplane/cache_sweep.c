@@ -42,10 +42,48 @@ static uint64_t take_bytes(struct cache *cache, uint32_t slot)
 	return n;
 }
 
+static struct sw_flow_stats *own_row(const struct cache *cache, uint32_t slot)
+{
+	return row_of(cache, cache->config->n_rows - 1, slot);
+}
+
+static void own_row_add(struct cache *cache, uint32_t slot, uint64_t packets, uint64_t bytes)
+{
+	struct sw_flow_stats *own = own_row(cache, slot);
+
+	__atomic_store_n(&own->packets, own->packets + packets, __ATOMIC_RELAXED);
+	__atomic_store_n(&own->bytes, own->bytes + bytes, __ATOMIC_RELAXED);
+	cache->entries[slot].seen_packets += packets;
+	cache->entries[slot].seen_bytes += bytes;
+}
+
+/*
+ * The live entry that stands for this dead one now, or INDEX_NONE. An heir dies after its ancestor and limbo is left in
+ * order of death, so that no slot of the line has been used again yet.
+ */
+static uint32_t heir_of(const struct cache *cache, uint32_t slot)
+{
+	uint32_t heir = cache->entries[slot].heir;
+
+	while (heir != INDEX_NONE && cache->entries[heir].state != ENTRY_LIVE)
+		heir = cache->entries[heir].heir;
+	return heir;
+}
+
+/* To the tallies of the slot, and of one in limbo to the entry that has taken its place. */
 static void credit(struct cache *cache, uint32_t slot, uint64_t packets, uint64_t bytes, uint64_t now_ns)
 {
-	if (cache->entries[slot].credits && (packets || bytes))
+	uint32_t heir;
+
+	if (!packets && !bytes)
+		return;
+	if (cache->entries[slot].credits)
 		links_credit(&cache->links, slot, packets, bytes, now_ns);
+	if (cache->entries[slot].state != ENTRY_LIMBO)
+		return;
+	heir = heir_of(cache, slot);
+	if (heir != INDEX_NONE)
+		own_row_add(cache, heir, packets, bytes);
 }
 
 /* The program counts packets first, so the bytes of its last frame may come with the next harvest. */
@@ -63,21 +101,6 @@ uint64_t cache_harvest(struct cache *cache, uint32_t slot, uint64_t now_ns)
 	return n;
 }
 
-static struct sw_flow_stats *own_row(const struct cache *cache, uint32_t slot)
-{
-	return row_of(cache, cache->config->n_rows - 1, slot);
-}
-
-static void own_row_add(struct cache *cache, uint32_t slot, uint64_t packets, uint64_t bytes)
-{
-	struct sw_flow_stats *own = own_row(cache, slot);
-
-	__atomic_store_n(&own->packets, own->packets + packets, __ATOMIC_RELAXED);
-	__atomic_store_n(&own->bytes, own->bytes + bytes, __ATOMIC_RELAXED);
-	cache->entries[slot].seen_packets += packets;
-	cache->entries[slot].seen_bytes += bytes;
-}
-
 void cache_carry(struct cache *cache, uint32_t old, uint32_t fresh)
 {
 	const struct entry *from = &cache->entries[old];
@@ -88,30 +111,11 @@ void cache_carry(struct cache *cache, uint32_t old, uint32_t fresh)
 	cache->entries[fresh].active = from->active;
 }
 
-/*
- * The live entry that stands for this dead one now, or INDEX_NONE. An heir dies after its ancestor and limbo is left in
- * order of death, so that no slot of the line has been used again yet.
- */
-static uint32_t heir_of(const struct cache *cache, uint32_t slot)
-{
-	uint32_t heir = cache->entries[slot].heir;
-
-	while (heir != INDEX_NONE && cache->entries[heir].state != ENTRY_LIVE)
-		heir = cache->entries[heir].heir;
-	return heir;
-}
-
 void cache_harvest_last(struct cache *cache, uint32_t slot, uint64_t now_ns)
 {
-	struct entry *entry = &cache->entries[slot];
-	uint64_t seen_packets = entry->seen_packets, seen_bytes = entry->seen_bytes;
-	uint32_t heir = heir_of(cache, slot);
-
 	cache_harvest(cache, slot, now_ns);
 	credit(cache, slot, 0, take_bytes(cache, slot), now_ns);
 	links_drop_slot(&cache->links, slot);
-	if (heir != INDEX_NONE)
-		own_row_add(cache, heir, entry->seen_packets - seen_packets, entry->seen_bytes - seen_bytes);
 	for (uint32_t row = 0; row < cache->config->n_rows; row++)
 		*row_of(cache, row, slot) = (struct sw_flow_stats){0};
 }
@@ -186,6 +190,16 @@ static void evict_mask(struct cache *cache, uint16_t mask)
 	}
 }
 
+/* Those of what is in limbo are free when its grace period has ended. */
+static void make_links(struct cache *cache, uint64_t now_ns)
+{
+	uint32_t n = cache->n_live / 8 + 1;
+
+	if (cache->links_wanted && cache->n_limbo < n)
+		evict_least_used(cache, n - cache->n_limbo, now_ns);
+	cache->links_wanted = false;
+}
+
 static void make_room(struct cache *cache, uint64_t now_ns)
 {
 	uint32_t n = cache->n_slots / 8 + 1, n_coming = cache->n_vacant + cache->n_limbo;
@@ -195,6 +209,7 @@ static void make_room(struct cache *cache, uint64_t now_ns)
 	if (cache->slots_wanted && n_coming < n)
 		evict_least_used(cache, n - n_coming, now_ns);
 	cache->slots_wanted = false;
+	make_links(cache, now_ns);
 }
 
 /* ---- sweeping ---- */

@@ -25,13 +25,24 @@ void cache_touch(struct cache *cache, const struct tally *tally)
 		cache_mark(cache, cache->links.pool[at].slot);
 }
 
+/*
+ * A frame with an 802.1ad tag has a VLAN for a rule, and none in the program's key, where the type alone tells it from
+ * an untagged one. NORMAL looks at the tag and not at the type: among the frames of a flow without a VLAN are such.
+ */
+static bool hides_service_tags(const struct sw_key *key, const struct sw_key *mask)
+{
+	return !mask->f.eth_type_be && mask->f.vlan_tci_be && !key->f.vlan_tci_be;
+}
+
 /* Whether one key could match both the entry and the rule, as far as the program's words say. The port is no part. */
 static bool may_meet(const struct sw_key *key, const struct sw_key *mask, const struct flow_match *match)
 {
-	const struct sw_key port = {.f.in_ifindex = UINT32_MAX};
+	struct sw_key apart = {.f.in_ifindex = UINT32_MAX};
 
+	if (hides_service_tags(key, mask))
+		apart.f.vlan_tci_be = UINT16_MAX;
 	for (int w = 0; w < FLOW_FAST_WORDS; w++) {
-		uint64_t common = mask->w[w] & match->mask.w[w] & ~port.w[w];
+		uint64_t common = mask->w[w] & match->mask.w[w] & ~apart.w[w];
 
 		if ((key->w[w] ^ match->key.w[w]) & common)
 			return false;
@@ -62,11 +73,9 @@ static bool is_within(const struct sw_key *bits, const struct flow_match *match)
 	return true;
 }
 
-/* Under a mask that is within the rule's, the rule can meet one entry for each port: that of its own key. */
-static void mark_by_key(struct cache *cache, uint16_t bridge, uint16_t mask_id, const struct flow_match *match)
+static void mark_key(struct cache *cache, uint16_t bridge, uint16_t mask_id, struct sw_key key)
 {
 	const struct sw_mask *mask = &cache->config->masks[mask_id];
-	struct sw_key key = key_masked(&match->key.fast, &mask->bits);
 	const struct port *port = NULL;
 	uint32_t slot;
 
@@ -79,6 +88,21 @@ static void mark_by_key(struct cache *cache, uint16_t bridge, uint16_t mask_id, 
 		if (slot != INDEX_NONE)
 			cache_mark(cache, slot);
 	}
+}
+
+/*
+ * Under a mask that is within the rule's, the rule can meet one entry for each port: that of its own key, and perhaps
+ * that of frames whose tag the key does not show.
+ */
+static void mark_by_key(struct cache *cache, uint16_t bridge, uint16_t mask_id, const struct flow_match *match)
+{
+	const struct sw_mask *mask = &cache->config->masks[mask_id];
+	struct sw_key key = key_masked(&match->key.fast, &mask->bits), hiding = key;
+
+	mark_key(cache, bridge, mask_id, key);
+	hiding.f.vlan_tci_be = 0;
+	if (key.f.vlan_tci_be && hides_service_tags(&hiding, &mask->bits))
+		mark_key(cache, bridge, mask_id, hiding);
 }
 
 #define PROBE_COST 8 /* of looking an entry up, in entries looked at one after the other */
@@ -101,6 +125,57 @@ void cache_touch_overlap(struct cache *cache, uint16_t bridge, uint8_t table_id,
 		if (left >> cache->flows[slot].mask & 1 && cache->flows[slot].bridge == bridge &&
 			may_concern(cache, slot, table_id, match))
 			cache_mark(cache, slot);
+	}
+}
+
+void cache_hold(struct cache *cache, uint16_t bridge)
+{
+	cache->held |= 1ULL << bridge;
+}
+
+void cache_let_go(struct cache *cache, uint16_t bridge)
+{
+	cache->held &= ~(1ULL << bridge);
+	cache_for_each_live(cache, slot)
+	{
+		if (cache->entries[slot].adopted && cache->flows[slot].bridge == bridge)
+			cache_mark(cache, slot);
+	}
+}
+
+static bool is_hit_by(const struct cache *cache, uint32_t slot, const struct sw_key *key)
+{
+	const struct sw_flow *flow = &cache->flows[slot];
+	struct sw_key masked;
+
+	if (slot >= cache->n_slots || cache->entries[slot].state != ENTRY_LIVE)
+		return false;
+	masked = key_masked(key, &cache->config->masks[flow->mask].bits);
+	return key_equal(&masked, &flow->key);
+}
+
+static void mark_stuck(struct cache *cache, uint32_t slot)
+{
+	if (cache->entries[slot].stuck)
+		cache_mark(cache, slot);
+}
+
+void cache_doubt(struct cache *cache, const struct sw_key *key, uint32_t slot)
+{
+	if (is_hit_by(cache, slot, key)) {
+		mark_stuck(cache, slot);
+		return;
+	}
+	for (uint16_t id = 0; id < SW_MAX_MASKS; id++) {
+		const struct sw_mask *mask = &cache->config->masks[id];
+		struct sw_key masked = key_masked(key, &mask->bits);
+
+		if (!(cache->masks.live >> id & 1))
+			continue;
+		slot = index_find(&cache->index,
+			sw_hash_masked(cache->config->seed, &masked, &mask->bits, mask->n_words), id, &masked);
+		if (slot != INDEX_NONE)
+			mark_stuck(cache, slot);
 	}
 }
 

@@ -19,7 +19,8 @@
 
 #define COPIES_MAX                                                                                                     \
 	(GROUP_CHAIN_LIMIT + 4) /* groups within groups, the frame itself, its tags, and a packet-out's tables */
-#define ROOM (XLATE_HEADROOM + XLATE_FRAME + XLATE_TAILROOM)
+#define SIZE_MAX_GROWN (XLATE_FRAME + XLATE_HEADROOM) /* of a copy of a frame that pushes have made longer */
+#define ROOM           (XLATE_HEADROOM + SIZE_MAX_GROWN + XLATE_TAILROOM)
 
 struct executor {
 	struct datapath *dp;
@@ -97,18 +98,23 @@ static void drop(struct run *run, uint16_t port, enum sw_drop reason)
 
 /* ---- copies ---- */
 
+/* One that is too long for its room, which no port could send, ends. */
 static void copy_in(struct run *run, const uint8_t *data, uint32_t size)
 {
 	struct frame *frame = &run->copy[run->n];
 
 	*frame = (struct frame){
 		.data = run->ex->room[run->first + run->n] + XLATE_HEADROOM,
-		.size = size < XLATE_FRAME ? size : XLATE_FRAME,
+		.size = size < SIZE_MAX_GROWN ? size : SIZE_MAX_GROWN,
 		.headroom = XLATE_HEADROOM,
 		.tailroom = XLATE_TAILROOM,
 	};
 	memcpy(frame->data, data, frame->size);
 	run->n++;
+	if (frame->size == size)
+		return;
+	lose(run, SW_DROP_NO_HEADROOM);
+	run->over = true;
 }
 
 static void save(struct run *run)
@@ -179,21 +185,16 @@ static void send_bridged(struct run *run, const struct xlate_output *output, uin
 	run->n--;
 }
 
-/* NORMAL, for the frame as it is by now. A frame of the controller's has no port to be learned on and no VLAN. */
+/* NORMAL, for the frame as it is by now. */
 static void bridge_it(struct run *run)
 {
 	const struct frame *frame = at_hand(run);
-	const struct port *in = pipeline_port(run->ex->pl, run->answer->in_port);
 	struct xlate *bridged = &run->ex->bridged;
 	struct sw_headers headers;
 	struct sw_key key;
 
-	if (!in) {
-		lose(run, SW_DROP_NO_PORT);
-		return;
-	}
-	sw_extract(frame->data, frame->data + frame->size, in->ifindex, SW_L2_WORDS, &key, &headers);
-	normal_answer(run->ex->pl, &key, bridged);
+	sw_extract(frame->data, frame->data + frame->size, 0, SW_L2_WORDS, &key, &headers);
+	normal_answer(run->ex->pl, run->answer->bridge, run->answer->in_port, &key, bridged);
 	if (bridged->learn.port)
 		fdb_learn(run->ex->fdb, &bridged->learn.key, bridged->learn.port, run->now_ns);
 	if (!bridged->n_outputs)
@@ -224,22 +225,23 @@ static void tell_controller(struct run *run, const struct xop *op, uint16_t max_
 		lose(run, SW_DROP_NO_CONTROLLER);
 }
 
-static void ask_frame(
-	struct executor *ex, const struct subject *subject, const struct actions *actions, struct xlate *ret)
+static void ask_frame(struct executor *ex, const struct subject *subject, uint64_t tunnel_id,
+	const struct actions *actions, struct xlate *ret)
 {
 	const struct frame_question question = {
 		.in_port = subject->in_port,
 		.bridge = subject->bridge,
 		.frame = subject->frame,
 		.size = subject->size,
+		.tunnel_id = tunnel_id,
 		.actions = actions,
 	};
 
 	translate_frame(ex->pl, &question, NULL, ret);
 }
 
-/* A packet-out to the tables: as if it had come in by its port. */
-static void run_tables_for(struct run *run)
+/* A packet-out to the tables: as if it had come in by its port, out of the tunnel that it has set. */
+static void run_tables_for(struct run *run, const struct xop *op)
 {
 	const struct frame *frame = at_hand(run);
 	const struct subject subject = {
@@ -252,7 +254,7 @@ static void run_tables_for(struct run *run)
 
 	if (run->answer == &run->ex->tabled || run->first + run->n == COPIES_MAX)
 		return; /* no rule can ask for it */
-	ask_frame(run->ex, &subject, NULL, &run->ex->tabled);
+	ask_frame(run->ex, &subject, op->tunnel_id, NULL, &run->ex->tabled);
 	run_answer(run->ex, run->first + run->n, &run->ex->tabled, &subject);
 	run->sent = true;
 }
@@ -261,6 +263,8 @@ static void run_tables_for(struct run *run)
 
 static void rewrite(struct run *run, const struct xop *op)
 {
+	const struct port *in = pipeline_port(run->ex->pl, run->answer->in_port);
+
 	switch (rewrite_apply(at_hand(run), op->action)) {
 	case REWRITE_DONE:
 		break;
@@ -269,8 +273,9 @@ static void rewrite(struct run *run, const struct xop *op)
 		run->over = true;
 		break;
 	case REWRITE_BAD_TTL: /* OF 1.3.5 §5.12: the controller may hear of it, and the frame ends */
-		tell_controller(run, op, ACTION_MAX_LEN_ALL);
 		lose(run, SW_DROP_TTL);
+		if (!in || !(in->of_config & OF_PORT_CONFIG_NO_PACKET_IN))
+			tell_controller(run, op, ACTION_MAX_LEN_ALL);
 		run->over = true;
 		break;
 	}
@@ -312,7 +317,7 @@ static void run_op(struct run *run, const struct xop *op)
 		tell_controller(run, op, op->max_len);
 		break;
 	case XOP_TABLE:
-		run_tables_for(run);
+		run_tables_for(run, op);
 		break;
 	case XOP_REWRITE:
 		rewrite(run, op);
@@ -372,7 +377,7 @@ static void run_answer(struct executor *ex, int first, const struct xlate *answe
 void execute(struct executor *ex, const struct xlate *answer, const struct subject *subject)
 {
 	if (answer->needs_frame) {
-		ask_frame(ex, subject, NULL, &ex->answer);
+		ask_frame(ex, subject, 0, NULL, &ex->answer);
 		answer = &ex->answer;
 	}
 	run_answer(ex, 0, answer, subject);
@@ -380,7 +385,7 @@ void execute(struct executor *ex, const struct xlate *answer, const struct subje
 
 void execute_packet_out(struct executor *ex, const struct actions *actions, const struct subject *subject)
 {
-	ask_frame(ex, subject, actions, &ex->answer);
+	ask_frame(ex, subject, 0, actions, &ex->answer);
 	run_answer(ex, 0, &ex->answer, subject);
 }
 

@@ -276,6 +276,31 @@ static void tell_changing(const struct groups *groups, struct node *node)
 		groups->events.changing(groups->events.ctx, &node->group);
 }
 
+static void tell_going(const struct groups *groups, struct node *node)
+{
+	tell_changing(groups, node);
+	if (groups->events.going)
+		groups->events.going(groups->events.ctx, &node->group);
+}
+
+static bool watches(const struct group *group, uint32_t id)
+{
+	for (uint32_t i = 0; i < group->n_buckets; i++) {
+		if (group->buckets[i].watch_group == id)
+			return true;
+	}
+	return false;
+}
+
+static bool is_watched(const struct groups *groups, const struct node *node)
+{
+	for (uint32_t i = 0; node->n_naming && i < groups->map.n; i++) {
+		if (watches(groups->map.values[i], node->group.id))
+			return true;
+	}
+	return false;
+}
+
 static void take_on(struct node *node, const struct group_mod *mod, const struct content *content)
 {
 	node->content = *content;
@@ -367,13 +392,15 @@ static enum of_err modify(struct groups *groups, const struct group_mod *mod)
 		measure_all(groups);
 	else
 		node->height = height_over(&node->content);
+	if (groups->events.liveness_changed && is_watched(groups, node))
+		groups->events.liveness_changed(groups->events.ctx);
 	return OF_OK;
 }
 
 static void remove_all(struct groups *groups)
 {
 	for (uint32_t i = 0; i < groups->map.n; i++)
-		tell_changing(groups, groups->map.values[i]);
+		tell_going(groups, groups->map.values[i]);
 	for (uint32_t i = 0; i < groups->map.n; i++)
 		node_free(groups->map.values[i]);
 	id_map_free(&groups->map);
@@ -394,7 +421,7 @@ static enum of_err remove_named(struct groups *groups, uint32_t id)
 		return OF_OK;
 	if (node->n_naming)
 		return OF_ERR_GROUP_MOD_CHAINED_GROUP;
-	tell_changing(groups, node);
+	tell_going(groups, node);
 	hold_targets(&node->content, -1);
 	id_map_remove(&groups->map, id);
 	node_free(node);

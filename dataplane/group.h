@@ -61,11 +61,15 @@ struct groups;
 
 struct groups_events {
 	void *ctx;
-	/* Before it changes or goes, and its tallies with it: whoever is linked to them lets go. */
+	/* Before it changes or goes, and the tallies of its buckets with it: whoever is linked to them lets go. */
 	void (*changing)(void *ctx, struct group *group);
 	/* OF_OK if a bucket may hold these actions. */
 	enum of_err (*check)(void *ctx, const struct actions *actions);
 	bool (*port_is_live)(void *ctx, uint32_t of_port);
+	/* Behind `changing`, before it goes: its own tally goes too. May be NULL. */
+	void (*going)(void *ctx, struct group *group);
+	/* A group that others watch has changed: another bucket of those may be the live one. May be NULL. */
+	void (*liveness_changed)(void *ctx);
 };
 
 /* NULL: out of memory. */

@@ -68,9 +68,11 @@ static const char *frame_kind(uint16_t tci, char *text, size_t size)
 	return text;
 }
 
+/* What the switch itself sends has come in by no port, and belongs where its tag says, as on an open one. */
 static bool vlan_passes(const struct translation *t)
 {
-	enum sw_drop drop = vlan_admit(&t->in->vlan, tci_of(t), &t->answer->vid);
+	static const struct vlan_config open = {.mode = VLAN_OPEN};
+	enum sw_drop drop = vlan_admit(t->in ? &t->in->vlan : &open, tci_of(t), &t->answer->vid);
 	char vlan[64], kind[32];
 
 	if (t->trace) {
@@ -96,8 +98,9 @@ static struct fdb_key address_in_vlan(const struct translation *t, const uint8_t
 }
 
 /*
- * A static entry is never learned over, wherever its address shows up. A port that is down does not learn either: what
- * still comes out of its queue would bring back the addresses that its going down flushed.
+ * What came in by no port says nothing. A static entry is never learned over, wherever its address shows up. A port
+ * that is down does not learn either: what still comes out of its queue would bring back the addresses that its going
+ * down flushed.
  */
 static void learn(const struct translation *t)
 {
@@ -105,6 +108,8 @@ static void learn(const struct translation *t)
 	const struct fdb_entry *entry = fdb_lookup(t->fdb, &key);
 	struct xlate_learn *learn = &t->answer->learn;
 
+	if (!t->in)
+		return;
 	if (entry && entry->flags & FDB_STATIC) {
 		xlate_tell(t, 1, "source " MAC_TEXT " has a static entry: nothing to learn", MAC_BYTES(key.mac));
 		return;
@@ -188,7 +193,7 @@ static void forward_to(const struct translation *t, uint16_t id)
 	const struct port *port = pipeline_port(t->pl, id);
 	enum vlan_form form;
 
-	if (id == t->in->id) {
+	if (t->in && id == t->in->id) {
 		xlate_tell(t, 2, "that is where the frame came from: dropped");
 		xlate_drop(t, SW_DROP_SAME_PORT);
 		return;
@@ -260,13 +265,16 @@ void normal_forward(const struct translation *t)
 	flood(&silent);
 }
 
-void normal_answer(const struct pipeline *pl, const struct sw_key *key, struct xlate *ret)
+void normal_answer(
+	const struct pipeline *pl, uint16_t bridge, uint16_t in_port, const struct sw_key *key, struct xlate *ret)
 {
-	const struct translation t = xlate_begin(pl, key, NULL, ret);
+	struct translation t = xlate_begin(pl, key, NULL, ret);
 
 	memset(ret, 0, offsetof(struct xlate, outputs));
-	ret->in_port = t.in->id;
-	ret->bridge = t.bridge->id;
+	t.in = pipeline_port(pl, in_port);
+	t.bridge = pipeline_bridge(pl, bridge);
+	ret->in_port = in_port;
+	ret->bridge = bridge;
 	consult_vlan(&t);
 	if (vlan_passes(&t))
 		forward(&t);

@@ -37,9 +37,13 @@ struct xlate;
 /* NORMAL as the only action: admits to the VLAN, and answers with the outputs of a flood and xlate.normal. */
 void normal_forward(const struct translation *t);
 
-/* All of it at once, for a frame of this key, as if its bridge had no other rule: fills *ret, with outputs or a drop.
+/*
+ * All of it at once, for a frame of this key that came in by that port (id), as if its bridge had no other rule: fills
+ * *ret, with outputs or a drop. The port may be without a device. 0: by none, as what a controller sends: it is in the
+ * VLAN of its tag, and nothing is learned. in_ifindex of the key is not looked at.
  */
-void normal_answer(const struct pipeline *pl, const struct sw_key *key, struct xlate *ret);
+void normal_answer(
+	const struct pipeline *pl, uint16_t bridge, uint16_t in_port, const struct sw_key *key, struct xlate *ret);
 
 /* Makes an answer of translate() one for this very frame, of the same key; does nothing where it is one already. */
 void normal_carry_out(

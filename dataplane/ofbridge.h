@@ -80,6 +80,8 @@ const char *ofbridge_name(const struct ofbridge *b);
 uint64_t ofbridge_datapath_id(const struct ofbridge *b);
 
 enum of_err ofbridge_flow_mod(struct ofbridge *b, const struct flow_mod *mod);
+/* A controller asked for a barrier: after a restart, a sign that its rules are back. */
+void ofbridge_barrier(struct ofbridge *b);
 enum of_err ofbridge_group_mod(struct ofbridge *b, const struct group_mod *mod);
 enum of_err ofbridge_meter_mod(struct ofbridge *b, const struct meter_mod *mod);
 /* `mac` must be the port's (OFPPMFC_BAD_HW_ADDR). */

@@ -12,7 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ETH_SIZE 14
+#define ETH_SIZE     14
+#define NS_A_S       1000000000ULL
+#define HELD_MAX_NS  (30 * NS_A_S) /* no controller has given rules */
+#define HELD_MORE_NS (5 * NS_A_S)  /* one has begun to, and asks for no barrier */
 
 enum { OFPGC_DELETE = 2, OFPMC_DELETE = 2 };
 
@@ -21,7 +24,9 @@ struct ofbridge {
 	uint16_t id;
 	struct ofbridge_events events;
 	bool listened;
-	struct rule *dying; /* by their `next`: out of their tables, and flows may still count for them */
+	struct rule *dying;     /* by their `next`: out of their tables, and flows may still count for them */
+	uint64_t held_until_ns; /* its adopted flows are left alone until then; 0: they are not */
+	bool is_given_rules;    /* since the start */
 };
 
 /* What was told of a port. */
@@ -86,13 +91,21 @@ static void rule_refresh(void *ctx, uint16_t bridge, struct rule *rule)
 	cache_refresh(all->parts.cache, &rule->tally, now_of(all));
 }
 
+/* Until they have been asked again its flows go on counting for the group itself, which stays. */
 static void group_changing(void *ctx, uint16_t bridge, struct group *group)
 {
 	struct ofbridges *all = ctx;
 
-	cache_unlink(all->parts.cache, &group->tally, now_of(all));
+	cache_touch(all->parts.cache, &group->tally);
 	for (uint32_t i = 0; i < group->n_buckets; i++)
 		cache_unlink(all->parts.cache, &group->buckets[i].tally, now_of(all));
+}
+
+static void group_going(void *ctx, uint16_t bridge, struct group *group)
+{
+	struct ofbridges *all = ctx;
+
+	cache_unlink(all->parts.cache, &group->tally, now_of(all));
 }
 
 /* Final: no flow counts for it any more. */
@@ -119,6 +132,15 @@ static void bury_all(struct ofbridge *b, bool whoever_counts)
 	}
 }
 
+/* The flows of before the start are asked like others from now on. */
+static void let_go(struct ofbridge *b)
+{
+	if (!b->held_until_ns)
+		return;
+	b->held_until_ns = 0;
+	cache_let_go(b->all->parts.cache, b->id);
+}
+
 static void bridge_going(void *ctx, uint16_t id)
 {
 	struct ofbridges *all = ctx;
@@ -129,9 +151,11 @@ static void bridge_going(void *ctx, uint16_t id)
 
 	tables_flush(bridge->tables, RULE_DELETE);
 	bury_all(b, true);
+	let_go(b);
 	while ((group = groups_next(bridge->groups, next))) {
 		next = group->id;
 		group_changing(all, id, group);
+		group_going(all, id, group);
 	}
 	for (unsigned table = 0; table < TABLES_MAX; table++)
 		cache_unlink(all->parts.cache, &tables_table(bridge->tables, (uint8_t)table)->missed, now_of(all));
@@ -155,6 +179,17 @@ static bool packet_in(void *ctx, uint16_t bridge, const struct packet_in *in)
 
 /* ---- life ---- */
 
+static struct sw_registry_bridge *registry_of(const struct ofbridges *all, uint16_t bridge)
+{
+	return &all->parts.dp->memory.registry->bridge[bridge];
+}
+
+static void hold(struct ofbridge *b)
+{
+	b->held_until_ns = now_of(b->all) + HELD_MAX_NS;
+	cache_hold(b->all->parts.cache, b->id);
+}
+
 struct ofbridges *ofbridges_create(const struct ofbridge_parts *parts)
 {
 	struct ofbridges *all = calloc(1, sizeof(*all));
@@ -165,6 +200,7 @@ struct ofbridges *ofbridges_create(const struct ofbridge_parts *parts)
 		.rule_modified = rule_modified,
 		.rule_removed = rule_removed,
 		.group_changing = group_changing,
+		.group_going = group_going,
 		.rule_refresh = rule_refresh,
 		.bridge_going = bridge_going,
 		.now_ns = tell_time,
@@ -181,6 +217,10 @@ struct ofbridges *ofbridges_create(const struct ofbridge_parts *parts)
 		return NULL;
 	}
 	pipeline_set_events(parts->pl, &events);
+	for (uint16_t id = 1; parts->dp->adopted && id < SW_MAX_BRIDGES; id++) {
+		if (registry_of(all, id)->name[0] && registry_of(all, id)->steered)
+			hold(&all->bridges[id]);
+	}
 	return all;
 }
 
@@ -271,6 +311,26 @@ static void compare_ports(struct ofbridges *all)
 
 /* ---- time ---- */
 
+/* Its id may be another's now, to whom the flows that are held would send what was for it. */
+static bool has_lost_a_port(const struct ofbridge *b)
+{
+	for (uint16_t id = 1; id < SW_MAX_PORTS; id++) {
+		const struct port *port = pipeline_port(b->all->parts.pl, id);
+		const struct told *told = &b->all->told[id];
+
+		if (told->bridge == b->id && (!port || port->bridge != b->id || strcmp(port->name, told->desc.name)))
+			return true;
+	}
+	return false;
+}
+
+static uint64_t expire_hold(struct ofbridge *b)
+{
+	if (b->held_until_ns && (now_of(b->all) >= b->held_until_ns || has_lost_a_port(b)))
+		let_go(b);
+	return b->held_until_ns;
+}
+
 uint64_t ofbridges_expire(struct ofbridges *all)
 {
 	const struct bridge *bridge = NULL;
@@ -278,6 +338,9 @@ uint64_t ofbridges_expire(struct ofbridges *all)
 
 	while ((bridge = pipeline_next_bridge(all->parts.pl, bridge ? bridge->id : 0))) {
 		due = tables_expire(bridge->tables, now_of(all));
+		if (due && (!next || due < next))
+			next = due;
+		due = expire_hold(&all->bridges[bridge->id]);
 		if (due && (!next || due < next))
 			next = due;
 	}
@@ -314,7 +377,21 @@ uint64_t ofbridge_datapath_id(const struct ofbridge *b)
 
 enum of_err ofbridge_flow_mod(struct ofbridge *b, const struct flow_mod *mod)
 {
-	return tables_flow_mod(bridge_of(b)->tables, mod, now_of(b->all));
+	enum of_err error = tables_flow_mod(bridge_of(b)->tables, mod, now_of(b->all));
+
+	if (error || b->is_given_rules || mod->command != FLOW_ADD)
+		return error;
+	b->is_given_rules = true;
+	registry_of(b->all, b->id)->steered = 1;
+	if (b->held_until_ns && b->held_until_ns > now_of(b->all) + HELD_MORE_NS)
+		b->held_until_ns = now_of(b->all) + HELD_MORE_NS;
+	return OF_OK;
+}
+
+void ofbridge_barrier(struct ofbridge *b)
+{
+	if (b->is_given_rules)
+		let_go(b);
 }
 
 /* The rules that name what was deleted go with it (OF 1.3.5 §6.7); nothing is translated in between. */
@@ -357,11 +434,13 @@ enum of_err ofbridge_port_mod(
 /* OF 1.3.5 §7.3.3: no bit of it is defined any more. */
 enum of_err ofbridge_table_mod(struct ofbridge *b, uint8_t table_id, uint32_t config)
 {
+	if (config & ~3u)
+		return OF_ERR_TABLE_MOD_BAD_CONFIG;
 	for (unsigned id = 0; id < TABLES_MAX; id++) {
 		if (table_id == TABLE_ALL || table_id == id)
 			tables_table(bridge_of(b)->tables, (uint8_t)id)->config = config;
 	}
-	return config & ~3u ? OF_ERR_TABLE_MOD_BAD_CONFIG : OF_OK;
+	return OF_OK;
 }
 
 enum of_err ofbridge_packet_out(
@@ -498,6 +577,8 @@ void ofbridge_set_standalone(struct ofbridge *b, bool on)
 	}
 	tables_flush(bridge_of(b)->tables, RULE_DELETE);
 	pipeline_rule_put(b->all->parts.pl, b->id, &any, 0, &actions, NULL);
+	b->is_given_rules = false;
+	registry_of(b->all, b->id)->steered = 0;
 }
 
 uint64_t ofbridge_now_ns(const struct ofbridge *b)

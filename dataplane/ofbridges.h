@@ -7,6 +7,9 @@
  * keeps a rule that was removed until the last flow that counted for it has been harvested, and then tells its
  * flow-removed (S1). Runs timeouts. Compares the ports with what was told last and tells port-status.
  *
+ * After a restart: a bridge that a controller steered before keeps the cached flows of then, unasked, until its rules
+ * are back: a barrier behind flow-mods says so, or a while after the first of them, or a longer one without any.
+ *
  * Ownership: borrows everything. Rules that are dying are its own.
  */
 #ifndef DATAPLANE_OFBRIDGES_H

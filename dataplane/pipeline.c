@@ -217,6 +217,18 @@ static void set_number(struct pipeline *pl, struct port *port, uint32_t of_port)
 	}
 }
 
+/* The next above all that the bridge has given out; where the last one is taken, the lowest that is free. */
+static uint32_t choose_number(struct pipeline *pl, struct bridge *bridge)
+{
+	uint32_t of_port = 1;
+
+	if (bridge->last_of_port < OF_PORT_MAX - 1)
+		return ++bridge->last_of_port;
+	while (pipeline_port_by_number(pl, bridge->id, of_port))
+		of_port++;
+	return of_port;
+}
+
 /* ---- names and ids ---- */
 
 static int check_name(const char *kind, const char *name, struct complaint *c)
@@ -312,6 +324,21 @@ static void group_changing(void *ctx, struct group *group)
 		at->pl->version++;
 }
 
+static void group_going(void *ctx, struct group *group)
+{
+	const struct bridge_ctx *at = ctx;
+
+	if (at->pl->has_events)
+		at->pl->events.group_going(at->pl->events.ctx, at->bridge, group);
+}
+
+static void liveness_changed(void *ctx)
+{
+	const struct bridge_ctx *at = ctx;
+
+	at->pl->version++;
+}
+
 static enum of_err check_bucket(void *ctx, const struct actions *actions)
 {
 	const struct bridge_ctx *at = ctx;
@@ -339,7 +366,8 @@ static bool port_is_live(void *ctx, uint32_t of_port)
 static int create_parts(struct pipeline *pl, struct bridge *bridge)
 {
 	struct bridge_ctx *ctx = &pl->bridge_ctx[bridge->id];
-	const struct groups_events groups = {ctx, group_changing, check_bucket, port_is_live};
+	const struct groups_events groups = {
+		ctx, group_changing, check_bucket, port_is_live, group_going, liveness_changed};
 	const struct tables_events tables = {ctx, rule_added, rule_modified, rule_removed, check_rule, rule_refresh};
 
 	bridge->meters = meters_create();
@@ -431,7 +459,7 @@ int pipeline_port_add(
 	strcpy(port->name, name);
 	port->vlan.mode = VLAN_OPEN;
 	pl->ports[id] = port;
-	set_number(pl, port, ++pl->bridges[bridge_id]->last_of_port);
+	set_number(pl, port, choose_number(pl, pl->bridges[bridge_id]));
 	pl->bridges[bridge_id]->n_ports++;
 	if (id > pl->max_port)
 		pl->max_port = id;

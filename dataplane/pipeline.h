@@ -174,8 +174,10 @@ struct pipeline_events {
 	/* It is out of its table, for rule->end. The callee frees it (rule_free()) when nothing counts for it any more.
 	 */
 	void (*rule_removed)(void *ctx, uint16_t bridge, struct rule *rule);
-	/* The tallies of the group and its buckets are about to go. */
+	/* The tallies of the group's buckets are about to go. */
 	void (*group_changing)(void *ctx, uint16_t bridge, struct group *group);
+	/* The group's own too. */
+	void (*group_going)(void *ctx, uint16_t bridge, struct group *group);
 	/* What cached flows have counted is to be harvested into the rule. */
 	void (*rule_refresh)(void *ctx, uint16_t bridge, struct rule *rule);
 	/* A bridge's tables go, rules and all: nothing may be linked to them any more. */
@@ -235,7 +237,7 @@ void pipeline_bridge_set(
 void pipeline_bridge_set_learning(struct pipeline *pl, uint16_t id, bool learning);
 void pipeline_port_set_vlan(struct pipeline *pl, uint16_t id, const struct vlan_config *vlan);
 
-/* An OpenFlow number for a port: `of_port`, or with 0 the next above all that its bridge has given out. -EEXIST. */
+/* An OpenFlow number for a port: `of_port`; 0: it keeps the one that it got when it was added. -EEXIST. */
 int pipeline_port_number(struct pipeline *pl, uint16_t id, uint32_t of_port, struct complaint *c);
 const struct port *pipeline_port_by_number(const struct pipeline *pl, uint16_t bridge, uint32_t of_port);
 void pipeline_port_set_config(struct pipeline *pl, uint16_t id, uint32_t of_config);

@@ -52,6 +52,8 @@ uint32_t registry_last_of_port(const struct sw_registry *registry, uint16_t brid
 
 void registry_put_bridge(struct sw_registry *registry, uint16_t id, const char *name)
 {
+	if (strcmp(registry->bridge[id].name, name))
+		registry->bridge[id].steered = 0;
 	publish_name(registry->bridge[id].name, name);
 }
 

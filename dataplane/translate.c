@@ -143,6 +143,14 @@ static void output_to_controller(struct walk *w, uint16_t max_len)
 	op->tunnel_id = view_tunnel_id(&w->view);
 }
 
+static void output_to_tables(struct walk *w)
+{
+	struct xop *op = add_op(w, XOP_TABLE);
+
+	if (op)
+		op->tunnel_id = view_tunnel_id(&w->view);
+}
+
 static void output(struct walk *w, const struct action *action)
 {
 	switch (action->arg) {
@@ -150,7 +158,7 @@ static void output(struct walk *w, const struct action *action)
 		output_to_port(w, w->t.in, true);
 		break;
 	case OF_PORT_TABLE:
-		add_op(w, XOP_TABLE);
+		output_to_tables(w);
 		break;
 	case OF_PORT_NORMAL:
 		add_op(w, XOP_NORMAL);
@@ -215,15 +223,18 @@ static struct bucket *select_bucket(struct walk *w, struct group *group)
 	return group_select(w->t.bridge->groups, group, hash_flow(&w->view, &bits, group->id));
 }
 
-/* A bucket has a copy of its own. What it does to that no table sees (OF 1.3.5 §5.6.1). */
+/* A bucket has a copy of its own, tunnel and all. What it does to that no table sees (OF 1.3.5 §5.6.1). */
 static void run_bucket(struct walk *w, struct bucket *bucket)
 {
+	const __be64 tunnel_id_be = w->view.flow.x.tunnel_id_be;
+
 	if (!add_op(w, XOP_SAVE))
 		return;
 	count_for(w, &bucket->tally);
 	w->depth++;
 	run_actions(w, &bucket->actions);
 	w->depth--;
+	w->view.flow.x.tunnel_id_be = tunnel_id_be;
 	add_op(w, XOP_RESTORE);
 }
 
@@ -347,11 +358,8 @@ static void run_action_set(struct walk *w)
 {
 	bool has_group = set_has(w, ACTION_GROUP);
 
-	if (!has_group && !set_has(w, ACTION_OUTPUT)) { /* OF 1.3.5 §5.10: dropped */
-		if (!w->n_parted)
-			xlate_drop(&w->t, SW_DROP_RULE);
+	if (!has_group && !set_has(w, ACTION_OUTPUT)) /* OF 1.3.5 §5.10: dropped */
 		return;
-	}
 	for (uint8_t place = 1; place <= 11; place++) {
 		for (uint32_t i = 0; i < w->n_set && !w->over; i++) {
 			const struct action *action = w->set[i];
@@ -457,6 +465,9 @@ static void run_tables(struct walk *w)
 		w->reason = PACKET_IN_ACTION;
 		run_action_set(w);
 	}
+	/* Nothing sent it anywhere, nor said why: a group without buckets, a bucket without actions. */
+	if (!w->n_parted)
+		xlate_drop(&w->t, SW_DROP_RULE);
 }
 
 /* ---- the answer's form ---- */
@@ -560,10 +571,13 @@ static void begin(struct xlate *ret)
 	key_look(&ret->mask, FIELD_IN_PORT);
 }
 
-/* A port that a controller has told not to receive takes part in nothing (OF 1.3.5 §7.2.1, OFPPC_NO_RECV). */
+/*
+ * What comes in by a port that a controller has set down, or told not to receive, takes part in nothing (OF 1.3.5
+ * §7.2.1). Its device stays up and goes on receiving.
+ */
 static bool is_received(struct walk *w)
 {
-	if (!w->t.in || !(w->t.in->of_config & OF_PORT_CONFIG_NO_RECV))
+	if (!w->t.in || !(w->t.in->of_config & (OF_PORT_CONFIG_NO_RECV | OF_PORT_CONFIG_DOWN)))
 		return true;
 	xlate_tell(&w->t, 0, "port %s is not to receive: dropped", w->t.in->name);
 	xlate_drop(&w->t, SW_DROP_PORT_CONFIG);
@@ -631,7 +645,7 @@ void translate_frame(const struct pipeline *pl, const struct frame_question *que
 	ret->in_port = question->in_port;
 	ret->bridge = question->bridge;
 	ret->in_daemon = "the frame itself was asked about";
-	if (!is_received(&w) && !question->actions)
+	if (!question->actions && !is_received(&w))
 		return;
 	view_of_frame(&w.view, &frame, w.t.in ? w.t.in->of_port : OF_PORT_CONTROLLER);
 	w.view.flow.x.tunnel_id_be = htobe64(question->tunnel_id);

@@ -206,6 +206,8 @@ static void handle(struct upcall *up, struct dp_frame *frame, uint64_t now_ns)
 	translate(up->pl, key, NULL, &up->answer);
 	if (up->answer.cacheable)
 		up->n_keys++;
+	if (frame->reason == SW_UPCALL_ACTION && !up->answer.needs_frame)
+		cache_doubt(up->cache, key, frame->slot);
 	if (up->answer.in_daemon) {
 		carry_out(up, frame, port, now_ns);
 		return;

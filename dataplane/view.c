@@ -265,6 +265,18 @@ static bool is_nd(enum field_id field)
 	return field == FIELD_ND_TARGET || field == FIELD_ND_SLL || field == FIELD_ND_TLL;
 }
 
+/* What a pop has laid bare may be a whole header of the type that it was given, or not. */
+static bool is_laid_bare(const struct view *view)
+{
+	struct flow bits = {0};
+	uint64_t unknown = 0;
+
+	flow_look(&bits, FIELD_IP_PROTO);
+	for (int w = 0; w < FLOW_FAST_WORDS; w++)
+		unknown |= bits.w[w] & view->unknown.w[w];
+	return unknown;
+}
+
 /* Whether the frame has the field at all; *ret_known: it can be told. */
 static bool has_field(const struct view *view, enum field_id field, struct sw_key *mask, bool *ret_known)
 {
@@ -279,6 +291,8 @@ static bool has_field(const struct view *view, enum field_id field, struct sw_ke
 		field != FIELD_IP_PROTO && field != FIELD_ND_TARGET && field < FIELD_MPLS_LABEL)
 		return true;
 	*ret_known = look_at(view, FIELD_ETH_TYPE, mask);
+	if (!is_mpls_type(eth_type_of(view)) && eth_type_of(view) != ETH_PBB)
+		*ret_known &= !is_laid_bare(view);
 	if (eth_type_of(view) == ETH_IPV4 || eth_type_of(view) == ETH_IPV6) {
 		if (is_l4(field) || is_nd(field))
 			*ret_known &= look_at(view, FIELD_IP_PROTO, mask) && look_at(view, FIELD_IP_FRAG, mask);

@@ -29,7 +29,7 @@ struct translation xlate_begin(
 /* Room for a copy of a frame that is being translated: one for each pipeline. */
 #define XLATE_HEADROOM 256
 #define XLATE_TAILROOM 64
-#define XLATE_FRAME    65535
+#define XLATE_FRAME    (65536 + 64) /* as long as a frame may be that comes up */
 uint8_t *xlate_scratch(const struct pipeline *pl);
 
 /*

@@ -88,6 +88,7 @@ enum of_err handle_experimenter(struct session *session, struct message *message
 /* Everything before it is done, and answered: session.c has seen to that (O1). */
 enum of_err handle_barrier(struct session *session, struct message *message)
 {
+	ofbridge_barrier(session->agent->bridge);
 	session_answer(session, OFPT_BARRIER_REPLY, message->xid);
 	return OF_OK;
 }

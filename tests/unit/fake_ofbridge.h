@@ -31,6 +31,8 @@ void fake_ofbridge_free(struct ofbridge *b);
 /* Ports are told of in order of their numbers. */
 void fake_ofbridge_port(struct ofbridge *b, uint32_t number, const char *name);
 void fake_ofbridge_set_now(struct ofbridge *b, uint64_t now_ns);
+/* The clock goes on by so much with each flow-mod. */
+void fake_ofbridge_slow(struct ofbridge *b, uint64_t flow_mod_ns);
 struct fake_asked *fake_ofbridge_asked(struct ofbridge *b);
 /* What a packet-out is answered with; OF_OK at first. */
 void fake_ofbridge_refuse(struct ofbridge *b, enum of_err error);

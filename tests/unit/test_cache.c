@@ -57,6 +57,17 @@ static bool is_same(const struct sw_key *key, const struct dp_memory_hit *then, 
 	return now.slot == then->slot && now.flow->gen == gen;
 }
 
+/* A numbered flow that counts for so many. */
+static int put_counted(uint32_t number, struct tally *tallies, uint32_t n)
+{
+	struct sw_key key = lab_numbered_key(number);
+	struct xlate *answer = lab_answer(1, &lab_l2_mask, 2);
+
+	for (; answer->n_ops < n; answer->n_ops++)
+		answer->ops[answer->n_ops] = (struct xop){.type = XOP_COUNT, .tally = &tallies[answer->n_ops]};
+	return cache_put(lab.cache, &key, answer, lab.now_ns);
+}
+
 /* ---- putting and finding ---- */
 
 START_TEST(a_flow_that_was_put_is_hit_with_its_steps)
@@ -145,6 +156,30 @@ START_TEST(a_crowded_bucket_overflows_into_the_alternate_one_and_back)
 	lab_check_maps(&lab);
 	for (uint32_t n = 0; n < 256; n++)
 		ck_assert(!lab_hit_numbered(&lab, n));
+}
+END_TEST
+
+/* A trunk has thousands: they must not come together in a few buckets. */
+START_TEST(the_vlans_of_a_port_are_spread)
+{
+	const struct sw_key mask = {.f = {.in_ifindex = UINT32_MAX, .vlan_tci_be = htons(0x1fff)}};
+	static uint8_t n_flows[65536];
+	uint32_t n_used = 0, most = 0;
+
+	for (uint32_t seed = 1; seed < 20; seed++) {
+		memset(n_flows, 0, sizeof(n_flows));
+		n_used = most = 0;
+		for (uint16_t vid = 1; vid < 4095; vid++) {
+			struct sw_key key = {.f = {.in_ifindex = 7, .vlan_tci_be = htons(SW_VLAN_PRESENT | vid)}};
+			uint64_t hash = sw_hash_masked(seed * 0x9e3779b97f4a7c15ULL, &key, &mask, 1);
+			uint8_t *n = &n_flows[sw_hash_primary(hash, 65536)];
+
+			n_used += !*n;
+			most = ++*n > most ? *n : most;
+		}
+		ck_assert_msg(
+			n_used > 2500 && most <= SW_BUCKET_CELLS, "seed %u: %u buckets, %u in one", seed, n_used, most);
+	}
 }
 END_TEST
 
@@ -683,6 +718,29 @@ START_TEST(a_full_table_gives_up_what_is_idle_longest)
 }
 END_TEST
 
+/* Of a long pipeline a few flows take all the links that there are, with slots left over. */
+START_TEST(flows_that_hold_all_links_give_way_too)
+{
+	const uint32_t n_paths = 16, n_links = lab.dp->memory.config->n_flows * 4;
+	static struct tally tallies[16];
+	uint32_t n = 0;
+
+	memset(tallies, 0, sizeof(tallies));
+	for (; n < n_links / n_paths; n++)
+		ck_assert_int_eq(put_counted(n, tallies, n_paths), 0);
+	ck_assert_int_eq(put_counted(n, tallies, n_paths), -ENOSPC);
+	cache_sweep(lab.cache, lab.now_ns += SECOND);
+	lab_let_grace_pass(&lab);
+	ck_assert_uint_ge(cache_totals(lab.cache)->evicted, n / 8);
+	ck_assert_uint_lt(cache_totals(lab.cache)->evicted, n / 4);
+	ck_assert_int_eq(put_counted(n, tallies, n_paths), 0);
+	cache_sweep(lab.cache, lab.now_ns += SECOND);
+	ck_assert_uint_lt(cache_totals(lab.cache)->evicted, n / 4); /* once */
+	for (uint32_t i = 0; i < n_paths; i++)
+		cache_unlink(lab.cache, &tallies[i], lab.now_ns);
+}
+END_TEST
+
 START_TEST(among_flows_in_use_the_least_hit_give_way)
 {
 	lab_close(&lab);
@@ -834,6 +892,7 @@ static Suite *suite(void)
 	tcase_add_test(t, a_second_put_of_one_masked_key_is_refused);
 	tcase_add_test(t, an_answer_that_is_not_cacheable_or_names_no_port_is_refused);
 	tcase_add_test(t, a_crowded_bucket_overflows_into_the_alternate_one_and_back);
+	tcase_add_test(t, the_vlans_of_a_port_are_spread);
 	tcase_add_test(t, when_both_buckets_are_full_the_flow_there_that_is_idle_longest_makes_way);
 	tcase_add_test(t, a_changed_answer_gives_a_flow_another_slot_at_the_next_settle);
 	tcase_add_loop_test(t, a_change_of_the_fdb_leaves_every_flow_alone, 0, 2 * N_FDB_CHANGES);
@@ -858,6 +917,7 @@ static Suite *suite(void)
 	tcase_add_test(t, an_idle_flow_expires_and_a_used_one_stays);
 	tcase_add_test(t, a_large_table_is_swept_in_slices);
 	tcase_add_test(t, a_full_table_gives_up_what_is_idle_longest);
+	tcase_add_test(t, flows_that_hold_all_links_give_way_too);
 	tcase_add_test(t, among_flows_in_use_the_least_hit_give_way);
 	tcase_add_test(t, when_masks_run_out_the_one_hit_least_makes_way);
 	tcase_add_test(t, masks_are_tried_in_order_of_their_hits);

@@ -152,7 +152,7 @@ static void group_mod(uint8_t command, uint32_t id, uint8_t type, const char *fi
 		buckets[mod.n_buckets++].actions = read_actions(first, lists[0]);
 	if (second)
 		buckets[mod.n_buckets++].actions = read_actions(second, lists[1]);
-	for (int i = 0; type == GROUP_TYPE_FF && i < 2; i++)
+	for (uint32_t i = 0; type == GROUP_TYPE_FF && i < mod.n_buckets; i++)
 		buckets[i].watch_port = buckets[i].actions.list[0].arg;
 	for (int i = 0; type == GROUP_TYPE_SELECT && i < 2; i++)
 		buckets[i].weight = 1;
@@ -336,6 +336,37 @@ START_TEST(a_removed_rule_is_told_of_with_its_final_count)
 }
 END_TEST
 
+static void add_packets(void *ctx, const struct cache_view *view)
+{
+	*(uint64_t *)ctx += view->packets;
+}
+
+/* Who reads a rule's count in the meantime takes nothing from that of the flow. */
+START_TEST(a_flow_shows_what_its_last_slot_counted_late)
+{
+	uint8_t frame[SIZE];
+	struct dp_memory_hit hit;
+	struct sw_headers headers;
+	struct sw_key key;
+	uint64_t shown = 0;
+
+	make_frame(1, 2, frame);
+	FLOW(.apply = "output:2");
+	lab_settle(&lab);
+	arrive(PORT_1, frame);
+	sw_extract(frame, frame + SIZE, IFINDEX_OF + PORT_1, SW_KEY_WORDS, &key, &headers);
+	ck_assert(dp_memory_lookup(lab.dp, 0, &key, SIZE, &hit));
+	FLOW(.apply = "output:3");
+	lab_settle(&lab);
+	lab.dp->memory.flow_stats[hit.slot].packets++; /* by a run that has found the slot before */
+	ck_assert_uint_eq(first_rule(0)->tally.packets, 3);
+	lab_let_grace_pass(&lab);
+	cache_each(lab.cache, lab.now_ns, add_packets, &shown);
+	ck_assert_uint_eq(shown, 2);
+	ck_assert_uint_eq(first_rule(0)->tally.packets, 3);
+}
+END_TEST
+
 START_TEST(a_rule_that_no_flow_counts_for_is_told_of_at_once)
 {
 	FLOW(.apply = "output:2", .flags = RULE_SEND_FLOW_REM);
@@ -450,6 +481,211 @@ START_TEST(a_new_rule_finds_the_flow_that_it_concerns_among_many)
 	asked = cache_totals(lab.cache)->asked;
 	lab_settle(&lab);
 	ck_assert_uint_eq(cache_totals(lab.cache)->asked, asked + cache_count(lab.cache));
+}
+END_TEST
+
+/* ---- a restart ---- */
+
+/* The daemon died and its successor has the ports, and no rules but a bridge's first. */
+static void restart(void)
+{
+	upcall_destroy(up);
+	strcpy(lab.dp->memory.registry->bridge[1].name, "br1");
+	lab_restart(&lab);
+	up = upcall_create(lab.dp, lab.pl, lab.fdb, lab.cache, ofbridges_executor(lab.bridges));
+	bridge = ofbridges_get(lab.bridges, 1);
+	tables_flush(ofbridge_tables(bridge), RULE_DELETE);
+	lab_settle(&lab);
+}
+
+START_TEST(flows_of_a_steered_bridge_go_on_until_its_rules_are_back)
+{
+	uint8_t frame[SIZE], other[SIZE];
+
+	make_frame(1, 2, frame);
+	make_frame(1, 3, other);
+	FLOW(.match = "eth_dst=02:00:00:00:00:02", .apply = "output:2", .priority = 5);
+	FLOW(.match = "eth_dst=02:00:00:00:00:03", .apply = "output:3", .priority = 5);
+	arrive(PORT_1, frame);
+	arrive(PORT_1, other);
+	ck_assert_uint_eq(cache_count(lab.cache), 2);
+	restart();
+	ck_assert_uint_eq(cache_count(lab.cache), 2);
+	ck_assert(arrive(PORT_1, frame) && arrive(PORT_1, other));
+	ofbridge_barrier(bridge); /* of a controller that has not given any rules yet */
+	lab_settle(&lab);
+	ck_assert_uint_eq(cache_count(lab.cache), 2);
+	FLOW(.match = "eth_dst=02:00:00:00:00:02", .apply = "output:2", .priority = 5);
+	lab_settle(&lab);
+	ck_assert(arrive(PORT_1, other));
+	ofbridge_barrier(bridge);
+	lab_settle(&lab);
+	ck_assert(!arrive(PORT_1, other));
+	arrive(PORT_1, frame);
+	ck_assert(arrive(PORT_1, frame));
+	ck_assert_uint_eq(first_rule(0)->tally.packets, 2);
+}
+END_TEST
+
+/* A held flow that is in use moves home when there is room, and is held there. */
+START_TEST(a_held_flow_that_moves_is_asked_with_the_others)
+{
+	uint8_t frame[SIZE];
+	uint64_t asked;
+
+	FLOW(.apply = "output:2");
+	FLOW(.match = "eth_dst=02:00:00:00:00:ff,eth_src=02:00:00:00:00:ff", .apply = "output:2", .priority = 5);
+	lab_settle(&lab);
+	for (uint8_t host = 1; host <= 200; host++) {
+		make_frame(host, host, frame);
+		arrive(PORT_1, frame);
+		arrive(2, frame);
+	}
+	ck_assert_uint_gt(cache_count(lab.cache), 300);
+	restart();
+	for (int second = 0; second < 15; second++) {
+		lab.now_ns += SECOND;
+		for (uint8_t host = 1; host <= 200; host += 4) {
+			make_frame(host, host, frame);
+			arrive(PORT_1, frame);
+		}
+		cache_sweep(lab.cache, lab.now_ns);
+		lab_let_grace_pass(&lab);
+		lab_settle(&lab);
+	}
+	asked = cache_totals(lab.cache)->asked;
+	ck_assert_uint_lt(cache_count(lab.cache), 60);
+	FLOW(.apply = "output:3");
+	ofbridge_barrier(bridge);
+	lab_settle(&lab);
+	ck_assert_uint_gt(cache_totals(lab.cache)->asked, asked);
+	for (uint8_t host = 1; host <= 200; host += 4) {
+		make_frame(host, host, frame);
+		arrive(PORT_1, frame);
+		arrive(PORT_1, frame);
+		cache_expect_output(PORT_1, frame, 3);
+	}
+}
+END_TEST
+
+/* What was for the one must not go to the other, who has its id. */
+START_TEST(held_flows_do_not_outlive_a_port)
+{
+	const struct port_state state = {.ifindex = 999, .up = true, .fast = true, .sg = true, .max_frame = 1518};
+	uint8_t frame[SIZE];
+	uint16_t given;
+
+	make_frame(1, 2, frame);
+	FLOW(.apply = "output:2");
+	arrive(PORT_1, frame);
+	restart();
+	ck_assert(arrive(PORT_1, frame));
+	lab.dp->ops->port_remove(lab.dp, 2);
+	pipeline_port_remove(lab.pl, 2);
+	ck_assert_int_eq(pipeline_port_add(lab.pl, 1, "stranger", 0, &given, NULL), 0);
+	ck_assert_uint_eq(given, 2);
+	lab_port_is(&lab, 2, &state);
+	lab_settle(&lab);
+	ck_assert(!arrive(PORT_1, frame));
+	ck_assert_str_eq(sent(), "");
+}
+END_TEST
+
+START_TEST(flows_of_a_steered_bridge_do_not_wait_for_ever)
+{
+	uint8_t frame[SIZE];
+
+	make_frame(1, 2, frame);
+	FLOW(.apply = "output:2");
+	arrive(PORT_1, frame);
+	restart();
+	lab.now_ns += 29000000000ULL;
+	lab_settle(&lab);
+	ck_assert(arrive(PORT_1, frame));
+	lab.now_ns += 1000000000ULL;
+	lab_settle(&lab);
+	ck_assert_uint_eq(cache_count(lab.cache), 0);
+}
+END_TEST
+
+START_TEST(flows_of_a_bridge_that_nobody_steered_are_asked_at_once)
+{
+	uint8_t frame[SIZE];
+
+	make_frame(1, 2, frame);
+	ofbridge_set_standalone(bridge, true);
+	lab_settle(&lab);
+	arrive(PORT_1, frame);
+	ck_assert_uint_eq(cache_count(lab.cache), 1);
+	restart();
+	ck_assert(!arrive(PORT_1, frame));
+}
+END_TEST
+
+/* To NORMAL a frame with an 802.1ad tag is an untagged one, to a rule it has a VLAN. */
+static void expect_service_tag_is_found(uint8_t n_others)
+{
+	static const uint8_t tag[] = {0x88, 0xa8, 0, 2};
+	uint8_t frame[SIZE], other[SIZE];
+	char match[64];
+
+	make_frame(1, 9, frame);
+	memmove(frame + 16, frame + 12, SIZE - 16);
+	memcpy(frame + 12, tag, sizeof(tag));
+	FLOW(.apply = "NORMAL");
+	for (uint8_t host = 10; host < 10 + n_others; host++) {
+		sprintf(match, "eth_dst=02:00:00:00:00:%02x", host);
+		FLOW(.match = match, .apply = "output:2", .priority = 9);
+	}
+	lab_settle(&lab);
+	arrive(PORT_1, frame);
+	for (uint8_t host = 10; host < 10 + n_others; host++) {
+		make_frame(1, host, other);
+		arrive(PORT_1, other);
+	}
+	sent();
+	ck_assert(arrive(PORT_1, frame));
+	ck_assert_str_eq(sent(), "");
+	FLOW(.match = "eth_dst=02:00:00:00:00:09,vlan_vid=2", .priority = 5);
+	lab_settle(&lab);
+	ck_assert(!arrive(PORT_1, frame));
+	arrive(PORT_1, frame);
+	ck_assert_str_eq(sent(), "");
+}
+
+START_TEST(a_new_rule_finds_frames_with_a_service_tag_among_those_without_a_tag)
+{
+	expect_service_tag_is_found(0);
+}
+END_TEST
+
+START_TEST(a_new_rule_finds_frames_with_a_service_tag_by_their_key)
+{
+	expect_service_tag_is_found(60);
+	ck_assert_uint_gt(cache_count(lab.cache), 50);
+}
+END_TEST
+
+/* To tell ARP frames by their sender takes the frame; without the rule that wants it the fast path does. */
+START_TEST(flows_come_back_to_the_fast_path_when_the_rule_that_kept_them_off_it_goes)
+{
+	static const uint8_t arp[] = {8, 6, 0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 1};
+	uint8_t frame[SIZE];
+
+	make_frame(1, 2, frame);
+	memcpy(frame + 12, arp, sizeof(arp));
+	FLOW(.apply = "output:2");
+	FLOW(.match = "eth_type=0x0806,arp_sha=02:00:00:00:00:09", .apply = "output:3", .priority = 5);
+	lab_settle(&lab);
+	arrive(PORT_1, frame);
+	ck_assert(arrive(PORT_1, frame));
+	ck_assert_str_eq(sent(), "2 2"); /* both by the daemon */
+	FLOW(.command = FLOW_DELETE_STRICT, .match = "eth_type=0x0806,arp_sha=02:00:00:00:00:09", .priority = 5);
+	lab_settle(&lab);
+	for (int i = 0; i < 4; i++)
+		arrive(PORT_1, frame);
+	cache_expect_output(PORT_1, frame, 2);
+	ck_assert_uint_eq(first_rule(0)->tally.packets, 7);
 }
 END_TEST
 
@@ -579,6 +815,32 @@ START_TEST(a_failover_follows_the_group_that_it_watches)
 }
 END_TEST
 
+/* Every drop has a name (D1). */
+START_TEST(a_frame_that_a_group_leaves_nowhere_to_go_is_dropped_for_its_rule)
+{
+	uint8_t frame[SIZE];
+	struct dp_memory_hit hit;
+	struct sw_headers headers;
+	struct sw_key key;
+
+	make_frame(1, 2, frame);
+	group_mod(0, 1, GROUP_TYPE_INDIRECT, "drop", NULL);
+	group_mod(0, 2, GROUP_TYPE_ALL, NULL, NULL);
+	for (int group = 1; group <= 2; group++) {
+		FLOW(.write = group == 1 ? "group:1" : "group:2");
+		lab_settle(&lab);
+		cache_flush(lab.cache);
+		arrive(PORT_1, frame);
+		ck_assert_uint_eq(drops_of(SW_DROP_NONE), 0);
+		ck_assert_uint_eq(drops_of(SW_DROP_RULE), group);
+		sw_extract(frame, frame + SIZE, IFINDEX_OF + PORT_1, SW_KEY_WORDS, &key, &headers);
+		ck_assert(dp_memory_lookup(lab.dp, 0, &key, SIZE, &hit));
+		ck_assert_int_eq(hit.flow->steps[0].op, SW_OP_DROP);
+		ck_assert_uint_eq(hit.flow->steps[0].arg, SW_DROP_RULE);
+	}
+}
+END_TEST
+
 /* Until the maps are settled the program goes by the group as it was, and what it counts is the group's. */
 START_TEST(a_group_that_changes_loses_no_frame)
 {
@@ -638,6 +900,7 @@ END_TEST
 
 START_TEST(a_ttl_that_runs_out_is_the_controllers_business)
 {
+	static const uint8_t mac[6] = {0};
 	uint8_t frame[SIZE];
 
 	make_frame(1, 2, frame);
@@ -655,6 +918,12 @@ START_TEST(a_ttl_that_runs_out_is_the_controllers_business)
 	arrive(PORT_1, frame);
 	ck_assert_uint_eq(drops_of(SW_DROP_TTL), 1); /* it is not for want of a controller that it ended */
 	ck_assert_uint_eq(drops_of(SW_DROP_NO_CONTROLLER), 0);
+	heard.deaf = false;
+	ck_assert_int_eq(
+		ofbridge_port_mod(bridge, 1, mac, OF_PORT_CONFIG_NO_PACKET_IN, OF_PORT_CONFIG_NO_PACKET_IN), OF_OK);
+	arrive(PORT_1, frame);
+	ck_assert_uint_eq(heard.n_packet_ins, 1);
+	ck_assert_uint_eq(drops_of(SW_DROP_TTL), 2);
 }
 END_TEST
 
@@ -670,6 +939,25 @@ START_TEST(a_rewritten_frame_may_be_bridged)
 	FLOW(.match = "eth_dst=02:00:00:00:00:09", .priority = 9,
 		.apply = "set_field:02:00:00:00:00:03->eth_dst,NORMAL");
 	lab_settle(&lab);
+	arrive(PORT_1, frame);
+	ck_assert_str_eq(sent(), "3");
+}
+END_TEST
+
+/* What a pop lays bare is not IP because the action says so: there is no DSCP to be set, or to match. */
+START_TEST(a_field_that_is_not_there_is_not_there_for_later_tables)
+{
+	static const uint8_t labels[] = {0x88, 0x47, 0, 0, 0x10, 64, 0, 0, 0x21, 64};
+	uint8_t frame[SIZE];
+
+	make_frame(1, 2, frame);
+	memcpy(frame + 12, labels, sizeof(labels));
+	FLOW(.apply = "pop_mpls:0x0800,set_field:5->ip_dscp", .match = "eth_type=0x8847", .go_to = 1);
+	FLOW(.table = 1, .match = "eth_type=0x0800,ip_dscp=5", .apply = "output:2", .priority = 1);
+	FLOW(.table = 1, .apply = "output:3");
+	lab_settle(&lab);
+	arrive(PORT_1, frame);
+	ck_assert_str_eq(sent(), "3");
 	arrive(PORT_1, frame);
 	ck_assert_str_eq(sent(), "3");
 }
@@ -892,22 +1180,33 @@ int main(void)
 	tcase_add_test(t, what_only_the_daemon_can_do_is_counted_by_it_alone);
 	tcase_add_test(t, a_table_without_a_rule_for_it_counts_the_frame_as_missed);
 	tcase_add_test(t, a_removed_rule_is_told_of_with_its_final_count);
+	tcase_add_test(t, a_flow_shows_what_its_last_slot_counted_late);
 	tcase_add_test(t, a_rule_that_no_flow_counts_for_is_told_of_at_once);
 	tcase_add_test(t, a_rule_that_did_not_ask_is_not_told_of);
 	tcase_add_test(t, a_rule_whose_flows_are_used_is_not_idle);
 	tcase_add_test(t, only_flows_that_a_new_rule_concerns_are_asked);
 	tcase_add_test(t, a_new_rule_finds_the_flow_that_it_concerns_among_many);
+	tcase_add_test(t, flows_of_a_steered_bridge_go_on_until_its_rules_are_back);
+	tcase_add_test(t, a_held_flow_that_moves_is_asked_with_the_others);
+	tcase_add_test(t, held_flows_do_not_outlive_a_port);
+	tcase_add_test(t, flows_of_a_steered_bridge_do_not_wait_for_ever);
+	tcase_add_test(t, flows_of_a_bridge_that_nobody_steered_are_asked_at_once);
+	tcase_add_test(t, a_new_rule_finds_frames_with_a_service_tag_among_those_without_a_tag);
+	tcase_add_test(t, a_new_rule_finds_frames_with_a_service_tag_by_their_key);
+	tcase_add_test(t, flows_come_back_to_the_fast_path_when_the_rule_that_kept_them_off_it_goes);
 	tcase_add_test(t, the_controller_gets_the_frame_with_where_it_came_from);
 	tcase_add_test(t, a_table_miss_rule_is_told_apart);
 	tcase_add_test(t, a_bucket_changes_its_own_copy);
 	tcase_add_test(t, a_group_that_changes_takes_its_flows_along);
 	tcase_add_test(t, a_failover_follows_the_link);
 	tcase_add_test(t, a_failover_follows_the_group_that_it_watches);
+	tcase_add_test(t, a_frame_that_a_group_leaves_nowhere_to_go_is_dropped_for_its_rule);
 	tcase_add_test(t, a_group_that_changes_loses_no_frame);
 	tcase_add_test(t, a_bucket_sets_the_tunnel_of_its_own_copy);
 	tcase_add_test(t, a_meter_lets_through_what_its_rate_allows);
 	tcase_add_test(t, a_ttl_that_runs_out_is_the_controllers_business);
 	tcase_add_test(t, a_rewritten_frame_may_be_bridged);
+	tcase_add_test(t, a_field_that_is_not_there_is_not_there_for_later_tables);
 	tcase_add_test(t, a_packet_out_does_as_its_actions_say);
 	tcase_add_test(t, a_packet_out_of_the_controller_may_be_bridged);
 	tcase_add_test(t, a_packet_out_as_by_a_port_without_a_device_is_bridged_too);
