@@ -124,6 +124,7 @@ enum model_verb {
 	STEP_ADD_MAC,
 	STEP_ADD_LISTENER,
 	STEP_ADD_CHANNEL,
+	STEP_SET_CHANNEL, /* of a controller */
 };
 
 struct model_step {

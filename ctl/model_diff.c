@@ -64,6 +64,44 @@ static const struct model_channel *same_place(const struct model *model, const s
 	return model_channel(model, channel->bridge, channel->config.kind, channel->config.address);
 }
 
+static unsigned count_controllers(const struct model *model, const char *bridge)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < model->n_channels; i++) {
+		const struct model_channel *channel = &model->channels[i];
+
+		if (channel->config.kind == CHANNEL_CONTROLLER && !strcmp(channel->bridge, bridge))
+			n += 1 + channel->config.auxiliary;
+	}
+	return n;
+}
+
+/*
+ * A controller that goes while its bridge gets another goes last: a bridge that had none in between would empty its
+ * tables and forward of its own accord (agent.h). Only where there is no room for both it goes first.
+ */
+static bool goes_last(const struct plan *plan, const struct model_channel *channel)
+{
+	unsigned n = count_controllers(plan->to, channel->bridge);
+
+	return channel->config.kind == CHANNEL_CONTROLLER && n &&
+	       n + count_controllers(plan->from, channel->bridge) <= CHANNEL_CONTROLLERS_MAX;
+}
+
+/* Of all, those that go last or those that do not. What goes with its bridge needs no step of its own. */
+static void plan_channel_removals(struct plan *plan, bool last)
+{
+	for (unsigned i = 0; i < plan->from->n_channels; i++) {
+		const struct model_channel *channel = &plan->from->channels[i], *wanted = same_place(plan->to, channel);
+		bool changed = wanted && !channel_config_same(&wanted->config, &channel->config);
+
+		if (wanted ? !last && changed && channel->config.kind == CHANNEL_LISTENER
+			   : !plan->keep && model_bridge(plan->to, channel->bridge) && goes_last(plan, channel) == last)
+			plan_step(plan, STEP_DEL_CHANNEL, i, 0);
+	}
+}
+
 static void plan_removals(struct plan *plan)
 {
 	const struct model *from = plan->from, *to = plan->to;
@@ -74,14 +112,7 @@ static void plan_removals(struct plan *plan)
 		if (wanted ? !same_listener(wanted, &from->listeners[i]) : !plan->keep)
 			plan_step(plan, STEP_DEL_LISTENER, i, 0);
 	}
-	for (unsigned i = 0; i < from->n_channels; i++) {
-		const struct model_channel *channel = &from->channels[i], *wanted = same_place(to, channel);
-
-		/* What goes with its bridge needs no step of its own. */
-		if (wanted ? !channel_config_same(&wanted->config, &channel->config)
-			   : !plan->keep && model_bridge(to, channel->bridge))
-			plan_step(plan, STEP_DEL_CHANNEL, i, 0);
-	}
+	plan_channel_removals(plan, false);
 	for (unsigned i = 0; i < from->n_macs; i++) {
 		if (!plan->keep && port_stays(plan, from->macs[i].mac.port) && !model_mac(to, &from->macs[i].mac))
 			plan_step(plan, STEP_DEL_MAC, i, 0);
@@ -149,6 +180,21 @@ static void plan_ports(struct plan *plan)
 	}
 }
 
+static void plan_channels(struct plan *plan)
+{
+	const struct model *to = plan->to;
+
+	for (unsigned i = 0; i < to->n_channels; i++) {
+		const struct model_channel *wanted = &to->channels[i], *has = same_place(plan->from, wanted);
+
+		if (!has)
+			plan_step(plan, STEP_ADD_CHANNEL, i, 0);
+		else if (!channel_config_same(&has->config, &wanted->config))
+			plan_step(plan, has->config.kind == CHANNEL_CONTROLLER ? STEP_SET_CHANNEL : STEP_ADD_CHANNEL, i,
+				0);
+	}
+}
+
 static void plan_rest(struct plan *plan)
 {
 	const struct model *to = plan->to;
@@ -165,12 +211,6 @@ static void plan_rest(struct plan *plan)
 		if (!has || !same_listener(has, &to->listeners[i]))
 			plan_step(plan, STEP_ADD_LISTENER, i, 0);
 	}
-	for (unsigned i = 0; i < to->n_channels; i++) {
-		const struct model_channel *has = same_place(plan->from, &to->channels[i]);
-
-		if (!has || !channel_config_same(&has->config, &to->channels[i].config))
-			plan_step(plan, STEP_ADD_CHANNEL, i, 0);
-	}
 }
 
 int model_diff(const struct model *from, const struct model *to, bool keep, struct model_step **ret, unsigned *ret_n)
@@ -181,6 +221,8 @@ int model_diff(const struct model *from, const struct model *to, bool keep, stru
 	plan_bridges(&plan);
 	plan_ports(&plan);
 	plan_rest(&plan);
+	plan_channels(&plan);
+	plan_channel_removals(&plan, true);
 	if (plan.failed) {
 		free(plan.steps);
 		return -ENOMEM;

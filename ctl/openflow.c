@@ -227,6 +227,14 @@ int openflow_channel_add(
 	return member ? channel_add(member->channel, config, c) : complain(c, -ENOENT, "there is no bridge %s", bridge);
 }
 
+int openflow_channel_set(
+	struct openflow *of, const char *bridge, const struct channel_config *config, struct complaint *c)
+{
+	struct member *member = find(of, bridge);
+
+	return member ? channel_set(member->channel, config, c) : complain(c, -ENOENT, "there is no bridge %s", bridge);
+}
+
 int openflow_channel_remove(
 	struct openflow *of, const char *bridge, enum channel_kind kind, const char *address, struct complaint *c)
 {

@@ -42,8 +42,10 @@ enum fail_wish openflow_fail_mode(const struct openflow *of, const char *bridge)
 /* NULL: no such bridge. */
 const struct agent *openflow_agent(const struct openflow *of, const char *bridge);
 
-/* channel_add() and channel_remove() of that bridge's. -ENOENT: no such bridge. */
+/* channel_add(), channel_set() and channel_remove() of that bridge's. -ENOENT: no such bridge. */
 int openflow_channel_add(
+	struct openflow *of, const char *bridge, const struct channel_config *config, struct complaint *c);
+int openflow_channel_set(
 	struct openflow *of, const char *bridge, const struct channel_config *config, struct complaint *c);
 int openflow_channel_remove(
 	struct openflow *of, const char *bridge, enum channel_kind kind, const char *address, struct complaint *c);

@@ -221,6 +221,8 @@ static int do_step(struct reconcile *rec, const struct model_step *step, struct 
 		return add_listener(rec, &to->listeners[i], c);
 	case STEP_ADD_CHANNEL:
 		return openflow_channel_add(rec->of, to->channels[i].bridge, &to->channels[i].config, c);
+	case STEP_SET_CHANNEL:
+		return openflow_channel_set(rec->of, to->channels[i].bridge, &to->channels[i].config, c);
 	}
 	return complain(c, -EINVAL, "no such step");
 }
@@ -279,6 +281,7 @@ static void name_step(struct reconcile *rec, const struct model_step *step)
 		snprintf(text, sizeof(text), "control listen %s", to->listeners[i].address);
 		break;
 	case STEP_ADD_CHANNEL:
+	case STEP_SET_CHANNEL:
 		name_channel(&to->channels[i], true, text, sizeof(text));
 		break;
 	}
@@ -313,7 +316,7 @@ static void remember(struct reconcile *rec, const struct model_step *step, const
 		struct model_listener *listener = model_put_listener(failed, l->address, l->cert, l->key, l->ca);
 
 		trouble = listener ? &listener->trouble : NULL;
-	} else if (step->verb == STEP_ADD_CHANNEL) {
+	} else if (step->verb == STEP_ADD_CHANNEL || step->verb == STEP_SET_CHANNEL) {
 		const struct model_channel *has = &to->channels[step->index];
 		struct model_channel *channel = model_put_channel(failed, has->bridge, &has->config);
 
@@ -336,7 +339,7 @@ static void forgive(struct reconcile *rec, const struct model_step *step)
 		reconcile_made_mac(rec, &to->macs[step->index].mac);
 	else if (step->verb == STEP_ADD_LISTENER)
 		reconcile_made_listener(rec, to->listeners[step->index].address);
-	else if (step->verb == STEP_ADD_CHANNEL)
+	else if (step->verb == STEP_ADD_CHANNEL || step->verb == STEP_SET_CHANNEL)
 		reconcile_made_channel(rec, to->channels[step->index].bridge, to->channels[step->index].config.kind,
 			to->channels[step->index].config.address);
 }

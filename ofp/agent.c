@@ -80,6 +80,7 @@ int agent_join(struct agent *agent, struct session *session)
 		agent->first = session;
 	agent->last = session;
 	agent->n_sessions++;
+	agent->n_accepted += session->accepted;
 	return 0;
 }
 
@@ -94,6 +95,7 @@ void agent_leave(struct agent *agent, struct session *session)
 	else
 		agent->last = session->prev;
 	agent->n_sessions--;
+	agent->n_accepted -= session->accepted;
 }
 
 /* ---- fail mode ---- */
@@ -137,6 +139,8 @@ static void decide(struct agent *agent, uint64_t now_ns)
 /* Secure means that nothing forwards but by a controller's word; without rules, a bridge that may forward does. */
 void agent_set_fail_mode(struct agent *agent, enum fail_mode mode, uint64_t now_ns)
 {
+	if (mode == agent->fail_mode)
+		return;
 	agent->fail_mode = mode;
 	if (mode == FAIL_SECURE)
 		become(agent, false);

@@ -14,20 +14,23 @@
  * MASTER or EQUAL hears every port-status and flow-removed, and packet-ins for NO_MATCH and ACTION, not for
  * INVALID_TTL; a SLAVE hears port-status.
  *
- * Fail mode: secure takes away the rule by which a bridge forwards of its own accord, NORMAL for all, whether or not it
- * has controllers. A bridge that has none (agent_set_controllers(0)) and is standalone is as it is without OpenFlow, and
- * becomes so again when it loses its last one. With controllers and none of them connected,
- *   secure       the rules stay as they are, and with none there is nothing that forwards;
- *   standalone   the bridge does what it does without a controller (ofbridge_set_standalone()), at once if none was
- * ever connected, else when none has been for AGENT_PATIENCE_PROBES times the longest of their probe times. When one
- * connects, its hello done, standalone ends. Sessions that a listener accepted do not count, neither way: who looks at
- * a switch by `ovs-ofctl` does not run it. So a bridge that only listens is as without controllers. Why not at the
+ * Fail mode, where no controller is configured (agent_set_controllers()): standalone, a bridge's first, is as without
+ * OpenFlow, and a bridge becomes so again when it loses its last controller. Secure takes away the rule by which a
+ * bridge forwards of its own accord, NORMAL for all, once, when it is set.
+ *
+ * Fail mode, where controllers are configured and none is connected: secure leaves the rules as they are, and with none
+ * nothing forwards. Standalone does what a bridge does without a controller (ofbridge_set_standalone()), at once if
+ * none was ever connected, else when none has been for AGENT_PATIENCE_PROBES times the probe time of the last one. When
+ * one connects, its hello done, standalone ends. Sessions that a listener accepted do not count, neither way: who looks
+ * at a switch by `ovs-ofctl` does not run it. So a bridge that only listens is as without controllers. Why not at the
  * first loss: a controller that restarts is back within seconds, and its rules are still good.
  *
  * Invariants
  * G1 At most one session is MASTER.
  * G2 The greatest generation id never goes back, but for a new agent.
- * G3 Standalone is on only if the mode says so, controllers are configured and none of them is open.
+ * G3 Standalone is on only if the mode says so and no controller that is configured is open. With none configured it
+ *    is on since the last one went, or since the mode was set when there were no rules; a new bridge has its first
+ *    rule without it.
  *
  * Safe error: a packet-in that nobody hears, counted. Unsafe: a SLAVE that changes something.
  *

@@ -15,10 +15,12 @@
 struct agent {
 	struct ofbridge *bridge;
 	struct session *first, *last; /* in the order in which they came */
-	uint32_t n_sessions;
+	uint32_t n_sessions, n_accepted;
 	struct buffers *buffers;
 	struct arena arena;      /* of the message that is being handled */
 	struct wire_out scratch; /* an event on its way to several sessions */
+	uint64_t turn_ns;        /* for how long sessions have acted on messages in this turn */
+	uint32_t n_busy;         /* sessions that had more to be done than they got in the turn before */
 	uint32_t n_dumping;      /* sessions that have multipart replies in the making */
 
 	enum fail_mode fail_mode;

@@ -143,18 +143,29 @@ static void count_controllers(struct channel *channel)
 	agent_set_controllers(channel->agent, n, channel_now(channel));
 }
 
-static int add_target(struct channel *channel, const struct channel_config *config, struct complaint *c)
+/* `but` is about to go; NULL: none is. */
+static int check_room(const struct channel *channel, const struct channel_config *config, const struct target *but,
+	struct complaint *c)
 {
-	struct target **last = &channel->targets;
 	uint32_t n = 1 + config->auxiliary;
-	int err;
 
-	for (; *last; last = &(*last)->next)
-		n += 1 + (*last)->config.auxiliary;
+	for (const struct target *target = channel->targets; target; target = target->next)
+		n += target == but ? 0 : 1 + target->config.auxiliary;
 	if (n > CHANNEL_CONTROLLERS_MAX)
 		return complain(c, -ENOSPC, "bridge %s may have %d connections to controllers, and these would be %u",
 			channel->bridge, CHANNEL_CONTROLLERS_MAX, n);
-	err = target_create(channel, config, last, c);
+	return 0;
+}
+
+static int add_target(struct channel *channel, const struct channel_config *config, struct complaint *c)
+{
+	struct target **last = &channel->targets;
+	int err = check_room(channel, config, NULL, c);
+
+	while (*last)
+		last = &(*last)->next;
+	if (!err)
+		err = target_create(channel, config, last, c);
 	if (!err)
 		count_controllers(channel);
 	return err;
@@ -211,15 +222,11 @@ int channel_add(struct channel *channel, const struct channel_config *config, st
 	return controller ? add_target(channel, config, c) : add_listener(channel, config, c);
 }
 
-static void remove_target(struct channel *channel, struct target *target)
+/* It is in the channel's list no more. */
+static void end_target(struct channel *channel, struct target *target, const char *why)
 {
-	struct target **at = &channel->targets;
-
-	while (*at != target)
-		at = &(*at)->next;
-	*at = target->next;
 	if (target->link)
-		link_end(target->link, "removed");
+		link_end(target->link, why);
 	for (struct link **link = &channel->links, *gone; (gone = *link);) {
 		if (gone->target != target) {
 			link = &gone->next;
@@ -229,7 +236,42 @@ static void remove_target(struct channel *channel, struct target *target)
 		link_free(gone);
 	}
 	target_free(target);
+}
+
+static struct target **place_of(struct channel *channel, const struct target *target)
+{
+	struct target **at = &channel->targets;
+
+	while (*at != target)
+		at = &(*at)->next;
+	return at;
+}
+
+static void remove_target(struct channel *channel, struct target *target)
+{
+	*place_of(channel, target) = target->next;
+	end_target(channel, target, "removed");
 	count_controllers(channel);
+}
+
+int channel_set(struct channel *channel, const struct channel_config *config, struct complaint *c)
+{
+	struct target *old = find_target(channel, config->address), *fresh;
+	int err;
+
+	if (!old)
+		return complain(c, -ENOENT, "bridge %s has no controller %s", channel->bridge, config->address);
+	if (target_adapt(old, config))
+		return 0;
+	err = check_room(channel, config, old, c);
+	if (!err)
+		err = target_create(channel, config, &fresh, c);
+	if (err)
+		return err;
+	fresh->next = old->next;
+	*place_of(channel, old) = fresh;
+	end_target(channel, old, "configured anew");
+	return 0;
 }
 
 static void remove_listener(struct channel *channel, struct listener *listener)

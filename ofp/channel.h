@@ -90,6 +90,12 @@ void channel_free(struct channel *channel);
  * -EINVAL, -EADDRINUSE …: the complaint names address or file. That nobody answers is no error.
  */
 int channel_add(struct channel *channel, const struct channel_config *config, struct complaint *c);
+/*
+ * Another configuration for a controller that is there. Its numbers count at once; other files, or more or fewer
+ * auxiliary connections, make a new connection. It is a controller all the time, so that fail mode sees a loss and no
+ * removal (agent.h). -ENOENT, else as channel_add(), and then everything is as it was.
+ */
+int channel_set(struct channel *channel, const struct channel_config *config, struct complaint *c);
 /* Ends the connection to a controller; those that a listener has accepted stay. -ENOENT. */
 int channel_remove(struct channel *channel, enum channel_kind kind, const char *address, struct complaint *c);
 /* Reads certificates, keys, CAs and lists of revoked ones again. What cannot be read is logged and stays as it was. */

@@ -198,6 +198,14 @@ static struct session_limits link_limits(const struct link *link)
 	return limits;
 }
 
+void link_renew_limits(struct link *link)
+{
+	const struct session_limits limits = link_limits(link);
+
+	if (link->session)
+		session_set_limits(link->session, &limits);
+}
+
 static uint32_t n_accepted(const struct channel *channel)
 {
 	uint32_t n = 0;

@@ -100,6 +100,8 @@ void link_free(struct link *link);
 /* Its turn has ended: writes, and sets what it waits for. False: it is over, and to be freed. */
 bool link_flush(struct link *link);
 bool link_quiet(const struct link *link);
+/* Those of its target, which have changed. */
+void link_renew_limits(struct link *link);
 /* Says no more, and is freed by the next flush. */
 void link_end(struct link *link, const char *why);
 /* Neither shaken hands nor said hello. */
@@ -109,6 +111,8 @@ bool link_young(const struct link *link);
 int target_create(
 	struct channel *channel, const struct channel_config *config, struct target **ret, struct complaint *c);
 void target_free(struct target *target);
+/* The numbers of a configuration that makes the same connections. False, and nothing is done: it makes others. */
+bool target_adapt(struct target *target, const struct channel_config *config);
 /* Its main link speaks OpenFlow: the auxiliary ones may come. */
 void target_opened(struct target *target);
 /* Its main link is about to end: the auxiliary ones end first (session.h). */

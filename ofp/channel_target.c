@@ -53,6 +53,26 @@ int target_create(
 	return 0;
 }
 
+bool target_adapt(struct target *target, const struct channel_config *config)
+{
+	struct channel_config adapted = target->config;
+
+	adapted.rate_limit = config->rate_limit;
+	adapted.burst = config->burst;
+	adapted.max_backoff_s = config->max_backoff_s;
+	adapted.probe_s = config->probe_s;
+	if (!channel_config_same(&adapted, config))
+		return false;
+	target->config = adapted;
+	if (target->link)
+		link_renew_limits(target->link);
+	for (uint32_t i = 0; i < CHANNEL_AUXILIARY_MAX; i++) {
+		if (target->auxiliary[i])
+			link_renew_limits(target->auxiliary[i]);
+	}
+	return true;
+}
+
 static void forget_addresses(struct target *target)
 {
 	if (target->list)

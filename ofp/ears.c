@@ -26,13 +26,14 @@ struct ears {
 
 void ears_prepare_socket(int fd)
 {
-	int one = 1, idle_s = 60, interval_s = 20, n = 3;
+	int one = 1, idle_s = 60, interval_s = 20, n = 3, unsent = EARS_UNSENT_MAX;
 
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof(interval_s));
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &n, sizeof(n));
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
 }
 
 static void name_peer(const struct sockaddr_storage *from, socklen_t from_size, char *name, size_t size)

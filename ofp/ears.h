@@ -16,6 +16,7 @@ struct reactor;
 
 #define EARS_PAUSE_MS       1000
 #define EARS_ACCEPTS_A_TURN 16
+#define EARS_UNSENT_MAX     262144 /* bytes of a connection that wait in the kernel to be sent */
 
 /* `fd`, non-blocking and with keep-alive, is the callee's. `peer` is "ADDRESS:PORT". */
 typedef void ears_knock(void *ctx, int fd, const char *peer);
@@ -26,7 +27,10 @@ int ears_open(const struct reactor *reactor, const struct address *address, ears
 /* Accepts NULL. Not from within `knock`. */
 void ears_close(struct ears *ears);
 
-/* What sockets of OpenFlow connections have: no delay, and a peer that vanished is noticed in two minutes. */
+/*
+ * What sockets of OpenFlow connections have: no delay, a peer that vanished is noticed in two minutes, and what a peer
+ * does not read waits here, where it is counted, and not in megabytes of the kernel's.
+ */
 void ears_prepare_socket(int fd);
 
 #endif

@@ -4,6 +4,9 @@
 
 #include "ofp/codec.h"
 
+/* A group-desc entry says all that a group-mod says of a group, behind a header that is 8 bytes longer (mp_group.c). */
+#define GROUP_MOD_MAX (OFP_MESSAGE_MAX - 8)
+
 /* OF 1.3.5 §7.3.4.2. What a delete says of buckets is not looked at. */
 enum of_err handle_group_mod(struct session *session, struct message *message)
 {
@@ -15,6 +18,8 @@ enum of_err handle_group_mod(struct session *session, struct message *message)
 	mod.id = wire_get_u32(&message->body);
 	if (mod.command >= OFPGC_N_COMMANDS)
 		return OF_ERR_GROUP_MOD_BAD_COMMAND;
+	if (message->size > GROUP_MOD_MAX)
+		return OF_ERR_GROUP_MOD_OUT_OF_BUCKETS;
 	if (mod.command != OFPGC_DELETE)
 		error = codec_get_buckets(&message->body, &session->agent->arena, &mod.n_buckets, &mod.buckets);
 	return error ? error : ofbridge_group_mod(session->agent->bridge, &mod);

@@ -163,7 +163,8 @@ void dumps_end(struct session *session)
 	while (session->dumps.first)
 		free_dump(take_first(session));
 	wire_out_free(&session->dumps.parts);
-	session->dumps.collecting = session->dumps.refusing = false;
+	session->dumps.collecting = false;
+	session->dumps.n_refused = 0;
 }
 
 void dump_refresh(struct dump *dump)
@@ -231,20 +232,39 @@ static enum of_err start_collected(struct session *session, const struct multipa
 	return error;
 }
 
+/* NULL: nothing of this xid was refused. */
+static uint32_t *find_refused(struct dumps *dumps, uint32_t xid)
+{
+	for (uint32_t i = 0; i < dumps->n_refused; i++) {
+		if (dumps->refused[i] == xid)
+			return &dumps->refused[i];
+	}
+	return NULL;
+}
+
+/* The rest of it is refused too, if there is more. */
+static void refuse(struct session *session, uint32_t xid, bool more)
+{
+	struct dumps *dumps = &session->dumps;
+	uint32_t *known = find_refused(dumps, xid);
+
+	if (known && !more)
+		*known = dumps->refused[--dumps->n_refused];
+	else if (!known && more && dumps->n_refused < MULTIPART_REFUSED_MAX)
+		dumps->refused[dumps->n_refused++] = xid;
+	else if (!known && more)
+		session_step(session, SESSION_REFUSED, "began too many requests in parts");
+}
+
 static enum of_err in_parts(
 	struct session *session, const struct multipart_row *row, uint32_t xid, const struct wire_in *part, bool more)
 {
-	struct dumps *dumps = &session->dumps;
-	enum of_err error;
+	enum of_err error = OF_ERR_BAD_REQUEST_MULTIPART_BUFFER_OVERFLOW;
 
-	if (dumps->refusing && dumps->refused_xid == xid) {
-		dumps->refusing = more;
-		return OF_ERR_BAD_REQUEST_MULTIPART_BUFFER_OVERFLOW;
-	}
-	error = collect(session, xid, part);
+	if (!find_refused(&session->dumps, xid))
+		error = collect(session, xid, part);
 	if (error) {
-		dumps->refusing = more;
-		dumps->refused_xid = xid;
+		refuse(session, xid, more);
 		return error;
 	}
 	return more ? OF_OK : start_collected(session, row, xid);
@@ -260,8 +280,8 @@ enum of_err handle_multipart(struct session *session, struct message *message)
 	wire_skip(&message->body, 4);
 	if (!row || (more && !row->many))
 		return OF_ERR_BAD_REQUEST_BAD_MULTIPART;
-	if (row->many && (more || (dumps->collecting && dumps->parts_xid == message->xid) ||
-				 (dumps->refusing && dumps->refused_xid == message->xid)))
+	if (row->many &&
+		(more || (dumps->collecting && dumps->parts_xid == message->xid) || find_refused(dumps, message->xid)))
 		return in_parts(session, row, message->xid, &message->body, more);
 	return start(session, row, message->xid, message->body);
 }

@@ -12,7 +12,8 @@
  *
  * A request in several messages is put together before it is looked at, one at a time a session, and up to
  * MULTIPART_PARTS_MAX bytes; beyond either the answer is MULTIPART_BUFFER_OVERFLOW, and the rest of that request is
- * refused too: a set of table features is never taken by half.
+ * refused too: a set of table features is never taken by half. Who begins more of them than there is room to remember
+ * is sent away.
  *
  * Ownership: dumps belong to the session, and end with it.
  */
@@ -25,8 +26,9 @@
 
 struct session;
 
-#define MULTIPART_PARTS_MAX (1u << 20)
-#define MULTIPART_HEADER    16
+#define MULTIPART_PARTS_MAX   (1u << 20)
+#define MULTIPART_HEADER      16
+#define MULTIPART_REFUSED_MAX 16 /* requests in parts, of a session, that were refused and have not ended */
 
 enum dump_step {
 	DUMP_PUT,   /* an entry is written, there may be more */
@@ -77,8 +79,7 @@ struct dumps {
 	struct wire_out parts; /* of the request that comes in several messages */
 	bool collecting;
 	uint32_t parts_xid;
-	bool refusing; /* the rest of what has this xid */
-	uint32_t refused_xid;
+	uint32_t n_refused, refused[MULTIPART_REFUSED_MAX]; /* xids of which the rest is refused too */
 };
 
 /* A new turn's quotas. */

@@ -48,6 +48,7 @@ struct session *session_create(struct agent *agent, const struct session_options
 	session->auxiliary_id = options->main ? options->auxiliary_id : 0;
 	session->accepted = options->accepted;
 	session->limits = options->limits;
+	session->time_left_ns = SESSION_TURN_NS;
 	session->now_ns = session->since_ns = session->heard_ns = now_ns;
 	snprintf(session->from, sizeof(session->from), "%s", options->from);
 	roles_begin(session);
@@ -60,12 +61,20 @@ struct session *session_create(struct agent *agent, const struct session_options
 	return session;
 }
 
+static void set_busy(struct session *session, bool busy)
+{
+	if (busy != session->busy)
+		session->agent->n_busy += busy ? 1 : UINT32_MAX;
+	session->busy = busy;
+}
+
 void session_free(struct session *session)
 {
 	if (!session)
 		return;
 	session_step(session, SESSION_LOST, "closed here");
 	dumps_end(session);
+	set_busy(session, false);
 	agent_leave(session->agent, session);
 	session_free_output(session);
 	free(session);
@@ -130,7 +139,34 @@ static bool listens(const struct session *session)
 static bool has_quota(const struct session *session)
 {
 	return session->turn_messages < session->limits.turn_messages &&
-	       session->turn_bytes < session->limits.turn_bytes;
+	       session->turn_bytes < session->limits.turn_bytes && session->time_left_ns > 0 &&
+	       session->agent->turn_ns < SESSION_TURN_NS;
+}
+
+/* Takes what has passed since `since_ns` off its share and the agent's turn (O4). Returns the time. */
+static uint64_t charge(struct session *session, uint64_t since_ns)
+{
+	uint64_t now_ns = ofbridge_now_ns(session->agent->bridge);
+	uint64_t cost_ns = now_ns > since_ns ? now_ns - since_ns : 0;
+
+	session->time_left_ns -= (int64_t)cost_ns;
+	session->agent->turn_ns += cost_ns;
+	return now_ns;
+}
+
+/* A new share. What was left of the old one is lost, what was taken in advance is paid back. */
+static void renew_quotas(struct session *session)
+{
+	struct agent *agent = session->agent;
+	int64_t share_ns;
+
+	set_busy(session, session->more && listens(session));
+	share_ns = SESSION_TURN_NS / (agent->n_busy ? agent->n_busy : 1);
+	if (session->time_left_ns < 0)
+		share_ns += session->time_left_ns;
+	session->time_left_ns = share_ns;
+	session->turn_messages = session->turn_bytes = 0;
+	agent->turn_ns = 0;
 }
 
 void session_rest(struct session *session)
@@ -209,6 +245,7 @@ size_t session_receive(struct session *session, const void *bytes, size_t size, 
 {
 	const uint8_t *at = bytes;
 	size_t left = size;
+	uint64_t at_ns = ofbridge_now_ns(session->agent->bridge);
 
 	session->now_ns = now_ns;
 	session->more = false;
@@ -226,6 +263,7 @@ size_t session_receive(struct session *session, const void *bytes, size_t size, 
 			break;
 		}
 		take(session, at, n);
+		at_ns = charge(session, at_ns);
 		at += n;
 		left -= n;
 	}
@@ -237,7 +275,7 @@ size_t session_receive(struct session *session, const void *bytes, size_t size, 
 void session_turn(struct session *session, uint64_t now_ns)
 {
 	session->now_ns = now_ns;
-	session->turn_messages = session->turn_bytes = 0;
+	renew_quotas(session);
 	if (session->state >= SESSION_CLOSING) {
 		dumps_end(session);
 		if (!session_waiting(session))

@@ -25,11 +25,16 @@
  * O2 A message is taken whole or not at all, and in order. One that is refused changes nothing.
  * O3 Memory is bounded whatever the peer does or fails to do: a message has at most 65,535 bytes; while more than
  *    `replies_max` bytes of output wait, no message is taken, which stops the socket; packet-ins have a queue of their
- *    own and are dropped, counted, when it is full; other events are dropped, counted, beyond `events_max`; the reply
- * to a multipart request is made piece by piece, as the output drains. O4 Time is bounded: in a turn of the loop a
- * session takes at most `turn_messages` messages of together about `turn_bytes` bytes, and makes about SESSION_PIECE
- * bytes of multipart replies. O5 The peer is dead when it was silent for `probe_ms` and then for as long again after an
- * echo request; while input is stopped by O3, when it takes none of the output for as long.
+ *    own and are dropped, counted, when it is full; other events are dropped, counted, beyond `events_max`, of which
+ *    many that came by a listener have only a part, since anybody may come; the reply to a multipart request is made
+ *    piece by piece, as the output drains.
+ * O4 Time is bounded: in a turn of the loop a session takes at most `turn_messages` messages of together about
+ *    `turn_bytes` bytes, and makes about SESSION_PIECE bytes of multipart replies. All sessions of an agent act on
+ *    messages for SESSION_TURN_NS together, shared evenly among those that have work. One message may take longer, as
+ *    a delete that looks at a million rules: the rest of the turn is then nobody's, and its session owes it to turns
+ *    to come.
+ * O5 The peer is dead when it was silent for `probe_ms` and then for as long again after an echo request; while input
+ *    is stopped by O3, when it takes none of the output for as long.
  *
  * Safe error: an error reply, a packet-in dropped and counted, a session closed. Unsafe: a message that is half done.
  *
@@ -51,9 +56,12 @@
 struct agent;
 struct session;
 
-#define SESSION_MESSAGE_MAX 65535  /* whoever feeds a session holds back at least so much of what it has not taken */
-#define SESSION_PIECE       131072 /* of multipart replies in a turn */
-#define SESSION_DUMPS_MAX   8      /* multipart replies in the making; MULTIPART_BUFFER_OVERFLOW beyond */
+#define SESSION_MESSAGE_MAX 65535   /* whoever feeds a session holds back at least so much of what it has not taken */
+#define SESSION_PIECE       131072  /* of multipart replies in a turn */
+#define SESSION_TURN_NS     5000000 /* of an agent's sessions together */
+/* Bytes of output with events, of an agent's accepted sessions together: each may have its part, or `replies_max`. */
+#define SESSION_STRANGERS_EVENTS (32u << 20)
+#define SESSION_DUMPS_MAX        8 /* multipart replies in the making; MULTIPART_BUFFER_OVERFLOW beyond */
 
 enum session_state {
 	SESSION_HELLO,   /* our hello is queued, the peer's not yet here */
@@ -72,7 +80,8 @@ struct session_limits {
 	uint32_t packet_ins_max;  /* waiting */
 	uint32_t packet_in_bytes; /* waiting */
 	uint32_t replies_max;     /* bytes */
-	uint32_t events_max;      /* bytes of output beyond which flow-removed and port-status are dropped */
+	uint32_t events_max; /* bytes of output beyond which flow-removed and port-status are dropped; of those that
+			      * listeners accepted less, where they are many (SESSION_STRANGERS_EVENTS) */
 	uint32_t turn_messages;
 	uint32_t turn_bytes;
 };

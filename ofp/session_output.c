@@ -164,9 +164,23 @@ bool session_queue_packet_in(struct session *session, const uint8_t *message, si
 	return true;
 }
 
+/* O3 */
+static uint32_t events_max(const struct session *session)
+{
+	const struct session_limits *limits = &session->limits;
+	uint32_t part;
+
+	if (!session->accepted)
+		return limits->events_max;
+	part = SESSION_STRANGERS_EVENTS / session->agent->n_accepted;
+	if (part < limits->replies_max)
+		part = limits->replies_max;
+	return part < limits->events_max ? part : limits->events_max;
+}
+
 void session_queue_event(struct session *session, const uint8_t *message, size_t size)
 {
-	if (session_waiting(session) + size > session->limits.events_max) {
+	if (session_waiting(session) + size > events_max(session)) {
 		session->counts.n_events_dropped++;
 		return;
 	}

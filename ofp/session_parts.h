@@ -50,6 +50,8 @@ struct session {
 	uint64_t packet_in_due_ns; /* when the next would be due at the limited rate (GCRA) */
 
 	uint32_t turn_messages, turn_bytes; /* taken in this turn */
+	int64_t time_left_ns;               /* of its share of the turns; below zero it is owed */
+	bool busy;                          /* stopped by a quota in the turn before: it counts in the agent's n_busy */
 	bool more;                          /* whole messages were offered and not taken */
 	bool settling;                      /* a barrier waits for the multipart replies before it */
 	struct dumps dumps;

@@ -97,6 +97,8 @@ static void harden(SSL_CTX *ssl, bool allow_1_2)
 	SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_num_tickets(ssl, 0);
 	SSL_CTX_set_default_passwd_cb(ssl, no_passphrase);
+	/* A call takes one record: else a peer that sends key updates without end would hold the loop. */
+	SSL_CTX_clear_mode(ssl, SSL_MODE_AUTO_RETRY);
 	SSL_CTX_set_mode(
 		ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
 }

@@ -164,6 +164,7 @@ void session_expired(struct session *s, uint64_t now_ns)
 
 void session_set_limits(struct session *s, const struct session_limits *limits)
 {
+	fake_sessions.options.limits = *limits;
 }
 
 struct session_report session_report(const struct session *s)

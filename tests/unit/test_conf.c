@@ -331,7 +331,13 @@ static const struct difference {
 	{"controller the same", "bridge add a\ncontroller add a tcp:h:1 burst 9",
 		"bridge add a\ncontroller add a tcp:h:1 burst 9", "", false},
 	{"controller changed", "bridge add a\ncontroller add a tcp:h:1",
-		"bridge add a\ncontroller add a tcp:h:1 burst 9", "-c +c", false},
+		"bridge add a\ncontroller add a tcp:h:1 burst 9", "!c", false},
+	{"controller moved", "bridge add a\ncontroller add a tcp:h:1", "bridge add a\ncontroller add a tcp:h:2",
+		"+c -c", false},
+	{"controllers moved without room for all of them",
+		"bridge add a\ncontroller add a tcp:h:1 auxiliary 4\ncontroller add a tcp:h:2 auxiliary 4",
+		"bridge add a\ncontroller add a tcp:h:3 auxiliary 4\ncontroller add a tcp:h:4 auxiliary 4",
+		"-c -c +c +c", false},
 	{"controller with its bridge", "bridge add a\ncontroller add a tcp:h:1", "", "-a", false},
 	{"controller's address on another bridge", "bridge add a\nbridge add b\ncontroller add a tcp:h:1",
 		"bridge add a\nbridge add b\ncontroller add b tcp:h:1", "-c +c", false},
@@ -368,6 +374,7 @@ static void spell(const struct model *from, const struct model *to, const struct
 				: s->verb == STEP_ADD_MAC      ? "+m"
 				: s->verb == STEP_DEL_CHANNEL  ? "-c"
 				: s->verb == STEP_ADD_CHANNEL  ? "+c"
+				: s->verb == STEP_SET_CHANNEL  ? "!c"
 				: s->verb == STEP_DEL_LISTENER ? "-l"
 							       : "+l");
 		used += (size_t)snprintf(text + used, size - used, "%s%s", used ? " " : "", word);

@@ -634,6 +634,23 @@ START_TEST(fail_mode_and_controllers_may_change_at_any_time)
 }
 END_TEST
 
+/* Rules that look like a bridge's first one, or that there are none, may be a controller's wish. */
+START_TEST(the_same_fail_mode_again_changes_nothing)
+{
+	struct lab *lab = lab_open();
+
+	agent_set_fail_mode(lab->agent, FAIL_STANDALONE, lab->now_ns);
+	expect_standalone(lab, true, 1);
+	agent_set_fail_mode(lab->agent, FAIL_STANDALONE, lab->now_ns);
+	expect_standalone(lab, true, 1);
+	agent_set_fail_mode(lab->agent, FAIL_SECURE, lab->now_ns);
+	expect_standalone(lab, false, 2);
+	agent_set_fail_mode(lab->agent, FAIL_SECURE, lab->now_ns);
+	expect_standalone(lab, false, 2);
+	lab_close(lab);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("of_agent");
@@ -670,6 +687,7 @@ int main(void)
 	tcase_add_test(tcase, standalone_at_once_before_the_first_controller_and_late_after_the_last);
 	tcase_add_test(tcase, a_controller_that_comes_back_in_time_finds_its_rules);
 	tcase_add_test(tcase, fail_mode_and_controllers_may_change_at_any_time);
+	tcase_add_test(tcase, the_same_fail_mode_again_changes_nothing);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

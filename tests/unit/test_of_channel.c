@@ -8,6 +8,7 @@
 #include "dataplane/complaint.h"
 #include "dataplane/log.h"
 #include "ofp/credentials.h"
+#include "ofp/ears.h"
 #include "tests/unit/fake_session.h"
 #include "tests/unit/poll_reactor.h"
 #include "tests/unit/seeded.h"
@@ -507,6 +508,26 @@ START_TEST(who_does_not_read_stops_only_himself)
 }
 END_TEST
 
+/* Of a peer with a small window, the kernel would else take megabytes that the session's bounds know nothing of. */
+START_TEST(what_nobody_reads_does_not_pile_up_in_the_kernel)
+{
+	static char block[65536];
+	int deaf, small = 4096;
+
+	memset(block, 'd', sizeof(block));
+	listen_tcp();
+	deaf = dial();
+	ck_assert_int_eq(setsockopt(deaf, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
+	for (int i = 0; i < 2000; i++) {
+		send(deaf, block, sizeof(block), MSG_NOSIGNAL | MSG_DONTWAIT);
+		turn();
+	}
+	ck_assert_uint_ge(fake_sessions.n_taken, FAKE_OUTPUT_MAX);
+	ck_assert_uint_le(fake_sessions.n_taken, FAKE_OUTPUT_MAX + CHANNEL_IN_SIZE + 2 * EARS_UNSENT_MAX);
+	close(deaf);
+}
+END_TEST
+
 /* H3 */
 START_TEST(strangers_make_way_for_each_other_and_for_nobody_else)
 {
@@ -943,6 +964,52 @@ START_TEST(a_controller_is_connected_to_and_again_after_a_loss)
 }
 END_TEST
 
+static void set(const struct channel_config *config, int err)
+{
+	struct complaint c;
+
+	ck_assert_msg(channel_set(channel, config, &c) == err, "%s", c.text);
+}
+
+START_TEST(a_controller_is_configured_anew_in_its_place)
+{
+	struct channel_config config;
+	int listener = open_listener("tcp"), fd, again;
+
+	config = config_of(CHANNEL_CONTROLLER);
+	set(&config, -ENOENT);
+	add(&config);
+	fd = take_call(listener);
+	send_all(fd, hello, FAKE_MESSAGE);
+	expect_echo(fd, hello);
+	fake_sessions.n_controllers = 77; /* agent_set_controllers() is not called from here on */
+	/* Numbers count at once. */
+	config.rate_limit = 7;
+	config.probe_s = 9;
+	set(&config, 0);
+	turns(20);
+	ck_assert_uint_eq(fake_sessions.options.limits.packet_in_rate, 7);
+	ck_assert_uint_eq(fake_sessions.options.limits.probe_ms, 9000);
+	ck_assert_uint_eq(report().config->rate_limit, 7);
+	ck_assert_int_eq(report().state, CHANNEL_OPEN);
+	/* More connections than there may be, and nothing has changed. */
+	config.auxiliary = CHANNEL_CONTROLLERS_MAX;
+	set(&config, -ENOSPC);
+	ck_assert_int_eq(report().state, CHANNEL_OPEN);
+	/* Other connections are made anew. */
+	config.auxiliary = 1;
+	set(&config, 0);
+	ck_assert(is_closed(fd));
+	again = take_call(listener);
+	until(fake_sessions.n_created == 2);
+	ck_assert_uint_eq(fake_sessions.n_alive, 1);
+	ck_assert_uint_eq(fake_sessions.n_controllers, 77);
+	close(fd);
+	close(again);
+	close(listener);
+}
+END_TEST
+
 /* When the next attempt comes, in ms from now, found by moving the clock; at most `most`. */
 static uint64_t next_attempt(uint64_t most)
 {
@@ -1266,6 +1333,7 @@ static void add_listening(TCase *tcase)
 	tcase_add_test(tcase, a_turn_takes_only_so_much_of_one_connection);
 	tcase_add_test(tcase, a_session_at_its_quota_goes_on_next_turn_without_news_of_its_socket);
 	tcase_add_test(tcase, who_does_not_read_stops_only_himself);
+	tcase_add_test(tcase, what_nobody_reads_does_not_pile_up_in_the_kernel);
 	tcase_add_test(tcase, strangers_make_way_for_each_other_and_for_nobody_else);
 	tcase_add_test(tcase, those_who_have_said_hello_are_not_pushed_out);
 	tcase_add_test(tcase, without_descriptors_accepting_pauses);
@@ -1288,6 +1356,7 @@ static void add_tls(TCase *tcase)
 static void add_controllers(TCase *tcase)
 {
 	tcase_add_test(tcase, a_controller_is_connected_to_and_again_after_a_loss);
+	tcase_add_test(tcase, a_controller_is_configured_anew_in_its_place);
 	tcase_add_test(tcase, the_pause_doubles_up_to_its_limit_with_some_chance);
 	tcase_add_test(tcase, who_said_hello_once_is_called_again_soon);
 	tcase_add_test(tcase, an_attempt_that_nobody_answers_ends_in_time);

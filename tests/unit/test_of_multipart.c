@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Multipart replies: in pieces, in segments, while things change; table features. */
+#include "ofp/multipart.h"
 #include "tests/unit/of_lab.h"
 #include "tests/unit/seeded.h"
 
@@ -328,6 +329,47 @@ START_TEST(groups_that_overflow_a_segment_go_on_in_the_next)
 }
 END_TEST
 
+/* A group of 256 buckets in a group-mod of 65,520 bytes, or with an action more. */
+static void add_vast_group(struct lab *lab, struct session *session, bool more)
+{
+	static uint8_t bytes[65528];
+	size_t size = more ? 65528 : 65520, at = 16;
+	char hex[160];
+
+	snprintf(hex, sizeof(hex), "04 0f %04x 00000001 0000 00 00 00000007", (unsigned)size);
+	lab_bytes(hex, bytes);
+	for (int i = 0; i < 256; i++) {
+		unsigned n = i < 255 ? 15 : 13;
+		bool longer = more && i == 255;
+
+		snprintf(hex, sizeof(hex), "%04x 0000 ffffffff ffffffff 00000000", 16 + 16 * n + (longer ? 8 : 0));
+		at += lab_bytes(hex, bytes + at);
+		while (n--)
+			at += lab_bytes("0000 0010 00000001 0000 000000000000", bytes + at);
+		if (longer)
+			at += lab_bytes("0018 0008 00000000", bytes + at);
+	}
+	ck_assert_uint_eq(at, size);
+	lab_say_bytes(lab, session, bytes, size);
+}
+
+START_TEST(every_group_that_is_taken_can_be_told)
+{
+	struct lab *lab = lab_open();
+	struct session *session = lab_join(lab);
+
+	add_vast_group(lab, session, true);
+	/* GROUP_MOD_FAILED OUT_OF_BUCKETS */
+	ck_assert_int_eq(strncmp(lab_hear(lab, session) + 16, "00060004", 8), 0);
+	add_vast_group(lab, session, false);
+	lab_say(lab, session, "04 12 0010 00000009 0007 0000 00000000");
+	ck_assert_int_eq(strncmp(lab_hear(lab, session), "0413", 4), 0);
+	ck_assert_uint_eq(lab->size, 16 + 8 + 65504);
+	ck_assert_uint_eq(be16(lab->bytes + 10) & OFPMPF_REPLY_MORE, 0);
+	lab_close(lab);
+}
+END_TEST
+
 /* ---- table features ---- */
 
 #define FEATURES_READ "04 12 0010 00000009 000c 0000 00000000"
@@ -525,6 +567,36 @@ START_TEST(two_requests_in_parts_at_once_are_one_too_many)
 }
 END_TEST
 
+START_TEST(of_many_requests_in_parts_none_is_taken_by_half)
+{
+	struct lab *lab = lab_open();
+	struct session *session = lab_join(lab);
+	char hex[256];
+
+	for (unsigned xid = 0; xid <= MULTIPART_REFUSED_MAX; xid++) {
+		snprintf(hex, sizeof(hex), "04 12 0050 %08x 000c 0001 00000000 0040" TABLE("03", "00000000 00000064"),
+			xid);
+		lab_ask(lab, session, hex);
+		ck_assert_int_eq(!strncmp(lab->text + 16, "0001000d", 8), xid > 0);
+	}
+	for (unsigned xid = 1; xid <= MULTIPART_REFUSED_MAX; xid++) {
+		snprintf(hex, sizeof(hex), "04 12 0050 %08x 000c 0000 00000000 0040" TABLE("04", "00000000 00000064"),
+			xid);
+		ck_assert(!strncmp(lab_ask(lab, session, hex) + 16, "0001000d", 8));
+	}
+	ck_assert_str_eq(tables_table(ofbridge_tables(lab->bridge), 4)->name, "");
+	/* All have ended: as many again may begin, and one more ends the session. */
+	for (unsigned xid = 101; xid <= 101 + MULTIPART_REFUSED_MAX; xid++) {
+		ck_assert_int_eq(session_state(session), SESSION_OPEN);
+		snprintf(hex, sizeof(hex), "04 12 0050 %08x 000c 0001 00000000 0040" TABLE("03", "00000000 00000064"),
+			xid);
+		lab_ask(lab, session, hex);
+	}
+	ck_assert_int_ne(session_state(session), SESSION_OPEN);
+	lab_close(lab);
+}
+END_TEST
+
 START_TEST(a_request_in_parts_without_end_is_given_up)
 {
 	static uint8_t bytes[65528];
@@ -566,6 +638,7 @@ int main(void)
 	tcase_add_test(tcase, what_is_not_counted_is_all_ones);
 	tcase_add_test(tcase, table_stats_count_lookups_and_matches);
 	tcase_add_loop_test(tcase, groups_that_overflow_a_segment_go_on_in_the_next, 0, 2);
+	tcase_add_test(tcase, every_group_that_is_taken_can_be_told);
 	tcase_add_test(tcase, every_table_has_features);
 	tcase_add_test(tcase, features_that_were_read_may_be_set);
 	tcase_add_loop_test(
@@ -573,6 +646,7 @@ int main(void)
 	tcase_add_test(tcase, a_limit_below_what_is_there_is_refused);
 	tcase_add_test(tcase, a_request_in_parts_is_put_together);
 	tcase_add_test(tcase, two_requests_in_parts_at_once_are_one_too_many);
+	tcase_add_test(tcase, of_many_requests_in_parts_none_is_taken_by_half);
 	tcase_add_test(tcase, a_request_in_parts_without_end_is_given_up);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);

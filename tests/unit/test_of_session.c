@@ -292,6 +292,91 @@ START_TEST(a_turn_takes_about_so_many_bytes)
 }
 END_TEST
 
+/* Fills `bytes` with flow-mods that delete nothing; returns all their bytes. */
+static size_t flow_mods(uint8_t *bytes, unsigned n)
+{
+	static const char hex[] = "04 0e 0038 00000001 0000000000000000 0000000000000000 00 03 0000 0000 0000 ffffffff "
+				  "ffffffff ffffffff 0000 0000 0001 0004 00000000";
+	size_t size = lab_bytes(hex, bytes);
+
+	for (unsigned i = 1; i < n; i++)
+		memcpy(bytes + i * size, bytes, size);
+	return n * size;
+}
+
+START_TEST(a_message_that_takes_long_ends_the_turn_and_is_owed_to_turns_to_come)
+{
+	static uint8_t bytes[100 * 56];
+	struct lab *lab = lab_open();
+	struct session *session = lab_join(lab), *other = lab_join(lab);
+	size_t size = flow_mods(bytes, 100);
+	unsigned turns = 0;
+
+	fake_ofbridge_slow(lab->bridge, 10 * SESSION_TURN_NS);
+	session_turn(session, lab->now_ns);
+	ck_assert_uint_eq(session_receive(session, bytes, size, lab->now_ns), 56);
+	/* The rest of this turn is the others'. */
+	ck_assert_uint_eq(session_receive(other, bytes, size, lab->now_ns), 0);
+	do {
+		ck_assert_uint_ne(session_wants(session) & SESSION_WANTS_TURN, 0);
+		session_turn(session, lab->now_ns);
+		turns++;
+	} while (!session_receive(session, bytes, size, lab->now_ns));
+	ck_assert_uint_eq(turns, 10);
+	ck_assert_uint_eq(session_report(session).n_flow_mods, 2);
+	lab_close(lab);
+}
+END_TEST
+
+START_TEST(sessions_that_have_work_share_the_turn)
+{
+	static uint8_t bytes[100 * 56];
+	struct lab *lab = lab_open();
+	struct session *sessions[5];
+	size_t size = flow_mods(bytes, 100);
+	uint64_t all = 0;
+
+	for (int i = 0; i < 5; i++)
+		sessions[i] = lab_join(lab);
+	for (unsigned turn = 0; turn < 600; turn++) {
+		uint64_t before = all;
+
+		/* A costly one now and then, and always the same order. */
+		fake_ofbridge_slow(lab->bridge, turn % 7 ? SESSION_TURN_NS / 10 : 3 * SESSION_TURN_NS);
+		for (int i = 0; i < 5; i++)
+			all += session_receive(sessions[i], bytes, size, lab->now_ns) / 56;
+		ck_assert_uint_le(all - before, 10);
+		for (int i = 0; i < 5; i++) {
+			session_turn(sessions[i], lab->now_ns);
+			ck_assert_uint_ne(session_wants(sessions[i]) & SESSION_WANTS_TURN, 0);
+		}
+	}
+	for (int i = 0; i < 5; i++) {
+		ck_assert_uint_ge(session_report(sessions[i]).n_flow_mods, all / 12);
+		ck_assert_uint_le(session_report(sessions[i]).n_flow_mods, all / 3);
+	}
+	lab_close(lab);
+}
+END_TEST
+
+START_TEST(who_has_no_work_takes_no_share)
+{
+	static uint8_t bytes[100 * 56];
+	struct lab *lab = lab_open();
+	struct session *session = lab_join(lab);
+	size_t size = flow_mods(bytes, 100);
+
+	for (int i = 0; i < 20; i++)
+		lab_join(lab);
+	fake_ofbridge_slow(lab->bridge, SESSION_TURN_NS / 10);
+	for (int turn = 0; turn < 5; turn++) {
+		session_turn(session, lab->now_ns);
+		ck_assert_uint_eq(session_receive(session, bytes, size, lab->now_ns), 10 * 56);
+	}
+	lab_close(lab);
+}
+END_TEST
+
 START_TEST(an_idle_session_wants_nothing_but_input)
 {
 	static uint8_t bytes[100 * ECHO_1008];
@@ -398,6 +483,35 @@ START_TEST(other_events_beyond_their_bound_are_dropped_and_counted)
 		fake_ofbridge_port_change(lab->bridge, PORT_CHANGE_MODIFY, 1);
 	ck_assert_uint_eq(session_report(session).n_events_dropped, 15);
 	ck_assert_uint_eq(lab_drain(lab, session), 10);
+	lab_close(lab);
+}
+END_TEST
+
+static unsigned events_for(struct lab *lab, unsigned n_others, bool accepted)
+{
+	struct session_options options = {.from = "tcp:test", .accepted = true, .limits = session_default_limits()};
+	struct session *session = NULL;
+
+	for (unsigned i = 0; i <= n_others; i++) {
+		options.accepted = accepted || i < n_others;
+		session = lab_join_with(lab, &options);
+		lab_say(lab, session, LAB_HELLO);
+	}
+	for (int i = 0; i < 300000; i++)
+		fake_ofbridge_port_change(lab->bridge, PORT_CHANGE_MODIFY, 1);
+	return (unsigned)(session_report(session).output_size >> 20);
+}
+
+START_TEST(strangers_share_the_room_for_events_and_controllers_have_their_own)
+{
+	static const struct {
+		unsigned n_others;
+		bool accepted;
+		unsigned mib;
+	} cases[] = {{0, true, 16}, {0, false, 16}, {15, true, 1}, {15, false, 16}};
+	struct lab *lab = lab_open();
+
+	ck_assert_uint_eq(events_for(lab, cases[_i].n_others, cases[_i].accepted), cases[_i].mib);
 	lab_close(lab);
 }
 END_TEST
@@ -566,12 +680,16 @@ int main(void)
 	tcase_add_test(tcase, an_output_that_is_read_keeps_little_memory);
 	tcase_add_test(tcase, a_turn_takes_so_many_messages_and_no_more);
 	tcase_add_test(tcase, a_turn_takes_about_so_many_bytes);
+	tcase_add_test(tcase, a_message_that_takes_long_ends_the_turn_and_is_owed_to_turns_to_come);
+	tcase_add_test(tcase, sessions_that_have_work_share_the_turn);
+	tcase_add_test(tcase, who_has_no_work_takes_no_share);
 	tcase_add_test(tcase, an_idle_session_wants_nothing_but_input);
 	tcase_add_test(tcase, packet_ins_keep_to_their_rate_and_burst);
 	tcase_add_test(tcase, a_rate_of_zero_is_no_limit);
 	tcase_add_test(tcase, packet_ins_that_nobody_reads_are_dropped_and_counted);
 	tcase_add_test(tcase, packet_ins_do_not_stop_replies);
 	tcase_add_test(tcase, other_events_beyond_their_bound_are_dropped_and_counted);
+	tcase_add_loop_test(tcase, strangers_share_the_room_for_events_and_controllers_have_their_own, 0, 4);
 	tcase_add_test(tcase, a_silent_peer_is_probed_and_then_given_up);
 	tcase_add_test(tcase, any_message_is_a_sign_of_life);
 	tcase_add_test(tcase, that_we_write_is_no_sign_of_life);

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -337,6 +338,51 @@ START_TEST(a_handshake_cut_at_any_byte_waits)
 }
 END_TEST
 
+START_TEST(a_peer_that_changes_keys_without_end_does_not_hold_a_call)
+{
+	SSL_CTX *ssl_context = SSL_CTX_new(TLS_client_method());
+	enum tls_step step = TLS_WANT_READ;
+	struct tls_context *context = must("server", dir, dir, true);
+	char file[128], text[16];
+	int fd[2], left = 0;
+	unsigned calls = 0;
+	struct tls *server;
+	size_t n = 0;
+	SSL *ssl;
+
+	snprintf(file, sizeof(file), "%s/client.crt", dir);
+	ck_assert_int_eq(SSL_CTX_use_certificate_chain_file(ssl_context, file), 1);
+	snprintf(file, sizeof(file), "%s/client.key", dir);
+	ck_assert_int_eq(SSL_CTX_use_PrivateKey_file(ssl_context, file, SSL_FILETYPE_PEM), 1);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd), 0);
+	server = tls_create(context, fd[0], NULL);
+	ssl = SSL_new(ssl_context);
+	SSL_set_fd(ssl, fd[1]);
+	while (step != TLS_DONE && calls++ < 20) {
+		SSL_connect(ssl);
+		step = tls_handshake(server);
+	}
+	ck_assert_int_eq(step, TLS_DONE);
+	for (int i = 0; i < 100; i++) {
+		ck_assert_int_eq(SSL_key_update(ssl, SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+		ck_assert_int_eq(SSL_do_handshake(ssl), 1);
+	}
+	ck_assert_int_eq(SSL_write(ssl, "after all", 9), 9);
+	ck_assert_int_eq(tls_read(server, text, sizeof(text), &n), TLS_WANT_READ);
+	ck_assert_int_eq(ioctl(fd[0], FIONREAD, &left), 0);
+	ck_assert_int_gt(left, 0);
+	for (calls = 0; calls < 200 && tls_read(server, text, sizeof(text), &n) == TLS_WANT_READ; calls++)
+		;
+	ck_assert_uint_eq(n, 9);
+	tls_free(server);
+	tls_context_free(context);
+	SSL_free(ssl);
+	SSL_CTX_free(ssl_context);
+	close(fd[0]);
+	close(fd[1]);
+}
+END_TEST
+
 START_TEST(writing_waits_when_the_other_side_does_not_read)
 {
 	static char block[65536];
@@ -436,6 +482,7 @@ int main(void)
 	tcase_add_test(tcase, silence_waits_and_a_lost_peer_fails);
 	tcase_add_test(tcase, tls_1_2_is_refused);
 	tcase_add_test(tcase, a_handshake_cut_at_any_byte_waits);
+	tcase_add_test(tcase, a_peer_that_changes_keys_without_end_does_not_hold_a_call);
 	tcase_add_test(tcase, writing_waits_when_the_other_side_does_not_read);
 	tcase_add_test(tcase, a_file_that_cannot_be_used_is_named);
 	tcase_add_test(tcase, a_key_of_another_certificate_is_refused);
