@@ -115,9 +115,10 @@ static bool is_alone(const struct agent *agent)
 	return true;
 }
 
+/* Without controllers a bridge that forwards of itself is as it is without OpenFlow, and does not stand alone (G3). */
 static void become(struct agent *agent, bool standalone)
 {
-	agent->standalone = standalone;
+	agent->standalone = standalone && agent->n_controllers;
 	ofbridge_set_standalone(agent->bridge, standalone);
 }
 
@@ -158,6 +159,7 @@ void agent_set_controllers(struct agent *agent, uint32_t n, uint64_t now_ns)
 		agent->ever = false;
 	if (lost_all && agent->fail_mode == FAIL_STANDALONE && !agent->standalone)
 		become(agent, true);
+	agent->standalone &= n > 0;
 	decide(agent, now_ns);
 }
 

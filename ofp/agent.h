@@ -28,9 +28,8 @@
  * Invariants
  * G1 At most one session is MASTER.
  * G2 The greatest generation id never goes back, but for a new agent.
- * G3 Standalone is on only if the mode says so and no controller that is configured is open. With none configured it
- *    is on since the last one went, or since the mode was set when there were no rules; a new bridge has its first
- *    rule without it.
+ * G3 Standalone is on only if the mode says so, controllers are configured and none of them is open. With none
+ *    configured the bridge is what it is without OpenFlow.
  *
  * Safe error: a packet-in that nobody hears, counted. Unsafe: a SLAVE that changes something.
  *

@@ -536,7 +536,10 @@ static struct session *join_as(struct lab *lab, bool accepted)
 
 static void expect_standalone(struct lab *lab, bool on, uint32_t n_calls)
 {
-	ck_assert_int_eq(agent_report(lab->agent).standalone, on);
+	if (agent_report(lab->agent).n_controllers)
+		ck_assert_int_eq(agent_report(lab->agent).standalone, on);
+	else
+		ck_assert(!agent_report(lab->agent).standalone);
 	ck_assert_int_eq(fake_ofbridge_asked(lab->bridge)->standalone, on);
 	ck_assert_uint_eq(fake_ofbridge_asked(lab->bridge)->n_standalone, n_calls);
 }
@@ -568,6 +571,22 @@ START_TEST(secure_never_stands_alone)
 }
 END_TEST
 
+/* Whatever rules were given meanwhile. */
+START_TEST(a_bridge_that_gets_a_controller_again_stands_alone_again)
+{
+	struct lab *lab = lab_open();
+
+	agent_set_controllers(lab->agent, 1, lab->now_ns);
+	agent_set_fail_mode(lab->agent, FAIL_STANDALONE, lab->now_ns);
+	expect_standalone(lab, true, 1);
+	agent_set_controllers(lab->agent, 0, lab->now_ns);
+	expect_standalone(lab, true, 1);
+	agent_set_controllers(lab->agent, 1, lab->now_ns);
+	expect_standalone(lab, true, 2);
+	lab_close(lab);
+}
+END_TEST
+
 START_TEST(standalone_at_once_before_the_first_controller_and_late_after_the_last)
 {
 	struct lab *lab = lab_open();
@@ -575,22 +594,22 @@ START_TEST(standalone_at_once_before_the_first_controller_and_late_after_the_las
 
 	agent_set_fail_mode(lab->agent, FAIL_STANDALONE, lab->now_ns);
 	agent_set_controllers(lab->agent, 1, lab->now_ns);
-	expect_standalone(lab, true, 1);
+	expect_standalone(lab, true, 2);
 	/* Who looks does not count. */
 	join_as(lab, true);
-	expect_standalone(lab, true, 1);
+	expect_standalone(lab, true, 2);
 	session = join_as(lab, false);
-	expect_standalone(lab, false, 2);
+	expect_standalone(lab, false, 3);
 	ck_assert_uint_eq(agent_deadline(lab->agent), 0);
 	session_peer_closed(session, NULL);
 	session_free(session);
 	ck_assert_uint_eq(agent_deadline(lab->agent), lab->now_ns + 45 * LAB_S);
 	lab_advance(lab, 45 * LAB_S - 1);
 	agent_expired(lab->agent, lab->now_ns);
-	expect_standalone(lab, false, 2);
+	expect_standalone(lab, false, 3);
 	lab_advance(lab, 1);
 	agent_expired(lab->agent, lab->now_ns);
-	expect_standalone(lab, true, 3);
+	expect_standalone(lab, true, 4);
 	ck_assert_uint_eq(agent_deadline(lab->agent), 0);
 	lab_close(lab);
 }
@@ -684,6 +703,7 @@ int main(void)
 	tcase_add_test(tcase, a_frame_longer_than_a_message_is_cut);
 	tcase_add_test(tcase, without_controllers_a_bridge_without_rules_stands_alone);
 	tcase_add_test(tcase, secure_never_stands_alone);
+	tcase_add_test(tcase, a_bridge_that_gets_a_controller_again_stands_alone_again);
 	tcase_add_test(tcase, standalone_at_once_before_the_first_controller_and_late_after_the_last);
 	tcase_add_test(tcase, a_controller_that_comes_back_in_time_finds_its_rules);
 	tcase_add_test(tcase, fail_mode_and_controllers_may_change_at_any_time);
