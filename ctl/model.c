@@ -323,7 +323,8 @@ static int check_number(const struct model *model, const struct request *request
 	for (unsigned i = 0; config->of_port && i < model->n_ports; i++) {
 		const struct port_config *other = &model->ports[i].config;
 
-		if (other->of_port == config->of_port && !strcmp(other->bridge, config->bridge))
+		if (other->of_port == config->of_port && !strcmp(other->bridge, config->bridge) &&
+			strcmp(other->name, config->name))
 			return grammar_fault(problem, request, request_option(request, "of-port"), "another number",
 				"port %s has the number %u already", other->name, other->of_port);
 	}
@@ -352,10 +353,19 @@ static int add_port(struct model *model, const struct request *request, struct g
 static int set_port(struct model *model, const struct request *request, struct grammar_problem *problem)
 {
 	struct model_port *port;
+	struct port_config changed;
 	unsigned which;
 	int err = find_port(model, request, &request->args[1], &port, problem);
 
-	return err ? err : statement_port_changes(request, &port->config, &which, problem);
+	if (err)
+		return err;
+	changed = port->config;
+	err = statement_port_changes(request, &changed, &which, problem);
+	if (!err)
+		err = check_number(model, request, &changed, problem);
+	if (!err)
+		port->config = changed;
+	return err;
 }
 
 static int add_mac(struct model *model, const struct request *request, struct grammar_problem *problem)

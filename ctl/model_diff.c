@@ -24,11 +24,11 @@ static void plan_step(struct plan *plan, enum model_verb verb, unsigned index, u
 		plan->failed = true;
 }
 
-/* Two that differ in more than `port set` can change are two ports. A number that is not wanted is as it is. */
+/* Two that differ in more than `port set` can change are two ports. */
 static bool same_port(const struct port_config *a, const struct port_config *b)
 {
 	return !strcmp(a->bridge, b->bridge) && a->type == b->type && !strcmp(a->peer, b->peer) &&
-	       !strcmp(a->netns, b->netns) && a->force == b->force && (!b->of_port || a->of_port == b->of_port);
+	       !strcmp(a->netns, b->netns) && a->force == b->force;
 }
 
 static unsigned port_changes(const struct port_config *a, const struct port_config *b)
@@ -43,6 +43,8 @@ static unsigned port_changes(const struct port_config *a, const struct port_conf
 		which |= PORT_SET_UPCALLS;
 	if (a->mode != b->mode)
 		which |= PORT_SET_MODE;
+	if (b->of_port && a->of_port != b->of_port) /* a number that nobody wants is as it is */
+		which |= PORT_SET_NUMBER;
 	return which;
 }
 

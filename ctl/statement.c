@@ -115,6 +115,10 @@ int statement_port_changes(
 		return grammar_fault(problem, request, &request->args[0], config->bridge, "port %s is on bridge %s",
 			config->name, config->bridge);
 	*ret_which = read_common(request, config);
+	if (request_option(request, "of-port")) {
+		config->of_port = (uint32_t)request_option(request, "of-port")->number;
+		*ret_which |= PORT_SET_NUMBER;
+	}
 	return 0;
 }
 

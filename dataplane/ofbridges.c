@@ -297,6 +297,7 @@ static void compare_port(struct ofbridges *all, uint16_t id)
 	if (!port || (told->bridge && !memcmp(&told->desc, &desc, sizeof(desc))))
 		return;
 	tell_port(all, port->bridge, told->bridge ? PORT_CHANGE_MODIFY : PORT_CHANGE_ADD, &desc);
+	pipeline_port_known(all->parts.pl, id);
 	*told = (struct told){port->bridge, told->bridge ? told->since_ns : now_of(all), desc};
 }
 

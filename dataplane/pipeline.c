@@ -475,6 +475,8 @@ void pipeline_port_remove(struct pipeline *pl, uint16_t id)
 	if (!port)
 		return;
 	set_ifindex(pl, port, 0);
+	if (!port->known && port->of_port == pl->bridges[port->bridge]->last_of_port)
+		pl->bridges[port->bridge]->last_of_port--; /* of a port that was refused */
 	set_number(pl, port, 0);
 	pl->bridges[port->bridge]->n_ports--;
 	pl->ports[id] = NULL;
@@ -529,6 +531,11 @@ int pipeline_port_number(struct pipeline *pl, uint16_t id, uint32_t of_port, str
 		bridge->last_of_port = of_port;
 	pl->version++;
 	return 0;
+}
+
+void pipeline_port_known(struct pipeline *pl, uint16_t id)
+{
+	pl->ports[id]->known = true;
 }
 
 void pipeline_port_set_config(struct pipeline *pl, uint16_t id, uint32_t of_config)

@@ -66,6 +66,7 @@ struct port {
 	uint16_t id;
 	uint16_t bridge;
 	uint32_t of_port; /* unique on its bridge; 1 to OF_PORT_MAX - 1 */
+	bool known;       /* by that number, to others: it is not given out again */
 	char name[SW_NAME_SIZE];
 	struct vlan_config vlan;
 	uint32_t ifindex;   /* 0: no device at the moment */
@@ -239,6 +240,8 @@ void pipeline_port_set_vlan(struct pipeline *pl, uint16_t id, const struct vlan_
 
 /* An OpenFlow number for a port: `of_port`; 0: it keeps the one that it got when it was added. -EEXIST. */
 int pipeline_port_number(struct pipeline *pl, uint16_t id, uint32_t of_port, struct complaint *c);
+/* Somebody has been told of the port. */
+void pipeline_port_known(struct pipeline *pl, uint16_t id);
 const struct port *pipeline_port_by_number(const struct pipeline *pl, uint16_t bridge, uint32_t of_port);
 void pipeline_port_set_config(struct pipeline *pl, uint16_t id, uint32_t of_config);
 void pipeline_bridge_set_datapath_id(struct pipeline *pl, uint16_t id, uint64_t datapath_id);

@@ -668,6 +668,13 @@ int port_manager_set(struct port_manager *pm, const struct port_config *config, 
 
 	if (!m)
 		return complain(c, -ENOENT, "there is no port %s", config->name);
+	if (which & PORT_SET_NUMBER) {
+		error = pipeline_port_number(pm->parts.pl, m->id, config->of_port, c);
+		if (error)
+			return error;
+		m->config.of_port = config->of_port;
+		record(pm, m);
+	}
 	old = wanted = m->config;
 	memcpy(reason, m->reason, sizeof(reason));
 	if (which & PORT_SET_VLAN)

@@ -215,6 +215,7 @@ int vswitch_port_add(struct vswitch *vs, const struct port_config *config, struc
 		pipeline_port_remove(vs->pl, id);
 		return err;
 	}
+	pipeline_port_known(vs->pl, id);
 	pipeline_port_set_vlan(vs->pl, id, &config->vlan);
 	pipeline_port_set_state(
 		vs->pl, id, &(struct port_state){.ifindex = 1000U + id, .up = true, .fast = true, .max_frame = 1518});

@@ -66,7 +66,7 @@ static void open_lab(void)
 	const struct ofbridge_events events = {NULL, packet_in, flow_removed, port_changed};
 
 	memset(&heard, 0, sizeof(heard));
-	lab_open(&lab, 512, 4);
+	lab_open(&lab, 4096, 4);
 	dp_memory_end_grace_at_once(lab.dp, false);
 	up = upcall_create(lab.dp, lab.pl, lab.fdb, lab.cache, ofbridges_executor(lab.bridges));
 	ck_assert_ptr_nonnull(up);
