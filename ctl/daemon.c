@@ -279,8 +279,15 @@ static int read_wanted(struct daemon *d, struct model *model, struct complaint *
 	uint64_t ignored;
 	int err = read_file(d, model, c);
 
-	if (err || !running_fits(d))
+	if (err)
 		return err;
+	if (!running_fits(d)) {
+		if (vswitch_inherited(d->vs))
+			log_warn("config: %s is not what the last daemon was started with: what ran then and is not in "
+				 "it goes",
+				d->paths.conf);
+		return 0;
+	}
 	model_init(&running);
 	err = conf_read(d->paths.running, &running, &ignored, c);
 	if (err) {

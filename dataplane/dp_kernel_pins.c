@@ -54,6 +54,19 @@ static bool is_below_home(const char *dir)
 	return strncmp(dir, BPFFS_HOME "/", sizeof(BPFFS_HOME)) == 0;
 }
 
+/* A mount namespace of its own, as `ip netns exec` makes one, ends with its last process, and what is pinned with it.
+ */
+static void tell_mounted(void)
+{
+	struct stat own, first;
+
+	if (!stat("/proc/self/ns/mnt", &own) && !stat("/proc/1/ns/mnt", &first) && own.st_ino != first.st_ino)
+		log_warn("mounted a bpffs at " BPFFS_HOME " in a mount namespace of our own: forwarding ends with this "
+			 "process. To start in a network namespace use nsenter --net=/run/netns/NAME");
+	else
+		log_info("mounted a bpffs at %s: there was none", BPFFS_HOME);
+}
+
 int dpk_pins_prepare(const char *dir, struct complaint *c)
 {
 	int error;
@@ -63,7 +76,7 @@ int dpk_pins_prepare(const char *dir, struct complaint *c)
 	if (is_below_home(dir) && !is_bpffs(BPFFS_HOME)) {
 		if (mount("bpf", BPFFS_HOME, "bpf", 0, "mode=0700"))
 			return complain(c, -errno, "cannot mount a bpffs at %s: %s", BPFFS_HOME, strerror(errno));
-		log_info("mounted a bpffs at %s: there was none", BPFFS_HOME);
+		tell_mounted();
 	}
 	error = make_dirs(dir);
 	if (error)
