@@ -27,13 +27,15 @@
 #include <linux/types.h>
 
 /* Raised when any layout or meaning below changes. A daemon throws away pinned maps of another version. */
-#define SW_ABI_VERSION 5
+#define SW_ABI_VERSION 6
 
 #define SW_MAX_PORTS     1024  /* port ids 1 .. 1023; 0 is "no port" */
 #define SW_MAX_BRIDGES   64    /* bridge ids 1 .. 63; 0 is "no bridge" */
 #define SW_MAX_MASKS     64    /* mask ids 0 .. 63 */
 #define SW_MAX_STEPS     4     /* steps of one action program; what needs more goes up (SW_OP_UPCALL) */
 #define SW_MAX_SETS      512   /* flood sets, ids 0 .. 511 */
+#define SW_MAX_REWRITES  4096  /* rewrites, ids 0 .. 4095 */
+#define SW_MAX_EDITS     16    /* of one rewrite; what needs more goes up */
 #define SW_MAX_XSKS      4096  /* slots of the XSKMAP, handed out in runs of one a queue */
 #define SW_MAX_FDB       65536 /* FDB entries, all bridges together */
 #define SW_NAME_SIZE     16    /* a device's or bridge's name with its NUL, as IFNAMSIZ */
@@ -125,8 +127,9 @@ enum sw_op {
 	SW_OP_VLAN_SET,  /* arg: VID; keeps the PCP of the tag that is there */
 	SW_OP_UPCALL,    /* terminal; arg: enum sw_upcall */
 	SW_OP_DROP,      /* terminal; arg: enum sw_drop */
-	SW_OP_NORMAL, /* first only; arg: VID. Looks the frame's addresses up in the FDB (bpf/normal.h): a destination
-			 that it knows ends the program there; what is for everybody goes on to the steps behind */
+	SW_OP_NORMAL,  /* first only; arg: VID. Looks the frame's addresses up in the FDB (bpf/normal.h): a destination
+			  that it knows ends the program there; what is for everybody goes on to the steps behind */
+	SW_OP_REWRITE, /* first of two; arg: index into `rewrites`. Behind it stands OUTPUT or BROADCAST */
 };
 
 struct sw_step {
@@ -276,6 +279,57 @@ struct sw_set_info {
 	__u32 n_members;
 };
 
+/*
+ * What a flow's REWRITE step does to a frame, an element of map `rewrites` (mmap-able). Written while no flow names it;
+ * n_edits last, and 0 says that it is free. Flows whose rewrites are the same share one.
+ *
+ * An edit that does not apply to a frame (no such header) leaves it as it is (W3 of dataplane/rewrite.h): the program
+ * looks at each frame itself, and no edit rests on what the flow's mask looked at.
+ */
+enum sw_edit_op {
+	SW_EDIT_NONE,
+	SW_EDIT_ETH,       /* arg: offset of the address */
+	SW_EDIT_PUSH_VLAN, /* an 802.1Q tag, with VID and PCP of the outer one */
+	SW_EDIT_POP_VLAN,  /* the outer tag, 802.1ad's too */
+	SW_EDIT_VLAN_VID,  /* value: in network order, with the CFI bit or without */
+	SW_EDIT_VLAN_PCP,
+	SW_EDIT_SET_TTL, /* arg: the TTL */
+	SW_EDIT_DEC_TTL,
+	SW_EDIT_IP_DSCP,
+	SW_EDIT_IP_ECN,
+	SW_EDIT_IPV4, /* an address; arg: its offset in the header */
+	SW_EDIT_IPV6, /* likewise */
+	SW_EDIT_L4,   /* arg: offset in the header of ip_proto; one byte of ICMP, or two */
+	SW_EDIT_ARP,  /* arg: offset in the packet; 2, 4 or 6 bytes */
+	SW_N_EDIT_OPS,
+};
+
+struct sw_edit {
+	__u8 op;   /* enum sw_edit_op */
+	__u8 size; /* bytes of `value` */
+	__u8 ip_proto;
+	__u8 zero1;
+	__u16 arg;
+	__u16 zero2;
+	__u8 value[16]; /* as an action has it */
+};
+
+/* sw_rewrite.looks: what must be known of a frame before its first byte is changed; a frame that fails goes up. */
+#define SW_LOOK_TTL 1 /* that its TTL is ttl_least at least */
+#define SW_LOOK_L4  2 /* where its layer-4 checksum is: within reach, or that there is none */
+#define SW_LOOK_DST 4 /* that no IPv6 extension header may hold the destination which that checksum means */
+
+#define SW_REWRITE_TAGS 3 /* behind more tags than this nothing is known */
+
+struct sw_rewrite {
+	__u8 n_edits;
+	__u8 looks;   /* SW_LOOK_* */
+	__u16 growth; /* bytes by which it lengthens a frame at most */
+	__u32 zero;
+	__u16 ttl_least[SW_REWRITE_TAGS + 1]; /* by the number of a frame's tags; above 255: whatever it is, it ends */
+	struct sw_edit edits[SW_MAX_EDITS];
+};
+
 enum sw_upcall {
 	SW_UPCALL_NONE,
 	SW_UPCALL_MISS,   /* no entry in the cache */
@@ -284,6 +338,8 @@ enum sw_upcall {
 	SW_UPCALL_OVER_MTU, /* one of a broadcast's members cannot take it */
 	SW_UPCALL_LEARN,    /* a source that the FDB does not have on this port, or has elsewhere */
 	SW_UPCALL_NORMAL,   /* a flow's NORMAL step leads to an output that only the daemon can do */
+	SW_UPCALL_REWRITE,  /* a flow's rewrite is not for this very frame: its TTL ends there, or its headers lie too
+			       deep */
 };
 
 #define SW_META_MAGIC 0x73776d31 /* "swm1" */
@@ -403,6 +459,8 @@ struct sw_fdb_times {
 
 _Static_assert(sizeof(struct sw_key) == SW_KEY_WORDS * 8, "the key has padding");
 _Static_assert(sizeof(struct sw_step) == 4, "a step is half a word");
+_Static_assert(sizeof(struct sw_edit) == 24, "an edit is as large as an action");
+_Static_assert(sizeof(struct sw_rewrite) == 16 + SW_MAX_EDITS * 24, "a rewrite has padding");
 _Static_assert(sizeof(struct sw_flow) == 128, "a flow slot is a pair of cache lines");
 _Static_assert(__builtin_offsetof(struct sw_flow, key.w[SW_L2_WORDS]) <= 64, "layer 2 and the steps: one cache line");
 _Static_assert(sizeof(struct sw_bucket) == 64, "a bucket is a cache line");

@@ -6,6 +6,8 @@
  * NORMAL either ends it, by what the FDB says of the frame's addresses, or lets it go on. The terminal step is looked
  * at before the rewrites: what ends in a drop or goes up is not rewritten, so that the daemon sees the frame that the
  * guest sent, and a broadcast that the kernel could not carry out whole is found before a byte is changed.
+ *
+ * Or it is a REWRITE and one output or broadcast (bpf/rewrite.h).
  */
 #ifndef SW_ACT_H
 #define SW_ACT_H
@@ -15,6 +17,7 @@
 #include "frame.h"
 #include "maps.h"
 #include "normal.h"
+#include "rewrite.h"
 #include "upcall.h"
 #include "vlan.h"
 
@@ -256,11 +259,74 @@ SW_INLINE int act_normal(
 	}
 }
 
+/* What keeps a program that rewrites from being carried out on this frame; SW_UPCALL_NONE: nothing. */
+SW_INLINE enum sw_upcall act_rewrite_hindrance(
+	struct xdp_md *ctx, const struct frame *frame, const struct sw_rewrite *rewrite, const struct sw_set_info *set)
+{
+	enum sw_upcall hindrance;
+
+	if (frame_is_split(ctx))
+		return SW_UPCALL_FRAGS;
+	hindrance = set ? act_broadcast_hindrance(ctx, frame, set, rewrite->growth) : SW_UPCALL_NONE;
+	if (hindrance)
+		return hindrance;
+	return rewrite->looks && rewrite_look(ctx, rewrite) ? SW_UPCALL_REWRITE : SW_UPCALL_NONE;
+}
+
+/* Rewrites, and counts the length that came of it; 0: the frame goes on. */
+SW_INLINE enum sw_drop act_rewrite_all(struct xdp_md *ctx, struct frame *frame, const struct sw_rewrite *rewrite)
+{
+	enum sw_drop reason = rewrite_run(ctx, rewrite);
+
+	frame->size = frame_first_size(ctx);
+	return reason;
+}
+
+/* A program of REWRITE and one output or broadcast. */
+static __attribute__((noinline)) int act_rewritten(struct xdp_md *ctx, struct frame *frame, const struct sw_flow *flow)
+{
+	__u32 rewrite_id, target, is_output;
+	struct sw_rewrite *rewrite;
+	struct sw_set_info *set = 0;
+	void *members = 0;
+	int reason;
+
+	if (!flow)
+		return XDP_DROP;
+	rewrite_id = flow->steps[0].arg;
+	target = flow->steps[1].arg;
+	is_output = flow->steps[1].op == SW_OP_OUTPUT;
+	rewrite = bpf_map_lookup_elem(&rewrites, &rewrite_id);
+	if (!rewrite || !rewrite->n_edits || flow->n_steps != 2 || (!is_output && flow->steps[1].op != SW_OP_BROADCAST))
+		return frame_drop(frame, frame->in_port, SW_DROP_BAD_PROGRAM);
+	if (!is_output) {
+		set = bpf_map_lookup_elem(&set_info, &target);
+		if (set && !set->n_members)
+			return frame_drop(frame, frame->in_port, SW_DROP_NO_OUTPUT);
+		members = bpf_map_lookup_elem(&sets, &target);
+		if (!set || !members)
+			return frame_drop(frame, frame->in_port, SW_DROP_BAD_PROGRAM);
+	}
+	reason = act_rewrite_hindrance(ctx, frame, rewrite, set);
+	if (reason)
+		return upcall(ctx, frame, reason);
+	reason = act_rewrite_all(ctx, frame, rewrite);
+	if (reason)
+		return frame_drop(frame, frame->in_port, reason);
+	if (!members)
+		return act_output(frame->cpu, frame->size, target);
+	if (bpf_redirect_map(members, 0, BPF_F_BROADCAST | BPF_F_EXCLUDE_INGRESS) != XDP_REDIRECT)
+		return frame_drop(frame, frame->in_port, SW_DROP_REDIRECT);
+	return XDP_REDIRECT;
+}
+
 /* Runs the flow's program; the verdict. */
 SW_INLINE int act(struct xdp_md *ctx, const struct sw_config *cfg, struct frame *frame, const struct sw_flow *flow)
 {
 	if (flow->steps[0].op == SW_OP_NORMAL)
 		return act_normal(ctx, cfg, frame, flow);
+	if (flow->steps[0].op == SW_OP_REWRITE)
+		return act_rewritten(ctx, frame, flow);
 	return act_steps(ctx, frame, flow, 0);
 }
 

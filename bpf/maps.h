@@ -100,6 +100,14 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, SW_MAX_REWRITES);
+	__type(key, __u32); /* rewrite id */
+	__type(value, struct sw_rewrite);
+} rewrites SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct sw_registry);
@@ -160,12 +168,25 @@ struct frame {
 	__u32 zero;
 };
 
+/* Where the headers of a frame lie that is being rewritten; see bpf/rewrite.h. */
+struct sw_layers {
+	__u32 l3; /* offset behind the EtherType; 0: not looked for yet */
+	__u32 l4; /* offset; 0: none */
+	__u32 l4_size;
+	__u32 version; /* of the IP header, which is whole: 4, 6, or 0 */
+	__u32 ip_proto;
+	__be16 eth_type_be; /* behind one tag, as it stands there */
+	__u8 is_tagged;
+	__u8 is_later; /* fragment: it has no layer-4 header */
+};
+
 /* Where a CPU puts what does not fit on the stack. */
 struct sw_scratch {
 	struct frame frame;
 	__u8 bytes[SW_SCRATCH_CHUNK + 8];
 	struct sw_key key;
 	struct sw_headers headers;
+	struct sw_layers layers;
 };
 
 struct {

@@ -93,7 +93,7 @@ static __attribute__((noinline)) int miss(struct xdp_md *ctx, struct frame *fram
 		return frame_drop(frame, 0, SW_DROP_NO_PORT);
 	if (frame->size > port->max_rx_frame)
 		return frame_drop(frame, port->id, SW_DROP_GSO);
-	return upcall(ctx, frame, SW_UPCALL_MISS);
+	return upcall_miss(ctx, frame, port);
 }
 
 /* A frame longer than its sender's MTU was put together by segmentation offload; nobody can take it. */

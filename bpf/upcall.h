@@ -16,6 +16,7 @@
 #include "maps.h"
 
 #define NS_PER_S        1000000000ULL
+#define UPCALL_NEXT     (-1)
 #define UPCALL_RATE_MAX 10000000ULL /* keeps the products below within 64 bits */
 
 /*
@@ -86,27 +87,48 @@ SW_INLINE int upcall_redirect(
 	return XDP_REDIRECT;
 }
 
-/* The frame's device is looked up anew: one that matched a flow has not needed its record yet. */
-static __attribute__((noinline)) int upcall(struct xdp_md *ctx, struct frame *frame, enum sw_upcall reason)
+/* A verdict, or UPCALL_NEXT: the frame may go up. */
+SW_INLINE int upcall_admit(
+	struct xdp_md *ctx, const struct frame *frame, const struct sw_port *port, enum sw_upcall reason)
 {
-	const struct sw_port *port = port_get(ctx->ingress_ifindex);
 	const struct sw_config *cfg = config_get();
-	struct sw_port_stats *stats;
 
 	if (!cfg)
 		return XDP_DROP;
-	if (!port)
-		return frame_drop(frame, 0, SW_DROP_NO_PORT);
 	if (frame->size > (frame_is_split(ctx) ? cfg->upcall_max_frags : cfg->upcall_max))
 		return frame_drop(frame, port->id, SW_DROP_UPCALL_TOO_BIG);
 	if ((reason == SW_UPCALL_MISS || reason == SW_UPCALL_LEARN) && !upcall_allowed(port))
 		return frame_drop(frame, port->id, SW_DROP_MISS_LIMIT);
+	return UPCALL_NEXT;
+}
+
+/* The frame's device is looked up anew: one that matched a flow has not needed its record yet. */
+static __attribute__((noinline)) int upcall(struct xdp_md *ctx, struct frame *frame, enum sw_upcall reason)
+{
+	const struct sw_port *port = port_get(ctx->ingress_ifindex);
+	int verdict;
+
+	if (!port)
+		return frame_drop(frame, 0, SW_DROP_NO_PORT);
+	verdict = upcall_admit(ctx, frame, port, reason);
+	return verdict == UPCALL_NEXT ? upcall_redirect(ctx, frame, port, reason) : verdict;
+}
+
+/* Of a frame that no flow matched. Where one did, its checksum is finished by now, if its port leaves any unfinished.
+ */
+SW_INLINE int upcall_miss(struct xdp_md *ctx, struct frame *frame, const struct sw_port *port)
+{
+	struct sw_port_stats *stats;
+	int verdict = upcall_admit(ctx, frame, port, SW_UPCALL_MISS);
+
+	if (verdict != UPCALL_NEXT)
+		return verdict;
 	if (port->flags & SW_PORT_CSUM && csum_check(ctx, frame->size)) {
 		stats = port_stats_get(frame->cpu, port->id);
 		if (stats)
 			stats->csum_done++;
 	}
-	return upcall_redirect(ctx, frame, port, reason);
+	return upcall_redirect(ctx, frame, port, SW_UPCALL_MISS);
 }
 
 #endif

@@ -5,6 +5,7 @@
 #include "dataplane/cache_parts.h"
 #include "dataplane/datapath.h"
 #include "dataplane/program.h"
+#include "dataplane/rewrites.h"
 #include "dataplane/sets.h"
 
 #include <arpa/inet.h>
@@ -222,7 +223,8 @@ static bool has_links_for(struct cache *cache, const struct xlate *answer)
 /* The daemon's side of a slot that was just published. */
 static void enter(struct cache *cache, uint32_t slot, const struct program *program)
 {
-	cache->entries[slot] = (struct entry){.state = ENTRY_LIVE, .set = program->set, .plain = true};
+	cache->entries[slot] =
+		(struct entry){.state = ENTRY_LIVE, .set = program->set, .rewrite = program->rewrite, .plain = true};
 	masks_hold(&cache->masks, cache->flows[slot].mask);
 	cache_live_add(cache, slot);
 }
@@ -316,11 +318,14 @@ void cache_go_home(struct cache *cache, uint32_t slot)
 {
 	const struct sw_flow *flow = &cache->flows[slot];
 	uint32_t home = sw_hash_home(cache_hash(cache, slot), cache->n_slots);
-	struct program same = {.n_steps = flow->n_steps, .flags = flow->flags, .set = cache->entries[slot].set};
+	struct program same = {.n_steps = flow->n_steps,
+		.flags = flow->flags,
+		.set = cache->entries[slot].set,
+		.rewrite = cache->entries[slot].rewrite};
 
 	if (slot == home || slot == (home ^ 1) || (!is_vacant(cache, home) && !is_vacant(cache, home ^ 1)))
 		return;
-	if (same.set != SW_MAX_SETS && sets_hold(cache->sets, same.set))
+	if (!program_hold(cache->sets, &same))
 		return;
 	memcpy(same.steps, flow->steps, sizeof(same.steps));
 	replace(cache, slot, &same, NULL);
@@ -399,8 +404,7 @@ static void reclaim(struct cache *cache, uint64_t now_ns)
 	cache->limbo_head = (cache->limbo_head + 1) & (cache->n_slots - 1);
 	cache->n_limbo--;
 	cache_harvest_last(cache, slot, now_ns);
-	if (entry->set != SW_MAX_SETS)
-		sets_drop(cache->sets, entry->set);
+	program_release(cache->sets, &(struct program){.set = entry->set, .rewrite = entry->rewrite});
 	vacate(cache, slot);
 }
 
@@ -409,6 +413,7 @@ static void drop_adopted_sets(struct cache *cache)
 	if (!cache->holds_adopted_sets)
 		return;
 	cache->holds_adopted_sets = false;
+	rewrites_drop_all(sets_rewrites(cache->sets));
 	for (uint32_t set = 0; set < SW_MAX_SETS; set++) {
 		if (cache->adopted_sets[set])
 			sets_drop(cache->sets, set);

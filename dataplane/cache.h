@@ -25,8 +25,8 @@
  *    than the key holds does not hear of it when that rule goes. It is asked when one of its frames has come up
  *    (cache_doubt()).
  * M2 An entry is put only if its answer was asked after the last settle began.
- * M3 A slot, a mask or a set that a program run may still look at is not rewritten (A2): all three are held by the
- *    slot until its grace period has ended.
+ * M3 A slot, a mask, a set or a rewrite that a program run may still look at is not written again (A2): all of them are
+ *    held by the slot until its grace period has ended.
  * Safe error: an entry less. Unsafe error: an entry too wide or too old.
  *
  * Counting: an entry is linked to the tallies on its answer's path (cache_links.h), and what is harvested from its slot
@@ -42,8 +42,8 @@
  *
  * Adoption: the maps of an adopted datapath are read while the program runs on them, and nothing read is trusted: what
  * a crash left half done is undone. The entries that stand are asked again by the first cache_settle(), which the
- * caller keeps back until every port is there; slots, masks and sets that the last daemon gave up in its last moment
- * wait for a grace period too.
+ * caller keeps back until every port is there; slots, masks, sets and rewrites that the last daemon gave up in its last
+ * moment wait for a grace period too.
  *
  * A bridge that a controller steered has no rules at first in a new daemon. Its adopted entries are held: left as they
  * are, answering as the last daemon's rules did, until cache_let_go() says that its rules are back (R1). That is the

@@ -15,6 +15,7 @@
 #include "dataplane/flow.h"
 #include "dataplane/log.h"
 #include "dataplane/program.h"
+#include "dataplane/rewrites.h"
 #include "dataplane/sets.h"
 
 #include <errno.h>
@@ -60,12 +61,22 @@ static bool is_sane_last_step(const struct cache *cache, const struct sw_step *s
 	}
 }
 
+static bool are_sane_rewritten(const struct cache *cache, const struct sw_flow *flow)
+{
+	const struct sw_step *last = &flow->steps[1];
+
+	return flow->n_steps == 2 && rewrites_exist(sets_rewrites(cache->sets), flow->steps[0].arg) &&
+	       (last->op == SW_OP_OUTPUT || last->op == SW_OP_BROADCAST) && is_sane_last_step(cache, last);
+}
+
 static bool are_sane_steps(const struct cache *cache, const struct sw_flow *flow)
 {
 	if (!flow->n_steps || flow->n_steps > SW_MAX_STEPS)
 		return false;
 	if (flow->steps[0].op == SW_OP_NORMAL && flow->steps[0].arg > 4094)
 		return false;
+	if (flow->steps[0].op == SW_OP_REWRITE)
+		return are_sane_rewritten(cache, flow);
 	for (uint8_t i = flow->steps[0].op == SW_OP_NORMAL; i < flow->n_steps - 1; i++) {
 		uint8_t op = flow->steps[i].op;
 
@@ -199,8 +210,14 @@ static uint16_t set_of(const struct sw_flow *flow)
 	return last->op == SW_OP_BROADCAST ? last->arg : SW_MAX_SETS;
 }
 
+static uint16_t rewrite_of(const struct sw_flow *flow)
+{
+	return flow->steps[0].op == SW_OP_REWRITE ? flow->steps[0].arg : SW_MAX_REWRITES;
+}
+
 static void hold_all_sets(struct cache *cache)
 {
+	rewrites_hold_all(sets_rewrites(cache->sets));
 	for (uint32_t set = 0; set < SW_MAX_SETS; set++)
 		cache->adopted_sets[set] = sets_hold(cache->sets, set) == 0;
 	cache->holds_adopted_sets = true;
@@ -213,9 +230,9 @@ static void enter(struct adoption *a, uint32_t slot)
 	const struct sw_flow *flow = &cache->flows[slot];
 	struct entry *entry = &cache->entries[slot];
 
-	*entry = (struct entry){.state = ENTRY_LIVE, .set = set_of(flow), .plain = true, .adopted = true};
-	if (entry->set != SW_MAX_SETS)
-		sets_hold(cache->sets, entry->set);
+	*entry = (struct entry){
+		.state = ENTRY_LIVE, .set = set_of(flow), .rewrite = rewrite_of(flow), .plain = true, .adopted = true};
+	program_hold(cache->sets, &(struct program){.set = entry->set, .rewrite = entry->rewrite});
 	cache_harvest(cache, slot, 0);
 	a->n_flows[flow->mask]++;
 	cache_live_add(cache, slot);
@@ -228,6 +245,7 @@ static void enter_all(struct adoption *a)
 
 	for (uint32_t slot = cache->n_slots; slot--;) {
 		cache->entries[slot].set = SW_MAX_SETS;
+		cache->entries[slot].rewrite = SW_MAX_REWRITES;
 		cache->entries[slot].heir = INDEX_NONE;
 		if (!is_live(a, slot))
 			cache_limbo_add(cache, slot);

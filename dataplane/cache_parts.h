@@ -27,8 +27,9 @@ struct entry {
 		uint32_t heir;      /* limbo: the entry that took its place, or INDEX_NONE */
 		uint32_t vacant_at; /* vacant: where in `vacant` its slot stands */
 	};
-	uint32_t recent; /* packets between the last two sweeps */
-	uint16_t set;    /* that it holds, or SW_MAX_SETS */
+	uint32_t recent;  /* packets between the last two sweeps */
+	uint16_t set;     /* that it holds, or SW_MAX_SETS */
+	uint16_t rewrite; /* that it holds, or SW_MAX_REWRITES */
 	uint8_t state;
 	bool active;     /* used since the last sweep, as a settle found */
 	bool credits;    /* what its slot counts is its tallies' */

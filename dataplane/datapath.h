@@ -35,6 +35,7 @@ struct dp_memory {
 	struct sw_registry *registry;
 	struct sw_fdb_bucket *fdb;
 	struct sw_fdb_times *fdb_times;
+	struct sw_rewrite *rewrites;
 };
 
 enum dp_mode { DP_MODE_NATIVE, DP_MODE_GENERIC, DP_MODE_OFFLOAD };

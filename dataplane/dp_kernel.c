@@ -36,7 +36,9 @@ static bool map_memory(struct dpk *k)
 	m->registry = dpk_map_memory(k->skel->maps.registry);
 	m->fdb = k->skel->bss->core.fdb;
 	m->fdb_times = dpk_map_memory(k->skel->maps.fdb_times);
-	return m->flows && m->buckets && m->flow_stats && m->port_stats && m->drops && m->registry && m->fdb_times;
+	m->rewrites = dpk_map_memory(k->skel->maps.rewrites);
+	return m->flows && m->buckets && m->flow_stats && m->port_stats && m->drops && m->registry && m->fdb_times &&
+	       m->rewrites;
 }
 
 static void unmap_memory(struct dpk *k)
@@ -50,6 +52,7 @@ static void unmap_memory(struct dpk *k)
 	dpk_unmap(k->skel->maps.drops, m->drops);
 	dpk_unmap(k->skel->maps.registry, m->registry);
 	dpk_unmap(k->skel->maps.fdb_times, m->fdb_times);
+	dpk_unmap(k->skel->maps.rewrites, m->rewrites);
 }
 
 /* The registry's version last: without it nobody adopts what is only half there. */

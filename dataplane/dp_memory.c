@@ -498,6 +498,7 @@ static struct dp_memory lay_out(struct layout *layout, size_t n_flows, size_t n_
 		.registry = lay(layout, sizeof(struct sw_registry)),
 		.fdb = lay(layout, SW_FDB_BUCKETS * sizeof(struct sw_fdb_bucket)),
 		.fdb_times = lay(layout, SW_FDB_BUCKETS * SW_FDB_CELLS * sizeof(struct sw_fdb_times)),
+		.rewrites = lay(layout, SW_MAX_REWRITES * sizeof(struct sw_rewrite)),
 	};
 }
 

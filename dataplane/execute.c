@@ -348,8 +348,20 @@ static uint32_t skip_copy(const struct xlate *answer, uint32_t i)
 	return i;
 }
 
+/* What the frame does not come to any more, and a flow has counted it for already: operations from `from` to `to`. */
+static void take_back(const struct run *run, uint32_t from, uint32_t to, const struct subject *subject)
+{
+	const struct xlate *answer = run->answer;
+
+	for (uint32_t i = from; run->counted && answer->n_rewrites && i < to; i++) {
+		if (answer->ops[i].type == XOP_COUNT)
+			tally_add(answer->ops[i].tally, -1ULL, -(uint64_t)subject->size, run->now_ns);
+	}
+}
+
 static void run_answer(struct executor *ex, int first, const struct xlate *answer, const struct subject *subject)
 {
+	uint32_t next;
 	struct run run = {
 		.ex = ex,
 		.first = first,
@@ -364,10 +376,10 @@ static void run_answer(struct executor *ex, int first, const struct xlate *answe
 		run_op(&run, &answer->ops[i]);
 		if (!run.over)
 			continue;
-		if (run.n == 1)
-			break;
+		next = run.n == 1 ? answer->n_ops : skip_copy(answer, i) + 1;
+		take_back(&run, i + 1, next, subject);
 		run.over = false;
-		i = skip_copy(answer, i);
+		i = next - 1;
 	}
 	lose(&run, answer->drop != SW_DROP_NONE ? answer->drop : SW_DROP_RULE);
 	if (!run.sent)

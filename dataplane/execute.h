@@ -3,11 +3,12 @@
  * execute.h - carries out an answer of translate() on a frame, in the daemon.
  *
  * What: the list of operations of pipeline.h, in order: rewrite, meter, copy, send, learn, tell the controller, count.
- * It is how frames leave that the fast path cannot do, and how a packet-out does. Answers of the other form, a list of
- * outputs, are upcall.c's, which sends the frame itself where it can.
+ * It is how frames leave that the fast path cannot do, and how a packet-out does. Answers that are a list of outputs
+ * alone are upcall.c's, which sends the frame itself where it can.
  *
  * Counting: XOP_COUNT adds to its tally when the frame has come so far, and nothing else does: cached flows whose
- * program is "up" count nothing (cache.h).
+ * program is "up" count nothing (cache.h). A flow that rewrites counts its frames for all that stands on the path;
+ * where one of them comes up because its TTL ends, what it did not come to is taken back.
  *
  * Invariants: U2 of upcall.h; a frame from which nothing was sent and nothing told adds one to exactly one drop reason.
  *
@@ -48,7 +49,8 @@ struct subject {
 	uint64_t now_ns;
 };
 
-/* Carries out `answer`, whose in_daemon is set; where the key did not say enough translate_frame() is asked. */
+/* Carries out `answer`, which has operations (xlate_has_ops()); where the key did not say enough translate_frame() is
+ * asked. */
 void execute(struct executor *ex, const struct xlate *answer, const struct subject *subject);
 
 /* A packet-out, counted or not as its tables say. */

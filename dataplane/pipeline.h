@@ -10,9 +10,11 @@
  * is asked for each frame by whoever carries the answer out, which is the program's NORMAL step (bpf/normal.h), or
  * normal_carry_out() in the daemon. What should be learned is part of what that says, and whoever acts on it learns it.
  *
- * Two forms of an answer. Where frames leave as they came, or with a bridge's tags, by ports, it is a list of outputs,
- * which program.c can compile. Else it is a list of operations (xlate.in_daemon says why), carried out by execute.c in
- * the daemon, in order.
+ * Three forms of an answer. Where frames leave as they came, or with a bridge's tags, by ports, it is a list of
+ * outputs, which program.c can compile. Where all copies of a frame are rewritten alike, by actions that the program
+ * can do, and leave by ports, it is a list of rewrites and a list of outputs, which program.c can compile too; and the
+ * operations, for the frames that come up nevertheless. Else it is a list of operations (xlate.in_daemon says why).
+ * Operations are carried out by execute.c in the daemon, in order.
  *
  * What a key does not say. The program's key ends at layer 4 and looks through one tag; behind MPLS, PBB or a second
  * tag, or for a field beyond FLOW_FAST_WORDS, only the frame knows. A translation of a key alone stops there
@@ -128,7 +130,8 @@ struct xop {
 	uint64_t tunnel_id;
 };
 
-#define XLATE_MAX_OPS 2048 /* what is longer ends there, for SW_DROP_TOO_COMPLEX */
+#define XLATE_MAX_OPS      2048         /* what is longer ends there, for SW_DROP_TOO_COMPLEX */
+#define XLATE_MAX_REWRITES SW_MAX_EDITS /* what has more is for the daemon */
 
 /*
  * The answer. Big (every port may be an output): keep one and reuse it.
@@ -137,6 +140,7 @@ struct xop {
  * and the port that the frame came in by only where it is the only one. `normal`: outputs and drop are those of a frame
  * that is for everybody in its VLAN, and stand only for such; for a frame of which the addresses are known,
  * normal_carry_out() puts its own in their place. Of the operations only XOP_COUNT is there: what the frames count for.
+ * n_rewrites not 0: each output gets the frame as `rewrites`, in order, make it. The operations are all there.
  * in_daemon set: the operations say all, and outputs nothing. `drop` is the reason if no operation parts with the
  * frame.
  */
@@ -157,9 +161,17 @@ struct xlate {
 	uint64_t tables;          /* that were asked: bit `table id % 64` */
 	uint32_t n_outputs;
 	uint32_t n_ops;
+	uint32_t n_rewrites;
+	const struct action *rewrites[XLATE_MAX_REWRITES]; /* borrowed as those of the operations */
 	struct xlate_output outputs[SW_MAX_PORTS];
 	struct xop ops[XLATE_MAX_OPS];
 };
+
+/* Whoever has such a frame carries out the operations; else there are outputs alone. */
+static inline bool xlate_has_ops(const struct xlate *xlate)
+{
+	return xlate->in_daemon || xlate->n_rewrites;
+}
 
 /* Where translate() tells its reasoning, a line at a time; `depth` is for indenting. */
 struct trace_sink {

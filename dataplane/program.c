@@ -3,6 +3,7 @@
 
 #include "bpf/hash.h"
 #include "dataplane/pipeline.h"
+#include "dataplane/rewrites.h"
 #include "dataplane/sets.h"
 
 #include <arpa/inet.h>
@@ -131,21 +132,27 @@ static bool all_egress_do(
 	return true;
 }
 
+static uint32_t set_of(struct sets *sets, const struct xlate *xlate)
+{
+	struct port_set members = {0};
+
+	for (uint32_t i = 0; i < xlate->n_outputs; i++)
+		port_set_add(&members, xlate->outputs[i].port);
+	if (xlate->flood)
+		port_set_add(&members, xlate->in_port);
+	return sets_get(sets, &members);
+}
+
 static void compile_many(struct sets *sets, const struct pipeline *pl, const struct tag *tag, const struct xlate *xlate,
 	struct program *ret)
 {
 	struct carrier carrier = choose_carrier(tag, xlate);
-	struct port_set members = {0};
 
 	if (!all_egress_do(pl, tag, &carrier, xlate)) {
 		go_up(ret);
 		return;
 	}
-	for (uint32_t i = 0; i < xlate->n_outputs; i++)
-		port_set_add(&members, xlate->outputs[i].port);
-	if (xlate->flood)
-		port_set_add(&members, xlate->in_port);
-	ret->set = sets_get(sets, &members);
+	ret->set = set_of(sets, xlate);
 	if (ret->set == SW_MAX_SETS) {
 		go_up(ret);
 		return;
@@ -153,6 +160,38 @@ static void compile_many(struct sets *sets, const struct pipeline *pl, const str
 	if (carrier.tagged)
 		put_tag(ret, tag, carrier.vid);
 	add(ret, SW_OP_BROADCAST, ret->set);
+}
+
+/* The egress program takes no tag off any of them. */
+static bool all_keep_tags(const struct pipeline *pl, const struct xlate *xlate)
+{
+	for (uint32_t i = 0; i < xlate->n_outputs; i++) {
+		if (vlan_untagged(&pipeline_port(pl, xlate->outputs[i].port)->vlan))
+			return false;
+	}
+	return true;
+}
+
+static void compile_rewrite(
+	struct sets *sets, const struct pipeline *pl, const struct xlate *xlate, struct program *ret)
+{
+	bool is_one = xlate->n_outputs == 1;
+
+	if (!is_one && !all_keep_tags(pl, xlate)) {
+		go_up(ret);
+		return;
+	}
+	ret->rewrite = rewrites_get(sets_rewrites(sets), xlate->rewrites, xlate->n_rewrites);
+	if (ret->rewrite != SW_MAX_REWRITES && !is_one)
+		ret->set = set_of(sets, xlate);
+	if (ret->rewrite == SW_MAX_REWRITES || (!is_one && ret->set == SW_MAX_SETS)) {
+		program_release(sets, ret);
+		ret->rewrite = SW_MAX_REWRITES;
+		go_up(ret);
+		return;
+	}
+	add(ret, SW_OP_REWRITE, ret->rewrite);
+	add(ret, is_one ? SW_OP_OUTPUT : SW_OP_BROADCAST, is_one ? xlate->outputs[0].port : ret->set);
 }
 
 static void add_normal(struct program *program, const struct bridge *bridge, uint16_t vid)
@@ -173,22 +212,38 @@ void program_compile(struct sets *sets, const struct pipeline *pl, const struct 
 	ret->n_steps = 0;
 	ret->flags = in_port && in_port->csum ? SW_FLOW_CSUM : 0;
 	ret->set = SW_MAX_SETS;
+	ret->rewrite = SW_MAX_REWRITES;
 	if (xlate->normal)
 		add_normal(ret, pipeline_bridge(pl, xlate->bridge), xlate->vid);
 	if (xlate->in_daemon || !xlate->cacheable || !is_fast(pl, xlate))
 		go_up(ret);
 	else if (!xlate->n_outputs)
 		add(ret, SW_OP_DROP, xlate->drop);
+	else if (xlate->n_rewrites)
+		compile_rewrite(sets, pl, xlate, ret);
 	else if (xlate->n_outputs == 1)
 		compile_one(pl, &tag, xlate, ret);
 	else
 		compile_many(sets, pl, &tag, xlate, ret);
 }
 
+bool program_hold(struct sets *sets, const struct program *program)
+{
+	if (program->set != SW_MAX_SETS && sets_hold(sets, program->set))
+		return false;
+	if (program->rewrite == SW_MAX_REWRITES || !rewrites_hold(sets_rewrites(sets), program->rewrite))
+		return true;
+	if (program->set != SW_MAX_SETS)
+		sets_drop(sets, program->set);
+	return false;
+}
+
 void program_release(struct sets *sets, const struct program *program)
 {
 	if (program->set != SW_MAX_SETS)
 		sets_drop(sets, program->set);
+	if (program->rewrite != SW_MAX_REWRITES)
+		rewrites_drop(sets_rewrites(sets), program->rewrite);
 }
 
 uint64_t program_domain(const struct sw_step *steps, uint64_t seed, uint16_t bridge)
@@ -261,9 +316,18 @@ static const char *drop_word(uint32_t reason)
 
 static const char *upcall_word(uint32_t reason)
 {
-	static const char *const words[] = {"none", "miss", "action", "frags", "over_mtu", "learn", "normal"};
+	static const char *const words[] = {
+		"none", "miss", "action", "frags", "over_mtu", "learn", "normal", "rewrite"};
 
 	return reason < sizeof(words) / sizeof(words[0]) ? words[reason] : "?";
+}
+
+static void put_rewrite(struct text *text, const struct sets *sets, uint32_t id)
+{
+	char actions[1200];
+
+	rewrites_format(sets_rewrites(sets), id, actions, sizeof(actions));
+	put(text, "rewrite:[%s]", actions);
 }
 
 static void put_step(struct text *text, const struct pipeline *pl, const struct sets *sets, const struct sw_step *step)
@@ -288,6 +352,9 @@ static void put_step(struct text *text, const struct pipeline *pl, const struct 
 		break;
 	case SW_OP_NORMAL:
 		put(text, step->arg ? "normal:%u" : "normal", step->arg);
+		break;
+	case SW_OP_REWRITE:
+		put_rewrite(text, sets, step->arg);
 		break;
 	case SW_OP_UPCALL:
 		put(text, "upcall:%s", upcall_word(step->arg));

@@ -4,6 +4,7 @@
 #include "bpf/hash.h"
 #include "dataplane/datapath.h"
 #include "dataplane/log.h"
+#include "dataplane/rewrites.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@ struct state {
 
 struct sets {
 	struct datapath *dp;
+	struct rewrites *rewrites;
 	struct sw_registry_set *records;
 	uint64_t clock; /* counts drops to zero: what is idle longest has the least idle_since */
 	uint16_t heads[N_HEADS];
@@ -106,6 +108,11 @@ struct sets *sets_create(struct datapath *dp)
 	if (!sets)
 		return NULL;
 	sets->dp = dp;
+	sets->rewrites = rewrites_create(dp->memory.rewrites, dp->memory.config->seed);
+	if (!sets->rewrites) {
+		free(sets);
+		return NULL;
+	}
 	sets->records = dp->memory.registry->set;
 	for (int i = 0; i < N_HEADS; i++)
 		sets->heads[i] = NONE;
@@ -115,7 +122,14 @@ struct sets *sets_create(struct datapath *dp)
 
 void sets_destroy(struct sets *sets)
 {
+	if (sets)
+		rewrites_destroy(sets->rewrites);
 	free(sets);
+}
+
+struct rewrites *sets_rewrites(const struct sets *sets)
+{
+	return sets->rewrites;
 }
 
 static int write_set(struct sets *sets, uint32_t set, const __u64 *members)

@@ -27,6 +27,7 @@
 #include <stdint.h>
 
 struct datapath;
+struct rewrites;
 struct sets;
 
 /* A bit map by port id. */
@@ -48,6 +49,8 @@ static inline bool port_set_has(const struct port_set *set, uint16_t port)
 struct sets *sets_create(struct datapath *dp);
 /* The sets stay where they are, for the next daemon. Accepts NULL. */
 void sets_destroy(struct sets *sets);
+/* The rewrites of the same datapath, which a program shares with others as it does its set. Borrowed. */
+struct rewrites *sets_rewrites(const struct sets *sets);
 
 /* Finds or makes the set of these members (at least one), and holds it. Its id, or SW_MAX_SETS: none could be had. */
 uint32_t sets_get(struct sets *sets, const struct port_set *members);

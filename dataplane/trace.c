@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dataplane/trace.h"
 
+#include "bpf/extract.h"
 #include "dataplane/complaint.h"
+#include "dataplane/layers.h"
 #include "dataplane/normal.h"
 #include "dataplane/program.h"
+#include "dataplane/rewrite.h"
 #include "dataplane/text.h"
 
 #include <errno.h>
@@ -13,6 +16,9 @@
 
 #define ETH_SIZE   14
 #define TAG_SIZE   4
+#define IPV6_SIZE  40
+#define HEADROOM   (SW_MAX_EDITS * TAG_SIZE)
+#define TAILROOM   64
 #define ONE_BUFFER 3072 /* bytes that every driver, and BPF_PROG_TEST_RUN, puts into one buffer */
 
 static const char *drop_word(enum sw_drop reason)
@@ -90,6 +96,18 @@ static void describe_ops(const struct trace_parts *parts, const struct xlate *an
 		text_put(&text, "; dropped for %s if nothing of this takes it", drop_word(answer->drop));
 }
 
+static void put_rewrites(struct text *text, const struct xlate *answer)
+{
+	char word[80];
+
+	for (uint32_t i = 0; i < answer->n_rewrites; i++) {
+		struct actions one = {.n = 1, .list = answer->rewrites[i]};
+
+		actions_format(&one, NULL, word, sizeof(word));
+		text_put(text, "%s, ", word);
+	}
+}
+
 static void describe_answer(const struct trace_parts *parts, const struct xlate *answer, struct trace_result *ret)
 {
 	struct text text;
@@ -102,6 +120,7 @@ static void describe_answer(const struct trace_parts *parts, const struct xlate 
 	if (!answer->n_outputs) {
 		text_put(&text, "drop: %s", drop_word(answer->drop));
 	} else {
+		put_rewrites(&text, answer);
 		text_put(&text, "%s to ", answer->flood ? "flood" : "forward");
 		for (uint32_t i = 0; i < answer->n_outputs; i++)
 			put_output(&text, parts, answer, i);
@@ -119,6 +138,8 @@ struct hit {
 	const struct xlate *carried_out; /* the answer for this frame */
 	const uint8_t *frame;            /* as it came */
 	uint32_t size;
+	struct frame rewritten; /* of an answer that rewrites: as it is to leave */
+	enum rewrite rewrite;
 	const struct dp_probe *probe;
 };
 
@@ -173,6 +194,21 @@ static uint32_t broadcast_limit(const struct hit *hit)
 	return limit;
 }
 
+/* Headers that the program may leave to the daemon, although it would do the same (bpf/rewrite.h). */
+static bool is_left_to_daemon(const struct hit *hit)
+{
+	struct frame frame = {.data = (uint8_t *)hit->frame, .size = hit->size};
+	struct layers layers;
+
+	if (!hit->carried_out->n_rewrites)
+		return false;
+	if (hit->rewrite == REWRITE_BAD_TTL || hit->size > ONE_BUFFER || !layers_find(&frame, &layers))
+		return true;
+	if (layers.eth_type == SW_ETH_VLAN || layers.eth_type == SW_ETH_SVLAN)
+		return true;
+	return layers.eth_type == SW_ETH_IPV6 && layers.ip.l4 != layers.l3 + IPV6_SIZE;
+}
+
 /*
  * Going up is as good: the frame may lie in several buffers or be too long for a member. From a port that is down
  * nothing is learned, which only the daemon knows.
@@ -183,13 +219,15 @@ static bool may_go_up(const struct hit *hit)
 
 	if (is_normal(hit) && !pipeline_port(hit->pl, answer->in_port)->up)
 		return true;
+	if (is_left_to_daemon(hit))
+		return true;
 	switch (way_of(hit)) {
 	case WAY_DROP:
 		return false;
 	case WAY_OUT:
 		return hit->size > ONE_BUFFER && !pipeline_port(hit->pl, answer->outputs[0].port)->sg;
 	case WAY_BROADCAST:
-		return hit->size + TAG_SIZE > broadcast_limit(hit);
+		return hit->size + (1 + hit->carried_out->n_rewrites) * TAG_SIZE > broadcast_limit(hit);
 	case WAY_UP:
 		return true;
 	}
@@ -223,6 +261,23 @@ static struct head head_of(const struct hit *hit, const struct xlate_output *out
 	return head;
 }
 
+/* Byte for byte, but for the checksum that may have been finished on the way. */
+static bool is_rewritten_as_asked(const struct hit *hit)
+{
+	const struct frame *wanted = &hit->rewritten;
+	uint32_t n = wanted->size < sizeof(hit->probe->frame) ? wanted->size : sizeof(hit->probe->frame), at = n;
+	struct layers layers;
+
+	if (hit->rewrite != REWRITE_DONE || hit->probe->size != wanted->size)
+		return false;
+	if (hit->program->flags & SW_FLOW_CSUM && layers_find(wanted, &layers) && layers.ip.version && layers.ip.l4)
+		at = layers.ip.l4 + (layers.ip.l4_proto == SW_IP_TCP ? 16 : 6);
+	if (at + 2 > n)
+		return !memcmp(hit->probe->frame, wanted->data, n);
+	return !memcmp(hit->probe->frame, wanted->data, at) &&
+	       !memcmp(hit->probe->frame + at + 2, wanted->data + at + 2, n - at - 2);
+}
+
 /* Of what stands behind the head a checksum may have been finished: only its length is looked at. */
 static bool leaves_as_asked(const struct hit *hit)
 {
@@ -251,8 +306,13 @@ static bool goes_as_asked(const struct hit *hit)
 	case WAY_DROP:
 		return verdict_is(probe, "drop") && !probe->out_port && probe->drop == hit->carried_out->drop;
 	case WAY_OUT:
+		if (hit->carried_out->n_rewrites)
+			return verdict_is(probe, "redirect") && probe->out_port == hit->carried_out->outputs[0].port &&
+			       is_rewritten_as_asked(hit);
 		return verdict_is(probe, "redirect") && leaves_as_asked(hit);
 	case WAY_BROADCAST:
+		if (hit->carried_out->n_rewrites && !is_rewritten_as_asked(hit))
+			return false;
 		return verdict_is(probe, "redirect") && !probe->out_port;
 	case WAY_UP:
 		return false;
@@ -304,28 +364,45 @@ static void judge_miss(struct trace_result *ret)
 	ret->agree = probe->drop != SW_DROP_NONE || probe->went_up;
 }
 
+/* The frame in `room`, as the answer's rewrites make it. */
+static void rewrite(struct hit *hit, uint8_t *room)
+{
+	const struct xlate *answer = hit->carried_out;
+
+	hit->rewritten = (struct frame){room + HEADROOM, hit->size, HEADROOM, TAILROOM};
+	hit->rewrite = REWRITE_DONE;
+	memcpy(hit->rewritten.data, hit->frame, hit->size);
+	for (uint32_t i = 0; i < answer->n_rewrites && hit->rewrite == REWRITE_DONE; i++)
+		hit->rewrite = rewrite_apply(&hit->rewritten, answer->rewrites[i]);
+}
+
 /* `program` is what the answer compiles to, `carried_out` what it is for this frame. */
 static void ask_kernel(const struct trace_parts *parts, const struct program *program, const struct xlate *carried_out,
 	uint32_t ifindex, const void *frame, uint32_t size, struct trace_result *ret)
 {
-	const struct hit hit = {.pl = parts->pl,
+	struct hit hit = {.pl = parts->pl,
 		.program = program,
 		.carried_out = carried_out,
 		.frame = frame,
 		.size = size,
 		.probe = &ret->probe};
-	int error;
+	uint8_t *room = malloc(HEADROOM + size + TAILROOM);
+	int error = -ENOMEM;
 
-	error = parts->dp->ops->probe(parts->dp, ifindex, frame, size, &ret->probe);
+	if (room)
+		error = parts->dp->ops->probe(parts->dp, ifindex, frame, size, &ret->probe);
 	if (error) {
+		free(room);
 		snprintf(ret->kernel, sizeof(ret->kernel), "the program could not be asked: %s", strerror(-error));
 		return;
 	}
 	ret->probed = true;
+	rewrite(&hit, room);
 	if (ret->probe.cached)
 		judge_hit(parts, &hit, ret);
 	else
 		judge_miss(ret);
+	free(room);
 }
 
 int trace_run(const struct trace_parts *parts, const struct sw_key *key, const void *frame, uint32_t size,

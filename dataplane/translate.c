@@ -6,6 +6,7 @@
 #include "dataplane/normal.h"
 #include "dataplane/ofbridge.h"
 #include "dataplane/rewrite.h"
+#include "dataplane/rewrites.h"
 #include "dataplane/table.h"
 #include "dataplane/xlate.h"
 
@@ -296,7 +297,8 @@ static void rewrite(struct walk *w, const struct action *action)
 	op->reason = PACKET_IN_INVALID_TTL;
 	op->metadata = view_metadata(&w->view);
 	op->tunnel_id = view_tunnel_id(&w->view);
-	only_by_daemon(w, "it rewrites the frame");
+	if (!rewrite_is_fast(action))
+		only_by_daemon(w, "it rewrites the frame as only the daemon can");
 	if (w->depth) /* a bucket's copy, which no table sees */
 		return;
 	if (!view_rewrite(&w->view, action, &w->t.answer->mask, &bad_ttl))
@@ -483,7 +485,7 @@ static bool is_listed(const struct xlate *answer, uint16_t port)
 
 /* What the operations are, but for counting. */
 struct census {
-	uint32_t n_outputs, n_normals, n_back, n_others, n_twice;
+	uint32_t n_outputs, n_normals, n_back, n_rewrites, n_others, n_twice;
 };
 
 static struct census take_census(const struct walk *w)
@@ -508,6 +510,9 @@ static struct census take_census(const struct walk *w)
 		case XOP_NORMAL:
 			census.n_normals++;
 			break;
+		case XOP_REWRITE:
+			census.n_rewrites++;
+			break;
 		default:
 			census.n_others++;
 		}
@@ -526,7 +531,86 @@ static void keep_counts_only(struct xlate *answer)
 	answer->n_ops = n;
 }
 
-/* One of the two forms of an answer; see pipeline.h. */
+/* What was done to the copy at hand, as the operations go on. */
+struct retrace {
+	const struct action *done[XLATE_MAX_REWRITES];
+	uint32_t n_done[GROUP_DEPTH_MAX + 2]; /* the last is of the copy at hand */
+	int depth;
+};
+
+/* Takes one more operation into account; false: there are more rewrites than fit. */
+static bool retrace_op(struct retrace *r, const struct xop *op)
+{
+	uint32_t *n = &r->n_done[r->depth];
+
+	switch ((enum xop_type)op->type) {
+	case XOP_SAVE:
+		r->n_done[r->depth + 1] = *n;
+		r->depth++;
+		return true;
+	case XOP_RESTORE:
+		r->depth--;
+		return true;
+	case XOP_REWRITE:
+		if (*n == XLATE_MAX_REWRITES)
+			return false;
+		r->done[(*n)++] = op->action;
+		return true;
+	default:
+		return true;
+	}
+}
+
+/* The first n of the answer's rewrites, in order, are what was done. */
+static bool is_done_alike(const struct retrace *r, const struct xlate *answer, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		if (memcmp(r->done[i], answer->rewrites[i], sizeof(*r->done[i])) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* What the first output gets. */
+static bool find_rewrites(struct xlate *answer)
+{
+	struct retrace r = {.depth = 0};
+
+	for (uint32_t i = 0; i < answer->n_ops; i++) {
+		if (answer->ops[i].type == XOP_OUTPUT) {
+			answer->n_rewrites = r.n_done[r.depth];
+			memcpy(answer->rewrites, r.done, answer->n_rewrites * sizeof(r.done[0]));
+			return answer->n_rewrites > 0;
+		}
+		if (!retrace_op(&r, &answer->ops[i]))
+			return false;
+	}
+	return false;
+}
+
+/* Every output gets the same, and nothing else is done to any copy. */
+static bool are_rewritten_alike(struct xlate *answer)
+{
+	struct retrace r = {.depth = 0};
+
+	if (!find_rewrites(answer))
+		return false;
+	for (uint32_t i = 0; i < answer->n_ops; i++) {
+		const struct xop *op = &answer->ops[i];
+		uint32_t n;
+
+		if (!retrace_op(&r, op))
+			return false;
+		n = r.n_done[r.depth];
+		if (op->type == XOP_REWRITE && (n > answer->n_rewrites || !is_done_alike(&r, answer, n)))
+			return false;
+		if (op->type == XOP_OUTPUT && (n != answer->n_rewrites || !is_done_alike(&r, answer, n)))
+			return false;
+	}
+	return true;
+}
+
+/* One of the three forms of an answer; see pipeline.h. */
 static void choose_form(struct walk *w)
 {
 	struct xlate *answer = w->t.answer;
@@ -534,17 +618,22 @@ static void choose_form(struct walk *w)
 
 	if (census.n_others)
 		only_by_daemon(w, "it goes to the controller");
-	if (census.n_normals && census.n_normals + census.n_outputs > 1)
+	if (census.n_normals && census.n_normals + census.n_outputs + census.n_rewrites > 1)
 		only_by_daemon(w, "NORMAL is one of several actions");
 	if (census.n_twice)
 		only_by_daemon(w, "it goes out of one port more than once");
 	if (census.n_back && census.n_outputs > 1)
 		only_by_daemon(w, "it goes back where it came from, and elsewhere");
+	if (census.n_rewrites && !answer->in_daemon && !are_rewritten_alike(answer))
+		only_by_daemon(w, census.n_outputs ? "it is rewritten in more ways than one"
+						   : "it is rewritten, and goes nowhere");
 	if (answer->in_daemon) {
 		answer->n_outputs = 0;
+		answer->n_rewrites = 0;
 		return;
 	}
-	keep_counts_only(answer);
+	if (!answer->n_rewrites)
+		keep_counts_only(answer);
 	if (census.n_normals)
 		normal_forward(&w->t);
 	else if (census.n_outputs)

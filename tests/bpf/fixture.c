@@ -65,8 +65,9 @@ int fixture_open(struct fixture *f, uint32_t n_flows, uint32_t n_buckets)
 	f->drops = map_memory(f->skel->maps.drops);
 	f->emc = map_memory(f->skel->maps.emc);
 	f->fdb = f->skel->bss->core.fdb;
+	f->rewrites = map_memory(f->skel->maps.rewrites);
 	if (!f->flows || !f->buckets || !f->flow_stats || !f->port_stats || !f->miss_buckets || !f->set_info ||
-		!f->drops || !f->emc) {
+		!f->drops || !f->emc || !f->rewrites) {
 		fixture_close(f);
 		return -ENOMEM;
 	}
@@ -86,6 +87,7 @@ void fixture_close(struct fixture *f)
 	unmap_memory(f->skel->maps.set_info, f->set_info);
 	unmap_memory(f->skel->maps.drops, f->drops);
 	unmap_memory(f->skel->maps.emc, f->emc);
+	unmap_memory(f->skel->maps.rewrites, f->rewrites);
 	switch_bpf__destroy(f->skel);
 	memset(f, 0, sizeof(*f));
 }
@@ -124,6 +126,7 @@ void fixture_reset(struct fixture *f)
 	fixture_forget_buckets(f);
 	memset(f->flows, 0, sizeof(*f->flows) * f->n_flows);
 	memset(f->fdb, 0, sizeof(*f->fdb) * SW_FDB_BUCKETS);
+	memset(f->rewrites, 0, sizeof(*f->rewrites) * SW_MAX_REWRITES);
 	fixture_forget_hints(f);
 	fixture_forget_counters(f);
 	memset(f->miss_buckets, 0, sizeof(*f->miss_buckets) * SW_MAX_PORTS);

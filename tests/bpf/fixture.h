@@ -29,6 +29,7 @@ struct fixture {
 	uint64_t *drops;
 	uint64_t *emc;
 	struct sw_fdb_bucket *fdb;
+	struct sw_rewrite *rewrites;
 	uint32_t next_slot;
 };
 

@@ -19,6 +19,7 @@
 #include "dataplane/ofbridges.h"
 #include "dataplane/pipeline.h"
 #include "dataplane/program.h"
+#include "dataplane/rewrites.h"
 #include "dataplane/sets.h"
 
 #include <arpa/inet.h>
@@ -454,7 +455,9 @@ static inline void lab_check_steps(const struct lab *lab, const struct sw_flow *
 	const struct sw_step *last = &flow->steps[flow->n_steps - 1];
 
 	must(flow->n_steps && flow->n_steps <= SW_MAX_STEPS);
-	for (uint8_t i = 0; i < flow->n_steps - 1; i++) {
+	if (flow->steps[0].op == SW_OP_REWRITE)
+		must(flow->n_steps == 2 && rewrites_users(sets_rewrites(lab->sets), flow->steps[0].arg));
+	for (uint8_t i = flow->steps[0].op == SW_OP_REWRITE; i < flow->n_steps - 1; i++) {
 		uint8_t op = flow->steps[i].op;
 
 		must((op == SW_OP_NORMAL && !i) || op == SW_OP_VLAN_PUSH || op == SW_OP_VLAN_POP ||

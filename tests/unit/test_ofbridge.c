@@ -226,6 +226,22 @@ static void cache_expect_output(uint16_t port, const uint8_t frame[SIZE], uint32
 	ck_assert_uint_eq(hit.flow->steps[0].arg, out);
 }
 
+/* It hits a flow that rewrites; `reason`: why the program sends it up nevertheless. */
+static void arrive_rewritten(uint16_t port, const uint8_t frame[SIZE], enum sw_upcall reason)
+{
+	struct dp_memory_hit hit;
+	struct sw_headers headers;
+	struct sw_key key;
+
+	sw_extract(frame, frame + SIZE, IFINDEX_OF + port, SW_KEY_WORDS, &key, &headers);
+	ck_assert(dp_memory_lookup(lab.dp, 0, &key, SIZE, &hit));
+	ck_assert_int_eq(hit.flow->steps[0].op, SW_OP_REWRITE);
+	if (reason != SW_UPCALL_NONE) {
+		dp_memory_inject(lab.dp, port, frame, SIZE, reason);
+		run_up();
+	}
+}
+
 /* "2 3": the ports that got something since the last call, in order. */
 static const char *sent(void)
 {
@@ -282,7 +298,7 @@ START_TEST(what_only_the_daemon_can_do_is_counted_by_it_alone)
 	uint8_t frame[SIZE];
 
 	make_frame(1, 2, frame);
-	FLOW(.match = "eth_type=0x0800", .apply = "set_field:5->ip_dscp,output:2");
+	FLOW(.match = "eth_type=0x0800", .apply = "push_vlan:0x88a8,output:2");
 	lab_settle(&lab);
 	for (int i = 0; i < 10; i++)
 		ck_assert(arrive(PORT_1, frame) == (i > 0));
@@ -910,20 +926,68 @@ START_TEST(a_ttl_that_runs_out_is_the_controllers_business)
 	ck_assert_int_eq(heard.in.reason, PACKET_IN_INVALID_TTL);
 	ck_assert_str_eq(sent(), "");
 	frame[22] = 2;
-	arrive(PORT_1, frame);
+	arrive_rewritten(PORT_1, frame, SW_UPCALL_NONE);
 	ck_assert_uint_eq(heard.n_packet_ins, 1);
-	ck_assert_str_eq(sent(), "2");
 	frame[22] = 1;
+	arrive_rewritten(PORT_1, frame, SW_UPCALL_REWRITE);
+	ck_assert_uint_eq(heard.n_packet_ins, 2);
+	ck_assert_str_eq(sent(), "");
+	ck_assert_uint_eq(first_rule(0)->tally.packets, 3);
 	heard.deaf = true;
-	arrive(PORT_1, frame);
+	arrive_rewritten(PORT_1, frame, SW_UPCALL_REWRITE);
 	ck_assert_uint_eq(drops_of(SW_DROP_TTL), 1); /* it is not for want of a controller that it ended */
 	ck_assert_uint_eq(drops_of(SW_DROP_NO_CONTROLLER), 0);
 	heard.deaf = false;
 	ck_assert_int_eq(
 		ofbridge_port_mod(bridge, 1, mac, OF_PORT_CONFIG_NO_PACKET_IN, OF_PORT_CONFIG_NO_PACKET_IN), OF_OK);
-	arrive(PORT_1, frame);
-	ck_assert_uint_eq(heard.n_packet_ins, 1);
+	arrive_rewritten(PORT_1, frame, SW_UPCALL_REWRITE);
+	ck_assert_uint_eq(heard.n_packet_ins, 2);
 	ck_assert_uint_eq(drops_of(SW_DROP_TTL), 2);
+}
+END_TEST
+
+/* The flow has counted it for both tables, and it came to one. */
+START_TEST(what_a_ttl_that_ends_does_not_come_to_does_not_count_it)
+{
+	uint8_t frame[SIZE];
+
+	make_frame(1, 2, frame);
+	FLOW(.apply = "dec_ttl", .go_to = 1);
+	group_mod(0, 1, GROUP_TYPE_ALL, "dec_ttl,output:2", "dec_ttl,output:3");
+	FLOW(.table = 1, .apply = "group:1");
+	lab_settle(&lab);
+	ck_assert(!arrive(PORT_1, frame));
+	ck_assert_str_eq(sent(), "2 3");
+	for (uint8_t ttl = 1; ttl <= 4; ttl++) {
+		frame[22] = ttl;
+		arrive_rewritten(PORT_1, frame, ttl < 3 ? SW_UPCALL_REWRITE : SW_UPCALL_NONE);
+	}
+	ck_assert_str_eq(sent(), "");
+	ck_assert_uint_eq(heard.n_packet_ins, 3); /* one in table 0, and one in each bucket */
+	ck_assert_uint_eq(first_rule(0)->tally.packets, 5);
+	ck_assert_uint_eq(first_rule(1)->tally.packets, 4);
+	ck_assert_uint_eq(first_rule(1)->tally.bytes, 4 * SIZE);
+}
+END_TEST
+
+/* What comes up although a flow rewrites it is rewritten by the daemon, and was counted by the flow. */
+START_TEST(a_frame_that_the_program_leaves_to_the_daemon_is_rewritten_and_counted_once)
+{
+	static const enum sw_upcall reasons[] = {SW_UPCALL_FRAGS, SW_UPCALL_OVER_MTU, SW_UPCALL_REWRITE};
+	uint8_t frame[SIZE];
+
+	make_frame(1, 2, frame);
+	FLOW(.apply = "set_field:02:00:00:00:00:77->eth_dst,output:2,output:3");
+	ck_assert(!arrive(PORT_1, frame));
+	ck_assert_str_eq(sent(), "2 3");
+	for (int i = 0; i < 3; i++) {
+		arrive_rewritten(PORT_1, frame, reasons[i]);
+		ck_assert_uint_eq(dp_memory_n_sent(lab.dp), 2);
+		ck_assert_uint_eq(dp_memory_sent(lab.dp, 0).data[5], 0x77);
+		ck_assert_str_eq(sent(), "2 3");
+	}
+	ck_assert_uint_eq(first_rule(0)->tally.packets, 4);
+	ck_assert_uint_eq(first_rule(0)->tally.bytes, 4 * SIZE);
 }
 END_TEST
 
@@ -1205,6 +1269,8 @@ int main(void)
 	tcase_add_test(t, a_bucket_sets_the_tunnel_of_its_own_copy);
 	tcase_add_test(t, a_meter_lets_through_what_its_rate_allows);
 	tcase_add_test(t, a_ttl_that_runs_out_is_the_controllers_business);
+	tcase_add_test(t, what_a_ttl_that_ends_does_not_come_to_does_not_count_it);
+	tcase_add_test(t, a_frame_that_the_program_leaves_to_the_daemon_is_rewritten_and_counted_once);
 	tcase_add_test(t, a_rewritten_frame_may_be_bridged);
 	tcase_add_test(t, a_field_that_is_not_there_is_not_there_for_later_tables);
 	tcase_add_test(t, a_packet_out_does_as_its_actions_say);

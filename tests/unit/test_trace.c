@@ -24,6 +24,7 @@ struct deed {
 	enum { OUT, BROADCAST, UP, DROP, PASS } what;
 	uint16_t port;     /* OUT */
 	enum sw_drop drop; /* DROP */
+	uint8_t dst;       /* last byte of the destination afterwards; 0: as it came */
 	int tci;           /* of the frame afterwards, with PCP; 0: as it came */
 	int growth;        /* that is wrong, bytes */
 };
@@ -85,6 +86,8 @@ static int say_deed(struct datapath *dp, uint32_t ifindex, const void *frame, ui
 		ret->size = put_frame(ret->frame, frame, deed.tci, bytes + 12 + tag, size - tag - 14);
 	else
 		memcpy(ret->frame, frame, size < sizeof(ret->frame) ? size : sizeof(ret->frame));
+	if (deed.dst)
+		ret->frame[5] = deed.dst;
 	ret->size += (uint32_t)deed.growth;
 	return 0;
 }
@@ -166,11 +169,12 @@ struct row {
 	{                                                                                                              \
 		"trunk 10,20", "trunk 10,20", "access 10"                                                              \
 	}
-#define KNOWN "0a/0@1 0b/0@2 "
-#define IN_10 "0a/10@1 0b/10@2 0c/10@3 "
-#define TO_C  ",eth_dst=02:00:00:00:00:0c"
-#define V10   ",vlan_vid=10"
-#define PCP5  ",vlan_pcp=5"
+#define KNOWN    "0a/0@1 0b/0@2 "
+#define IN_10    "0a/10@1 0b/10@2 0c/10@3 "
+#define TO_C     ",eth_dst=02:00:00:00:00:0c"
+#define V10      ",vlan_vid=10"
+#define REWRITES "set_field:02:00:00:00:00:77->eth_dst,"
+#define PCP5     ",vlan_pcp=5"
 
 static const struct row rows[] = {
 	{"the right port", OPEN, KNOWN, NULL, IN("p1") A TO_B, OUT_OF(2), .agree = true,
@@ -269,6 +273,27 @@ static const struct row rows[] = {
 	{"a rule that the daemon does", OPEN, KNOWN, "NORMAL,output:p3", IN("p1") A TO_B, UPWARDS, .agree = true},
 	{"a rule that the daemon does, done", OPEN, KNOWN, "NORMAL,output:p3", IN("p1") A TO_B, OUT_OF(2),
 		.agree = false},
+
+	{"a rule's rewrite", OPEN, KNOWN, REWRITES "output:p3", IN("p1") A TO_B, {.what = OUT, .port = 3, .dst = 0x77},
+		.agree = true, .text = "rewrite:[set_field:02:00:00:00:00:77->eth_dst],output:p3"},
+	{"a rewrite undone", OPEN, KNOWN, REWRITES "output:p3", IN("p1") A TO_B, OUT_OF(3), .agree = false},
+	{"another rewrite", OPEN, KNOWN, REWRITES "output:p3", IN("p1") A TO_B, {.what = OUT, .port = 3, .dst = 0x78},
+		.agree = false},
+	{"a rewrite to another port", OPEN, KNOWN, REWRITES "output:p3", IN("p1") A TO_B,
+		{.what = OUT, .port = 2, .dst = 0x77}, .agree = false},
+	{"a rewrite that loses a byte", OPEN, KNOWN, REWRITES "output:p3", IN("p1") A TO_B,
+		{.what = OUT, .port = 3, .dst = 0x77, .growth = -1}, .agree = false},
+	{"a rewrite goes up", OPEN, KNOWN, REWRITES "output:p3", IN("p1") A TO_B, UPWARDS, .agree = false},
+	{"a rewrite of many buffers goes up", OPEN, KNOWN, REWRITES "output:p3", IN("p1") A TO_B, UPWARDS,
+		.agree = true, .payload = 4000},
+	{"a rewrite for several", OPEN, KNOWN, REWRITES "output:p2,output:p3", IN("p1") A TO_B,
+		{.what = BROADCAST, .dst = 0x77}, .agree = true},
+	{"a rewrite for several, undone", OPEN, KNOWN, REWRITES "output:p2,output:p3", IN("p1") A TO_B, TO_SET,
+		.agree = false},
+	{"a tag that a rule pushes", OPEN, KNOWN, "push_vlan:0x8100,output:p2", IN("p1") A TO_B, OUT_OF_AS(2, 0),
+		.agree = false},
+	{"a rewrite that the daemon does", OPEN, KNOWN, "push_vlan:0x88a8,output:p2", IN("p1") A TO_B, UPWARDS,
+		.agree = true},
 
 	{"a miss goes up", OPEN, KNOWN, NULL, IN("p1") A TO_B, {.miss = true, .what = UP}, .agree = true,
 		.text = "it goes up"},
