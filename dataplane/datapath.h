@@ -16,6 +16,7 @@
 
 #include "bpf/abi.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -130,6 +131,21 @@ struct datapath {
 	bool adopted;   /* found pinned state of this ABI version and took it over */
 	bool inherited; /* found pinned state of this namespace, of whatever version: programs may sit on devices */
 };
+
+/* What became of a frame that tx() or tx_copy() refused with this error. */
+static inline enum sw_drop dp_drop_of(int error)
+{
+	switch (error) {
+	case -EMSGSIZE:
+		return SW_DROP_OVER_MTU;
+	case -ENETDOWN:
+	case -ENODEV:
+	case -ENXIO:
+		return SW_DROP_PORT_DOWN;
+	default:
+		return SW_DROP_TX_FULL;
+	}
+}
 
 struct dp_kernel_options {
 	const char *bpffs_dir; /* where to pin; made if missing, a bpffs mounted at /sys/fs/bpf if there is none */

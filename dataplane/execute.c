@@ -129,20 +129,6 @@ static void save(struct run *run)
 
 /* ---- leaving ---- */
 
-static enum sw_drop reason_of(int error)
-{
-	switch (error) {
-	case -EMSGSIZE:
-		return SW_DROP_OVER_MTU;
-	case -ENETDOWN:
-	case -ENODEV:
-	case -ENXIO:
-		return SW_DROP_PORT_DOWN;
-	default:
-		return SW_DROP_TX_FULL;
-	}
-}
-
 static void send_frame(struct run *run, uint16_t id, const struct frame *frame)
 {
 	const struct port *port = pipeline_port(run->ex->pl, id);
@@ -155,7 +141,7 @@ static void send_frame(struct run *run, uint16_t id, const struct frame *frame)
 	else
 		error = run->ex->dp->ops->tx_copy(run->ex->dp, id, frame->data, frame->size);
 	if (error) {
-		drop(run, id, reason_of(error));
+		drop(run, id, dp_drop_of(error));
 		return;
 	}
 	counters_sent(&run->ex->dp->memory, id, frame->size);

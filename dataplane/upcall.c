@@ -63,20 +63,6 @@ static void drop(struct upcall *up, uint16_t port, enum sw_drop reason)
 	counters_drop(&up->dp->memory, port, reason);
 }
 
-static enum sw_drop reason_of(int error)
-{
-	switch (error) {
-	case -EMSGSIZE:
-		return SW_DROP_OVER_MTU;
-	case -ENETDOWN:
-	case -ENODEV:
-	case -ENXIO:
-		return SW_DROP_PORT_DOWN;
-	default:
-		return SW_DROP_TX_FULL;
-	}
-}
-
 /* SW_DROP_NONE: it may be sent out of `port`. */
 static enum sw_drop check_output(const struct port *port, uint32_t size)
 {
@@ -103,7 +89,7 @@ static void output(struct upcall *up, struct dp_frame *frame, enum sw_drop form,
 	else
 		error = up->dp->ops->tx_copy(up->dp, port, frame->data, frame->size);
 	if (error)
-		drop(up, port, reason_of(error));
+		drop(up, port, dp_drop_of(error));
 	else
 		counters_sent(&up->dp->memory, port, size);
 }
