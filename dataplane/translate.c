@@ -610,6 +610,17 @@ static bool are_rewritten_alike(struct xlate *answer)
 	return true;
 }
 
+/* Whether a TTL may end the frame on its way, which the controller is to hear of. */
+static bool may_run_out(const struct xlate *answer)
+{
+	for (uint32_t i = 0; i < answer->n_ops; i++) {
+		if (answer->ops[i].type == XOP_REWRITE && (answer->ops[i].action->type == ACTION_DEC_NW_TTL ||
+								  answer->ops[i].action->type == ACTION_DEC_MPLS_TTL))
+			return true;
+	}
+	return false;
+}
+
 /* One of the three forms of an answer; see pipeline.h. */
 static void choose_form(struct walk *w)
 {
@@ -624,6 +635,8 @@ static void choose_form(struct walk *w)
 		only_by_daemon(w, "it goes out of one port more than once");
 	if (census.n_back && census.n_outputs > 1)
 		only_by_daemon(w, "it goes back where it came from, and elsewhere");
+	if (!census.n_outputs && !census.n_normals && !census.n_others && !may_run_out(answer))
+		census.n_rewrites = 0; /* of a frame that nobody gets */
 	if (census.n_rewrites && !answer->in_daemon && !are_rewritten_alike(answer))
 		only_by_daemon(w, census.n_outputs ? "it is rewritten in more ways than one"
 						   : "it is rewritten, and goes nowhere");

@@ -8,6 +8,7 @@
 #include "dataplane/counters.h"
 #include "dataplane/execute.h"
 #include "dataplane/ofbridge.h"
+#include "dataplane/program.h"
 #include "dataplane/upcall.h"
 
 #include "tests/unit/cache_lab.h"
@@ -273,6 +274,21 @@ static uint64_t drops_of(enum sw_drop reason)
 	return sum;
 }
 
+/* What the program does with it. */
+static const char *steps_of_the_flow(const uint8_t frame[SIZE])
+{
+	static char text[200];
+	struct dp_memory_hit hit;
+	struct sw_headers headers;
+	struct sw_key key;
+
+	sw_extract(frame, frame + SIZE, IFINDEX_OF + PORT_1, SW_KEY_WORDS, &key, &headers);
+	ck_assert(dp_memory_lookup(lab.dp, 1, &key, SIZE, &hit));
+	lab.dp->memory.flow_stats[lab.dp->memory.config->n_flows + hit.slot] = (struct sw_flow_stats){0};
+	program_format(lab.pl, lab.sets, hit.flow->steps, hit.flow->n_steps, text, sizeof(text));
+	return text;
+}
+
 /* ---- counting ---- */
 
 /* The first comes up and is counted by the daemon, the others by the cache. */
@@ -304,6 +320,22 @@ START_TEST(what_only_the_daemon_can_do_is_counted_by_it_alone)
 		ck_assert(arrive(PORT_1, frame) == (i > 0));
 	ck_assert_str_eq(sent(), "2 2 2 2 2 2 2 2 2 2");
 	ck_assert_uint_eq(first_rule(0)->tally.packets, 10);
+}
+END_TEST
+
+/* What is done to a frame that nobody gets need not be done. */
+START_TEST(what_is_rewritten_and_then_dropped_is_dropped_in_the_program)
+{
+	uint8_t frame[SIZE];
+
+	make_frame(1, 2, frame);
+	FLOW(.match = "eth_type=0x0800", .apply = "set_field:5->ip_dscp", .go_to = 1, .table = 0);
+	lab_settle(&lab);
+	arrive(PORT_1, frame);
+	ck_assert(arrive(PORT_1, frame));
+	ck_assert_str_eq(steps_of_the_flow(frame), "drop:table_miss");
+	ofbridge_refresh(bridge);
+	ck_assert_uint_eq(tables_table(ofbridge_tables(bridge), 1)->missed.packets, 2);
 }
 END_TEST
 
@@ -1242,6 +1274,7 @@ int main(void)
 	tcase_add_checked_fixture(t, open_lab, close_lab);
 	tcase_add_test(t, a_rule_counts_each_frame_once_wherever_it_went);
 	tcase_add_test(t, what_only_the_daemon_can_do_is_counted_by_it_alone);
+	tcase_add_test(t, what_is_rewritten_and_then_dropped_is_dropped_in_the_program);
 	tcase_add_test(t, a_table_without_a_rule_for_it_counts_the_frame_as_missed);
 	tcase_add_test(t, a_removed_rule_is_told_of_with_its_final_count);
 	tcase_add_test(t, a_flow_shows_what_its_last_slot_counted_late);
