@@ -221,7 +221,8 @@ static int refuse_value(struct parser *p, const char *why)
 {
 	name_word(p->problem, p->words, p->at);
 	describe_expected(p, p->problem->expected, sizeof(p->problem->expected));
-	snprintf(p->problem->text, sizeof(p->problem->text), "\"%s\" %s", p->problem->word, why);
+	p->problem->text[0] = '\0';
+	append(p->problem->text, sizeof(p->problem->text), "\"%s\" %s", p->problem->word, why);
 	return -EINVAL;
 }
 

@@ -258,7 +258,7 @@ static int read_pinned_word(const struct dpk *k, const char *name, size_t offset
 /* Where another ABI version has the number elsewhere, what is pinned is nobody's. */
 static bool pinned_here(const struct dpk *k)
 {
-	uint32_t inum;
+	uint32_t inum = 0;
 
 	return !read_pinned_word(k, "core", offsetof(struct sw_core, config.netns_inum), &inum) &&
 	       inum == dpk_netns_inum();

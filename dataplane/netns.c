@@ -160,7 +160,7 @@ static void remember(struct netlink *nl, const char *path)
 {
 	uint64_t inode = inode_of(path);
 	struct place *place;
-	int fd;
+	int fd = -1;
 
 	if (!inode || find_inode(inode))
 		return;
@@ -247,7 +247,7 @@ static bool may_scan(void)
 static int open_checked(struct netlink *nl, int32_t nsid, int *ret_fd)
 {
 	const struct place *place = find_nsid(nsid);
-	int fd;
+	int fd = -1;
 
 	if (!place || open_place(place->path, &fd))
 		return -ENOENT;

@@ -568,7 +568,7 @@ int vswitch_fdb_add(struct vswitch *vs, const char *bridge_name, const char *por
 {
 	const struct bridge *bridge = find_bridge(vs, bridge_name, c);
 	struct fdb_key key = {.vid = vid};
-	uint16_t port;
+	uint16_t port = 0;
 	int error;
 
 	if (!bridge)

@@ -235,7 +235,7 @@ int speaker_receive(struct speaker *s, int timeout_ms, const uint8_t **ret_messa
 
 int speaker_wait(struct speaker *s, uint32_t xid, int timeout_ms, uint32_t *ret_n_errors)
 {
-	const uint8_t *message;
+	const uint8_t *message = NULL;
 	uint32_t n_errors = 0;
 	size_t size;
 	int err;
