@@ -78,19 +78,25 @@ void rewrite_pop_vlan(struct frame *frame, const struct layers *layers)
 
 /* ---- MPLS ---- */
 
+/*
+ * OF 1.3.5 §5.12: the new label is the outermost tag, in front of VLAN tags too. The first EtherType, which may be a
+ * tag's, gives way; who pops the label says what it was.
+ */
 enum rewrite rewrite_push_mpls(struct frame *frame, const struct layers *layers, uint16_t eth_type)
 {
-	uint32_t entry = LABEL_BOS;
+	uint32_t entry = 0;
 	uint8_t *label;
 
 	if (layers_has_label(frame, layers))
 		entry = load_be32(frame->data + layers->l3) & ~LABEL_BOS;
 	else if (layers->ip.version)
-		entry |= ip_ttl(frame, &layers->ip);
-	label = insert(frame, layers->l3, LAYERS_LABEL_SIZE);
+		entry = ip_ttl(frame, &layers->ip);
+	if (layers->is_tagged || !layers_has_label(frame, layers))
+		entry |= LABEL_BOS;
+	label = insert(frame, LAYERS_ADDRESSES + 2, LAYERS_LABEL_SIZE);
 	if (!label)
 		return REWRITE_NO_ROOM;
-	store_be16(frame->data + layers->type_at, eth_type);
+	store_be16(frame->data + LAYERS_ADDRESSES, eth_type);
 	store_be32(label, entry);
 	return REWRITE_DONE;
 }

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dataplane/xlate.h"
 
+#include "dataplane/layers.h"
 #include "dataplane/rewrite.h"
+
+#include "bpf/extract.h"
 
 #include <arpa/inet.h>
 #include <endian.h>
@@ -66,7 +69,7 @@ static void set_payload(struct view *view, enum kind kind)
 
 static void set_eth_type(struct view *view, uint16_t eth_type)
 {
-	view->flow.x.f.eth_type_be = htons(eth_type);
+	view->flow.x.f.eth_type_be = htons(eth_type < SW_ETH_TYPE_MIN ? 0 : eth_type);
 	set_field_kind(view, FIELD_ETH_TYPE, KNOWN);
 }
 
@@ -75,6 +78,15 @@ static void set_tci(struct view *view, uint16_t tci)
 	view->flow.x.f.vlan_tci_be = htons(tci);
 	set_field_kind(view, FIELD_VLAN_VID, KNOWN);
 	set_field_kind(view, FIELD_VLAN_PCP, KNOWN);
+}
+
+/* A tag of which nothing is known, or none, and what type stands behind it. */
+static void set_link_unknown(struct view *view)
+{
+	set_field_kind(view, FIELD_VLAN_VID, UNKNOWN);
+	set_field_kind(view, FIELD_VLAN_PCP, UNKNOWN);
+	set_field_kind(view, FIELD_ETH_TYPE, UNKNOWN);
+	view->flow.x.f.vlan_tci_be = view->flow.x.f.eth_type_be = 0; /* or a classifier's way would depend on them */
 }
 
 /* ---- beginning ---- */
@@ -95,9 +107,7 @@ void view_of_key(struct view *view, const struct sw_key *key, uint32_t of_port)
 	if (eth_type_of(view) != ETH_SVLAN)
 		return;
 	set_payload(view, UNKNOWN);
-	set_field_kind(view, FIELD_VLAN_VID, UNKNOWN);
-	set_field_kind(view, FIELD_VLAN_PCP, UNKNOWN);
-	set_field_kind(view, FIELD_ETH_TYPE, UNKNOWN);
+	set_link_unknown(view);
 }
 
 static void extract(struct view *view)
@@ -151,6 +161,19 @@ static bool look_at(const struct view *view, enum field_id field, struct sw_key 
 
 /* ---- rewriting, where only the key is known ---- */
 
+/* The same bytes under another type: a tag's makes a tag of them, if none stands in front, and of others nothing is
+ * known. */
+static bool change_eth_type(struct view *view, uint16_t eth_type, struct sw_key *mask)
+{
+	if (is_tag_type(eth_type) && !look_at(view, FIELD_VLAN_VID, mask))
+		return false;
+	set_payload(view, UNKNOWN);
+	set_eth_type(view, eth_type);
+	if (is_tag_type(eth_type) && !is_tagged(view))
+		set_link_unknown(view);
+	return true;
+}
+
 static bool push_vlan(struct view *view, uint16_t tpid, struct sw_key *mask)
 {
 	if (!look_at(view, FIELD_VLAN_VID, mask))
@@ -175,30 +198,31 @@ static bool pop_vlan(struct view *view, struct sw_key *mask)
 		return false;
 	if (is_tag_type(eth_type_of(view))) {
 		set_payload(view, UNKNOWN);
-		set_field_kind(view, FIELD_VLAN_VID, UNKNOWN);
-		set_field_kind(view, FIELD_VLAN_PCP, UNKNOWN);
-		set_field_kind(view, FIELD_ETH_TYPE, UNKNOWN);
+		set_link_unknown(view);
 		return true;
 	}
 	set_tci(view, 0);
 	return true;
 }
 
+/* The label goes in front of a VLAN tag, which is payload from then on; one behind the tag is copied all the same. */
 static bool push_mpls(struct view *view, uint16_t eth_type, struct sw_key *mask)
 {
-	bool stacked;
+	bool copied, stacked;
 
-	if (!look_at(view, FIELD_ETH_TYPE, mask))
+	if (!look_at(view, FIELD_ETH_TYPE, mask) || !look_at(view, FIELD_VLAN_VID, mask))
 		return false;
-	stacked = is_mpls_type(eth_type_of(view));
+	copied = is_mpls_type(eth_type_of(view));
+	stacked = copied && !is_tagged(view);
 	set_payload(view, KNOWN);
 	set_eth_type(view, eth_type);
-	if (!stacked) {
+	set_tci(view, 0);
+	if (!stacked)
 		view->flow.x.mpls_lse_be = htonl(0x100);
-		return true;
+	if (copied) {
+		set_field_kind(view, FIELD_MPLS_LABEL, UNKNOWN);
+		set_field_kind(view, FIELD_MPLS_TC, UNKNOWN);
 	}
-	set_field_kind(view, FIELD_MPLS_LABEL, UNKNOWN);
-	set_field_kind(view, FIELD_MPLS_TC, UNKNOWN);
 	return true;
 }
 
@@ -208,9 +232,7 @@ static bool pop_mpls(struct view *view, uint16_t eth_type, struct sw_key *mask)
 		return false;
 	if (!is_mpls_type(eth_type_of(view)))
 		return true;
-	set_payload(view, UNKNOWN);
-	set_eth_type(view, eth_type);
-	return true;
+	return change_eth_type(view, eth_type, mask);
 }
 
 static bool push_pbb(struct view *view, struct sw_key *mask)
@@ -235,9 +257,11 @@ static bool pop_pbb(struct view *view, struct sw_key *mask)
 	if (eth_type_of(view) != ETH_PBB)
 		return true;
 	set_payload(view, UNKNOWN);
-	for (int w = 0; w < SW_L2_WORDS; w++)
+	set_link_unknown(view);
+	for (int w = 1; w < SW_L2_WORDS; w++) { /* the addresses */
 		set_kind(view, w, UINT64_MAX, UNKNOWN);
-	set_field_kind(view, FIELD_IN_PORT, KEYS);
+		view->flow.w[w] = 0;
+	}
 	return true;
 }
 
@@ -305,13 +329,9 @@ static bool has_field(const struct view *view, enum field_id field, struct sw_ke
 	return field_prerequisite_met(field, &all);
 }
 
-/* What a new type or protocol makes of the bytes behind it is not known. */
+/* What a new protocol makes of the bytes behind it is not known. */
 static void reinterpret(struct view *view, enum field_id field)
 {
-	if (field == FIELD_ETH_TYPE) {
-		set_payload(view, UNKNOWN);
-		return;
-	}
 	if (field != FIELD_IP_PROTO && field != FIELD_ICMPV6_TYPE && field != FIELD_IPV6_EXTHDR)
 		return;
 	set_field_kind(view, FIELD_HW_SRC, UNKNOWN);
@@ -333,6 +353,8 @@ static bool set_field(struct view *view, const struct action *action, struct sw_
 		return known;
 	if (!known)
 		return false;
+	if (field == FIELD_ETH_TYPE)
+		return change_eth_type(view, load_be16(action->value), mask);
 	field_write(field, &view->flow, action->value);
 	if (field == FIELD_VLAN_VID)
 		view->flow.x.f.vlan_tci_be |= htons(SW_VLAN_PRESENT);
