@@ -15,6 +15,8 @@
 #include "dataplane/counters.h"
 #include "dataplane/execute.h"
 #include "dataplane/ofbridge.h"
+#include "dataplane/rewrites.h"
+#include "dataplane/sets.h"
 #include "dataplane/upcall.h"
 
 #include "tests/unit/cache_lab.h"
@@ -29,6 +31,8 @@
 #define N_TWINS  4096
 
 #define MAX_BUCKETS 3
+#define MAX_DONE    64 /* rewrites on one frame's way */
+#define MAX_DEPTH   8  /* of groups */
 
 enum { OFPGC_DELETE = 2 };
 
@@ -191,9 +195,11 @@ static const char *random_action(bool in_bucket, uint32_t group)
 	case 5:
 		return below(2) ? "push_vlan:0x8100" : "pop_vlan";
 	case 6:
-		return below(2) ? "push_mpls:0x8847" : "pop_mpls:0x0800";
+		if (below(2))
+			return "push_mpls:0x8847";
+		return below(2) ? "pop_mpls:0x0800" : "pop_mpls:0x8100";
 	case 7:
-		return "set_field:5->ip_dscp";
+		return below(3) ? "set_field:5->ip_dscp" : "set_field:0x8100->eth_type";
 	case 8:
 	case 9:
 	case 10:
@@ -380,6 +386,21 @@ static bool is_alone(const struct dp_memory_hit *hit)
 	return hit->flow->steps[hit->flow->n_steps - 1].op == SW_OP_OUTPUT;
 }
 
+/* These are the edits that its program makes, and no others. */
+static bool rewrites_as(const struct dp_memory_hit *hit, const struct action *const *done, uint32_t n)
+{
+	struct rewrites *rewrites = sets_rewrites(lab.sets);
+	uint32_t id;
+
+	if (hit->flow->steps[0].op != SW_OP_REWRITE)
+		return !n;
+	id = rewrites_get(rewrites, done, n);
+	if (id == SW_MAX_REWRITES)
+		return false;
+	rewrites_drop(rewrites, id);
+	return id == hit->flow->steps[0].arg; /* E2 */
+}
+
 /*
  * A rule that is new, and that the flow's frames cannot match, makes the key alone too little for an answer; the flow
  * stays as it is, and right.
@@ -387,17 +408,32 @@ static bool is_alone(const struct dp_memory_hit *hit)
 static void expect_as_frame(const uint8_t frame[SIZE], uint16_t in_port, const struct dp_memory_hit *hit)
 {
 	const struct frame_question question = {.in_port = in_port, .bridge = 1, .frame = frame, .size = SIZE};
+	const struct action *done[MAX_DONE];
 	bool sent[N_PORTS + 1] = {false};
+	uint32_t n_done[MAX_DEPTH] = {0};
+	int depth = 0;
 
 	translate_frame(lab.pl, &question, NULL, &answer);
 	for (uint32_t i = 0; i < answer.n_ops; i++) {
-		uint8_t type = answer.ops[i].type;
+		const struct xop *op = &answer.ops[i];
 
-		if (type == XOP_NORMAL && hit->flow->steps[0].op == SW_OP_NORMAL)
+		if (op->type == XOP_NORMAL && hit->flow->steps[0].op == SW_OP_NORMAL)
 			return;
-		must(type == XOP_OUTPUT || type == XOP_COUNT || type == XOP_SAVE || type == XOP_RESTORE);
-		if (type == XOP_OUTPUT)
-			sent[answer.ops[i].port] = true;
+		must(op->type == XOP_OUTPUT || op->type == XOP_COUNT || op->type == XOP_SAVE ||
+			op->type == XOP_RESTORE || op->type == XOP_REWRITE);
+		if (op->type == XOP_SAVE) {
+			must(depth + 1 < MAX_DEPTH);
+			n_done[depth + 1] = n_done[depth];
+			depth++;
+		} else if (op->type == XOP_RESTORE) {
+			depth--;
+		} else if (op->type == XOP_REWRITE) {
+			must(n_done[depth] < MAX_DONE);
+			done[n_done[depth]++] = op->action;
+		} else if (op->type == XOP_OUTPUT) {
+			sent[op->port] = true;
+			must(rewrites_as(hit, done, n_done[depth]));
+		}
 	}
 	n_ahead++;
 	for (uint16_t port = 1; port <= N_PORTS; port++)
