@@ -38,7 +38,7 @@ SW_INLINE enum sw_drop vlan_push(struct xdp_md *ctx, __u32 tci)
 		return SW_DROP_NO_HEADROOM;
 	to = frame_data(ctx);
 	from = frame_data(ctx) + TAG_SIZE;
-	if ((void *)(from + 1) > frame_end(ctx))
+	if ((void *)(to + 1) > frame_end(ctx)) /* as far as the addresses of `from`: there may be no payload */
 		return SW_DROP_BAD_PROGRAM;
 	to->macs[0] = from->macs[0];
 	to->macs[1] = from->macs[1];

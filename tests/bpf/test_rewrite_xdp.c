@@ -394,6 +394,27 @@ START_TEST(pushes_without_end_run_out_of_headroom)
 }
 END_TEST
 
+/* By a rewrite, and by a step. */
+START_TEST(a_tag_is_pushed_on_a_header_without_payload)
+{
+	static const struct sw_step steps[][2] = {
+		{STEP(REWRITE, 1), STEP(OUTPUT, TRIAL_OUT)}, {STEP(VLAN_PUSH, 0), STEP(OUTPUT, TRIAL_OUT)}};
+	struct packet in, out;
+	struct outcome o;
+
+	trial_setup(&f);
+	write_some();
+	packet_plain(&in, UNTAGGED, 64);
+	in.size = 14 + _i / 2;
+	trial_put(&f, &in, 0, steps[_i % 2], 2);
+	o = trial_run(&f, &in);
+	ck_assert_int_eq(o.verdict, XDP_REDIRECT);
+	out = in;
+	packet_retag(&out, 0);
+	trial_check_same(&o.out, &out);
+}
+END_TEST
+
 /* ---- oracle ---- */
 
 static struct action random_action(struct seeded *random)
@@ -530,6 +551,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(tcase, an_unfinished_checksum_is_finished_before_it_is_mended, 0, 2);
 	tcase_add_loop_test(tcase, a_udp_checksum_that_becomes_zero_is_sent_as_all_ones, 0, 2);
 	tcase_add_test(tcase, pushes_without_end_run_out_of_headroom);
+	tcase_add_loop_test(tcase, a_tag_is_pushed_on_a_header_without_payload, 0, 2 * 4);
 	tcase_add_test(tcase, random_rewrites_of_random_frames_are_the_daemons);
 	suite_add_tcase(s, tcase);
 	return s;
