@@ -5,6 +5,7 @@
  */
 #include "trial.h"
 
+#include "bpf/extract.h"
 #include "dataplane/action.h"
 #include "dataplane/rewrite.h"
 #include "dataplane/rewrites.h"
@@ -538,6 +539,58 @@ START_TEST(random_rewrites_of_random_frames_are_the_daemons)
 }
 END_TEST
 
+/* Headers that are cut, that contradict themselves, or that lead astray: the program believes what the daemon does. */
+START_TEST(random_rewrites_of_spoiled_frames_are_the_daemons)
+{
+	uint32_t n_done = 0, n_up = 0;
+	struct seeded random = seeded_start();
+	static struct reference reference;
+	struct action actions[SW_MAX_EDITS];
+	const struct action *list[SW_MAX_EDITS];
+	struct sw_headers headers;
+	struct sw_key key;
+	struct outcome o;
+	struct packet in;
+	int fd;
+
+	trial_setup(&f);
+	fd = trial_daemon_arrives(&f);
+	install_output(&(struct action){.type = ACTION_POP_VLAN}, 1);
+	for (int i = 0; i < N_FRAMES; i++) {
+		uint32_t n = 1 + seeded_below(&random, 5);
+		uint64_t seed = seeded_next(&random);
+
+		do {
+			packet_scramble(&in, &seed);
+			sw_extract(in.bytes, in.bytes + in.size, TRIAL_LO, SW_KEY_WORDS, &key, &headers);
+		} while (!headers.l3 || in.size > 1500);
+		for (uint32_t k = 0; k < n; k++) {
+			actions[k] = random_action(&random);
+			list[k] = &actions[k];
+		}
+		ck_assert(rewrite_compile(list, n, &f.rewrites[7]));
+		apply(&in, actions, n, &reference);
+		o = trial_run(&f, &in);
+		ck_assert_msg(o.verdict == XDP_REDIRECT, "seed %lu, frame %d of %zu bytes: verdict %d", random.seed, i,
+			in.size, o.verdict);
+		if (o.meta_size) {
+			check_went_up(&o, &in, SW_UPCALL_REWRITE);
+			n_up++;
+			continue;
+		}
+		ck_assert_msg(
+			reference.result == REWRITE_DONE, "seed %lu, frame %d: its TTL has ended", random.seed, i);
+		ck_assert_msg(
+			o.out.size == reference.frame.size && !memcmp(o.out.bytes, reference.frame.data, o.out.size),
+			"seed %lu, frame %d of %zu bytes is another", random.seed, i, in.size);
+		n_done++;
+	}
+	close(fd);
+	printf("%u spoiled ones rewritten alike, %u left to the daemon\n", n_done, n_up);
+	ck_assert(n_done > N_FRAMES / 3 && n_up > N_FRAMES / 100);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("rewrite_xdp");
@@ -553,6 +606,7 @@ static Suite *suite(void)
 	tcase_add_test(tcase, pushes_without_end_run_out_of_headroom);
 	tcase_add_loop_test(tcase, a_tag_is_pushed_on_a_header_without_payload, 0, 2 * 4);
 	tcase_add_test(tcase, random_rewrites_of_random_frames_are_the_daemons);
+	tcase_add_test(tcase, random_rewrites_of_spoiled_frames_are_the_daemons);
 	suite_add_tcase(s, tcase);
 	return s;
 }
