@@ -39,9 +39,10 @@ struct run {
 	const struct xlate *answer;
 	struct frame copy[COPIES_MAX]; /* the last is the one at hand */
 	int n;
-	int first;    /* of the executor's rooms: those below are another run's */
-	bool counted; /* already, by a cached flow */
-	bool sent;    /* or told to a controller: it is not lost */
+	int first;     /* of the executor's rooms: those below are another run's */
+	uint32_t size; /* with which it came, and counts */
+	bool counted;  /* already, by a cached flow */
+	bool sent;     /* or told to a controller: it is not lost */
 	bool over;
 	enum sw_drop why; /* nothing was sent, as far as it is known */
 	uint64_t now_ns;
@@ -291,7 +292,7 @@ static void run_op(struct run *run, const struct xop *op)
 	switch ((enum xop_type)op->type) {
 	case XOP_COUNT:
 		if (!run->counted)
-			tally_add(op->tally, 1, at_hand(run)->size, run->now_ns);
+			tally_add(op->tally, 1, run->size, run->now_ns);
 		break;
 	case XOP_OUTPUT:
 		send_frame(run, op->port, at_hand(run));
@@ -334,14 +335,28 @@ static uint32_t skip_copy(const struct xlate *answer, uint32_t i)
 	return i;
 }
 
+/*
+ * A frame that hit its flow before the rules changed was not counted for these: no tally goes below zero. One that is
+ * too small to have counted this frame may have its count at the flow still.
+ */
+static void uncount(const struct run *run, struct tally *tally)
+{
+	const struct executor_events *events = &run->ex->events;
+
+	if (tally->bytes < run->size)
+		events->refresh(events->ctx, tally);
+	if (tally->packets)
+		tally_add(tally, -1ULL, -(run->size < tally->bytes ? run->size : tally->bytes), run->now_ns);
+}
+
 /* What the frame does not come to any more, and a flow has counted it for already: operations from `from` to `to`. */
-static void take_back(const struct run *run, uint32_t from, uint32_t to, const struct subject *subject)
+static void take_back(const struct run *run, uint32_t from, uint32_t to)
 {
 	const struct xlate *answer = run->answer;
 
 	for (uint32_t i = from; run->counted && answer->n_rewrites && i < to; i++) {
 		if (answer->ops[i].type == XOP_COUNT)
-			tally_add(answer->ops[i].tally, -1ULL, -(uint64_t)subject->size, run->now_ns);
+			uncount(run, answer->ops[i].tally);
 	}
 }
 
@@ -352,6 +367,7 @@ static void run_answer(struct executor *ex, int first, const struct xlate *answe
 		.ex = ex,
 		.first = first,
 		.answer = answer,
+		.size = subject->size,
 		.counted = subject->counted,
 		.why = SW_DROP_NONE,
 		.now_ns = subject->now_ns,
@@ -363,7 +379,7 @@ static void run_answer(struct executor *ex, int first, const struct xlate *answe
 		if (!run.over)
 			continue;
 		next = run.n == 1 ? answer->n_ops : skip_copy(answer, i) + 1;
-		take_back(&run, i + 1, next, subject);
+		take_back(&run, i + 1, next);
 		run.over = false;
 		i = next - 1;
 	}

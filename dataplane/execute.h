@@ -8,7 +8,8 @@
  *
  * Counting: XOP_COUNT adds to its tally when the frame has come so far, and nothing else does: cached flows whose
  * program is "up" count nothing (cache.h). A flow that rewrites counts its frames for all that stands on the path;
- * where one of them comes up because its TTL ends, what it did not come to is taken back.
+ * where one of them comes up because its TTL ends, what it did not come to is taken back. Bytes are those with which a
+ * frame came, whatever it is by then: the flow counts them so.
  *
  * Invariants: U2 of upcall.h; a frame from which nothing was sent and nothing told adds one to exactly one drop reason.
  *
@@ -26,12 +27,15 @@ struct executor;
 struct fdb;
 struct packet_in;
 struct pipeline;
+struct tally;
 struct xlate;
 
 struct executor_events {
 	void *ctx;
 	/* False: nobody takes it. */
 	bool (*packet_in)(void *ctx, uint16_t bridge, const struct packet_in *in);
+	/* What cached flows have counted is to be harvested into the tally. */
+	void (*refresh)(void *ctx, const struct tally *tally);
 };
 
 /* NULL: out of memory. */

@@ -177,6 +177,13 @@ static bool packet_in(void *ctx, uint16_t bridge, const struct packet_in *in)
 	return b->listened && b->events.packet_in(b->events.ctx, in);
 }
 
+static void refresh(void *ctx, const struct tally *tally)
+{
+	struct ofbridges *all = ctx;
+
+	cache_refresh(all->parts.cache, tally, now_of(all));
+}
+
 /* ---- life ---- */
 
 static struct sw_registry_bridge *registry_of(const struct ofbridges *all, uint16_t bridge)
@@ -193,7 +200,7 @@ static void hold(struct ofbridge *b)
 struct ofbridges *ofbridges_create(const struct ofbridge_parts *parts)
 {
 	struct ofbridges *all = calloc(1, sizeof(*all));
-	const struct executor_events executor = {.ctx = all, .packet_in = packet_in};
+	const struct executor_events executor = {.ctx = all, .packet_in = packet_in, .refresh = refresh};
 	const struct pipeline_events events = {
 		.ctx = all,
 		.rule_added = rule_added,

@@ -227,8 +227,8 @@ static void cache_expect_output(uint16_t port, const uint8_t frame[SIZE], uint32
 	ck_assert_uint_eq(hit.flow->steps[0].arg, out);
 }
 
-/* It hits a flow that rewrites; `reason`: why the program sends it up nevertheless. */
-static void arrive_rewritten(uint16_t port, const uint8_t frame[SIZE], enum sw_upcall reason)
+/* The frame hits a flow that rewrites, and is counted there. */
+static void hit_rewritten(uint16_t port, const uint8_t frame[SIZE])
 {
 	struct dp_memory_hit hit;
 	struct sw_headers headers;
@@ -237,6 +237,12 @@ static void arrive_rewritten(uint16_t port, const uint8_t frame[SIZE], enum sw_u
 	sw_extract(frame, frame + SIZE, IFINDEX_OF + port, SW_KEY_WORDS, &key, &headers);
 	ck_assert(dp_memory_lookup(lab.dp, 0, &key, SIZE, &hit));
 	ck_assert_int_eq(hit.flow->steps[0].op, SW_OP_REWRITE);
+}
+
+/* `reason`: why the program sends it up nevertheless. */
+static void arrive_rewritten(uint16_t port, const uint8_t frame[SIZE], enum sw_upcall reason)
+{
+	hit_rewritten(port, frame);
 	if (reason != SW_UPCALL_NONE) {
 		dp_memory_inject(lab.dp, port, frame, SIZE, reason);
 		run_up();
@@ -1002,6 +1008,71 @@ START_TEST(what_a_ttl_that_ends_does_not_come_to_does_not_count_it)
 }
 END_TEST
 
+/* It hit its flow before the rules changed, and is carried out under those that there are now. */
+START_TEST(a_ttl_that_ends_takes_nothing_back_from_rules_that_have_not_counted_it)
+{
+	uint8_t frame[SIZE];
+
+	make_frame(1, 2, frame);
+	FLOW(.apply = "dec_ttl,output:2");
+	lab_settle(&lab);
+	ck_assert(!arrive(PORT_1, frame));
+	frame[22] = 1;
+	hit_rewritten(PORT_1, frame);
+	dp_memory_inject(lab.dp, PORT_1, frame, SIZE, SW_UPCALL_REWRITE);
+	FLOW(.apply = "dec_ttl", .go_to = 1);
+	FLOW(.table = 1, .apply = "output:3");
+	lab_settle(&lab);
+	run_up();
+	ck_assert_uint_eq(heard.n_packet_ins, 1);
+	ck_assert_uint_eq(first_rule(1)->tally.packets, 0);
+	ck_assert_uint_eq(first_rule(1)->tally.bytes, 0);
+	ck_assert_uint_eq(tables_table(ofbridge_tables(bridge), 1)->matched.packets, 0);
+}
+END_TEST
+
+/* One that came before is counted, and shorter. The long one's count is at the flow still. */
+START_TEST(a_ttl_that_ends_takes_its_own_bytes_back_from_no_other_frame)
+{
+	uint8_t frame[2 * SIZE] = {0};
+	struct dp_memory_hit hit;
+	struct sw_headers headers;
+	struct sw_key key;
+
+	make_frame(1, 2, frame);
+	FLOW(.apply = "dec_ttl", .go_to = 1);
+	FLOW(.table = 1, .apply = "output:2");
+	lab_settle(&lab);
+	ck_assert(!arrive(PORT_1, frame));
+	frame[22] = 1;
+	sw_extract(frame, frame + sizeof(frame), IFINDEX_OF + PORT_1, SW_KEY_WORDS, &key, &headers);
+	ck_assert(dp_memory_lookup(lab.dp, 0, &key, sizeof(frame), &hit));
+	dp_memory_inject(lab.dp, PORT_1, frame, sizeof(frame), SW_UPCALL_REWRITE);
+	run_up();
+	ck_assert_uint_eq(heard.n_packet_ins, 1);
+	ck_assert_uint_eq(first_rule(0)->tally.bytes, 3 * SIZE);
+	ck_assert_uint_eq(first_rule(1)->tally.packets, 1);
+	ck_assert_uint_eq(first_rule(1)->tally.bytes, SIZE);
+}
+END_TEST
+
+/* Whether the program or the daemon rewrites it: its length is the one that it came with. */
+START_TEST(a_frame_counts_with_the_bytes_with_which_it_came)
+{
+	uint8_t frame[SIZE];
+
+	make_frame(1, 2, frame);
+	FLOW(.apply = "push_vlan:0x8100", .go_to = 1);
+	FLOW(.table = 1, .apply = "output:2");
+	lab_settle(&lab);
+	ck_assert(!arrive(PORT_1, frame));
+	ck_assert_uint_eq(dp_memory_sent(lab.dp, 0).size, SIZE + 4);
+	arrive_rewritten(PORT_1, frame, SW_UPCALL_NONE);
+	ck_assert_uint_eq(first_rule(0)->tally.bytes, 2 * SIZE);
+	ck_assert_uint_eq(first_rule(1)->tally.bytes, 2 * SIZE);
+}
+END_TEST
+
 /* What comes up although a flow rewrites it is rewritten by the daemon, and was counted by the flow. */
 START_TEST(a_frame_that_the_program_leaves_to_the_daemon_is_rewritten_and_counted_once)
 {
@@ -1303,6 +1374,9 @@ int main(void)
 	tcase_add_test(t, a_meter_lets_through_what_its_rate_allows);
 	tcase_add_test(t, a_ttl_that_runs_out_is_the_controllers_business);
 	tcase_add_test(t, what_a_ttl_that_ends_does_not_come_to_does_not_count_it);
+	tcase_add_test(t, a_ttl_that_ends_takes_nothing_back_from_rules_that_have_not_counted_it);
+	tcase_add_test(t, a_ttl_that_ends_takes_its_own_bytes_back_from_no_other_frame);
+	tcase_add_test(t, a_frame_counts_with_the_bytes_with_which_it_came);
 	tcase_add_test(t, a_frame_that_the_program_leaves_to_the_daemon_is_rewritten_and_counted_once);
 	tcase_add_test(t, a_rewritten_frame_may_be_bridged);
 	tcase_add_test(t, a_field_that_is_not_there_is_not_there_for_later_tables);
