@@ -178,12 +178,14 @@ static void set_plain(struct cache *cache, uint32_t slot, bool plain)
 	entry->plain = plain;
 }
 
-static const char *why_up(const struct sw_flow *flow, const struct xlate *answer)
+static const char *why_up(const struct entry *entry, const struct sw_flow *flow, const struct xlate *answer)
 {
 	if (answer->in_daemon)
 		return answer->in_daemon;
 	if (flow->steps[flow->n_steps - 1].op != SW_OP_UPCALL)
 		return NULL;
+	if (entry->lacks)
+		return "there are no more sets of ports, or no more rewrites, to be had";
 	return "a port takes frames from the daemon only, or the kernel cannot give each port its own tag";
 }
 
@@ -197,7 +199,7 @@ static void link_path(struct cache *cache, uint32_t slot, const struct xlate *an
 			links_add(&cache->links, slot, answer->ops[i].tally);
 	}
 	entry->credits = cache->flows[slot].steps[0].op != SW_OP_UPCALL;
-	entry->why = why_up(&cache->flows[slot], answer);
+	entry->why = why_up(entry, &cache->flows[slot], answer);
 	set_plain(cache, slot, answer->plain && cache->flows[slot].key.f.eth_type_be != htons(ETH_SVLAN));
 	entry->tables = answer->tables;
 	entry->stuck = answer->needs_frame;
@@ -223,8 +225,11 @@ static bool has_links_for(struct cache *cache, const struct xlate *answer)
 /* The daemon's side of a slot that was just published. */
 static void enter(struct cache *cache, uint32_t slot, const struct program *program)
 {
-	cache->entries[slot] =
-		(struct entry){.state = ENTRY_LIVE, .set = program->set, .rewrite = program->rewrite, .plain = true};
+	cache->entries[slot] = (struct entry){.state = ENTRY_LIVE,
+		.set = program->set,
+		.rewrite = program->rewrite,
+		.lacks = program->lacks,
+		.plain = true};
 	masks_hold(&cache->masks, cache->flows[slot].mask);
 	cache_live_add(cache, slot);
 }
@@ -265,6 +270,7 @@ static void copy_links(struct cache *cache, uint32_t from, uint32_t to)
 	set_plain(cache, to, cache->entries[from].plain);
 	cache->entries[to].tables = cache->entries[from].tables;
 	cache->entries[to].stuck = cache->entries[from].stuck;
+	cache->entries[to].lacks = cache->entries[from].lacks;
 	cache->entries[to].adopted = cache->entries[from].adopted;
 	if (cache->entries[from].dirty)
 		cache_mark(cache, to);
@@ -474,6 +480,7 @@ static void ask(struct cache *cache, uint32_t slot, uint64_t now_ns)
 		return;
 	}
 	program_release(cache->sets, &program);
+	entry->lacks = program.lacks;
 	links_drop_slot(&cache->links, slot);
 	if (has_links_for(cache, answer))
 		link_path(cache, slot, answer);

@@ -36,7 +36,8 @@
  * Limits: SW_MAX_MASKS masks, n_flows slots, four links a slot on average. When one was refused for lack of either, the
  * next sweep makes room: the mask hit least of late, or an eighth of the slots, those idle longest and then those hit
  * least since the last sweep. Until then the frames take the slow path. When the two buckets of a hash are full, the
- * one idle longest of the flows there makes way at once, if it has been idle for a while.
+ * one idle longest of the flows there makes way at once, if it has been idle for a while. An entry whose frames go up
+ * because no set or rewrite could be had is asked again after each sweep that finds it used.
  *
  * Time: CLOCK_BOOTTIME, the caller's. Sweeping is the caller's too, and only while cache_count() is not 0.
  *

@@ -37,6 +37,7 @@ struct entry {
 	bool plain;      /* every table saw the frame as the program's key has it */
 	bool dirty;      /* to be asked by the next settle */
 	bool stuck;      /* its frames go up for bytes that the key does not hold (xlate.needs_frame) */
+	bool lacks;      /* its frames go up for want of a set or a rewrite (program.lacks) */
 	bool adopted;    /* and not asked yet */
 	uint64_t tables; /* as xlate.tables */
 };

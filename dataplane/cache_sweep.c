@@ -227,6 +227,8 @@ static void sweep_one(struct cache *cache, uint32_t slot, uint64_t now_ns)
 		cache->totals.expired++;
 		cache_remove(cache, slot);
 	} else if (n) {
+		if (entry->lacks) /* what it lacks may have been given up meanwhile */
+			cache_mark(cache, slot);
 		cache_go_home(cache, slot);
 	}
 }

@@ -154,6 +154,7 @@ static void compile_many(struct sets *sets, const struct pipeline *pl, const str
 	}
 	ret->set = set_of(sets, xlate);
 	if (ret->set == SW_MAX_SETS) {
+		ret->lacks = true;
 		go_up(ret);
 		return;
 	}
@@ -187,6 +188,7 @@ static void compile_rewrite(
 	if (ret->rewrite == SW_MAX_REWRITES || (!is_one && ret->set == SW_MAX_SETS)) {
 		program_release(sets, ret);
 		ret->rewrite = SW_MAX_REWRITES;
+		ret->lacks = true;
 		go_up(ret);
 		return;
 	}
@@ -211,6 +213,7 @@ void program_compile(struct sets *sets, const struct pipeline *pl, const struct 
 
 	ret->n_steps = 0;
 	ret->flags = in_port && in_port->csum ? SW_FLOW_CSUM : 0;
+	ret->lacks = false;
 	ret->set = SW_MAX_SETS;
 	ret->rewrite = SW_MAX_REWRITES;
 	if (xlate->normal)

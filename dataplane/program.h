@@ -40,6 +40,7 @@ struct program {
 	uint8_t n_steps;
 	uint8_t flags; /* SW_FLOW_* */
 	struct sw_step steps[SW_MAX_STEPS];
+	bool lacks;       /* a set or a rewrite: none could be had, and frames go up until one can */
 	uint32_t set;     /* that it holds, or SW_MAX_SETS */
 	uint32_t rewrite; /* that it holds, or SW_MAX_REWRITES */
 };

@@ -215,6 +215,7 @@ struct rewrites {
 	struct sw_rewrite *memory;
 	uint64_t seed;
 	uint64_t clock; /* counts drops to zero: what is idle longest has the least idle_since */
+	uint32_t n_held;
 	uint16_t heads[N_HEADS];
 	struct state states[SW_MAX_REWRITES];
 };
@@ -306,7 +307,7 @@ void rewrites_destroy(struct rewrites *rewrites)
 	free(rewrites);
 }
 
-/* An id that is free, else the one that has been idle longest; NONE: all are held. */
+/* An id that is free, else the one that has been idle longest. They are not all held. */
 static uint32_t vacate(struct rewrites *rewrites)
 {
 	uint32_t oldest = NONE;
@@ -321,25 +322,29 @@ static uint32_t vacate(struct rewrites *rewrites)
 		if (oldest == NONE || state->idle_since < rewrites->states[oldest].idle_since)
 			oldest = id;
 	}
-	if (oldest != NONE) {
-		unchain(rewrites, oldest);
-		forget(rewrites, oldest);
-	}
+	unchain(rewrites, oldest);
+	forget(rewrites, oldest);
 	return oldest;
 }
 
 static uint32_t make(struct rewrites *rewrites, const struct sw_rewrite *rewrite)
 {
-	uint32_t id = vacate(rewrites);
 	struct sw_rewrite *to;
+	uint32_t id;
 
-	if (id == NONE)
+	if (rewrites->n_held == SW_MAX_REWRITES)
 		return NONE;
+	id = vacate(rewrites);
 	to = &rewrites->memory[id];
 	memcpy((uint8_t *)to + 1, (const uint8_t *)rewrite + 1, sizeof(*to) - 1);
 	__atomic_store_n(&to->n_edits, rewrite->n_edits, __ATOMIC_RELEASE);
 	chain(rewrites, id);
 	return id;
+}
+
+static void hold(struct rewrites *rewrites, uint32_t id)
+{
+	rewrites->n_held += !rewrites->states[id].n_users++;
 }
 
 uint32_t rewrites_get(struct rewrites *rewrites, const struct action *const *actions, uint32_t n)
@@ -353,7 +358,7 @@ uint32_t rewrites_get(struct rewrites *rewrites, const struct action *const *act
 	if (id == NONE)
 		id = make(rewrites, &rewrite);
 	if (id != NONE)
-		rewrites->states[id].n_users++;
+		hold(rewrites, id);
 	return id;
 }
 
@@ -366,7 +371,7 @@ int rewrites_hold(struct rewrites *rewrites, uint32_t id)
 {
 	if (!rewrites_exist(rewrites, id))
 		return -ENOENT;
-	rewrites->states[id].n_users++;
+	hold(rewrites, id);
 	return 0;
 }
 
@@ -374,8 +379,10 @@ void rewrites_drop(struct rewrites *rewrites, uint32_t id)
 {
 	struct state *state = &rewrites->states[id];
 
-	if (--state->n_users == 0)
-		state->idle_since = ++rewrites->clock;
+	if (--state->n_users)
+		return;
+	state->idle_since = ++rewrites->clock;
+	rewrites->n_held--;
 }
 
 void rewrites_hold_all(struct rewrites *rewrites)

@@ -410,6 +410,34 @@ START_TEST(where_none_can_be_had_the_frames_go_up)
 }
 END_TEST
 
+static void see_why(void *ctx, const struct cache_view *view)
+{
+	*(const char **)ctx = view->why;
+}
+
+/* The flow that lacks a rewrite is in use all the time, and no rule changes. */
+START_TEST(where_one_can_be_had_again_the_flow_gets_it)
+{
+	struct sw_key key = {.f.in_ifindex = IFINDEX_OF + 1};
+	uint32_t first = get_numbered(0);
+	const char *why = NULL;
+
+	for (uint32_t n = 1; n < SW_MAX_REWRITES; n++)
+		get_numbered(n);
+	put_rule(0, "dec_ttl,output:2", "drop", 0);
+	ck_assert_str_eq(installed(), "upcall:action");
+	cache_each(lab.cache, lab.now_ns, see_why, &why);
+	ck_assert_str_eq(why, "there are no more sets of ports, or no more rewrites, to be had");
+	rewrites_drop(rewrites, first);
+	ck_assert_int_eq(lab_hit(&lab, &key).flow->steps[0].op, SW_OP_UPCALL);
+	cache_sweep(lab.cache, lab.now_ns);
+	lab_settle(&lab);
+	ck_assert_int_eq(lab_hit(&lab, &key).flow->steps[0].op, SW_OP_REWRITE);
+	cache_each(lab.cache, lab.now_ns, see_why, &why);
+	ck_assert_ptr_null(why);
+}
+END_TEST
+
 START_TEST(without_a_set_neither_is_held)
 {
 	dp_memory_fail_set_put(lab.dp, -ENOMEM);
@@ -488,6 +516,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(t, all_copies_rewritten_alike_are_the_programs, 0, N(answers));
 	tcase_add_test(t, a_driver_that_takes_no_redirect_and_an_egress_that_untags_are_the_daemons);
 	tcase_add_test(t, where_none_can_be_had_the_frames_go_up);
+	tcase_add_test(t, where_one_can_be_had_again_the_flow_gets_it);
 	tcase_add_test(t, without_a_set_neither_is_held);
 	tcase_add_test(t, a_flow_holds_its_rewrite_until_a_grace_period_after_its_end);
 	tcase_add_test(t, a_flow_is_adopted_with_its_rewrite_and_not_without);
