@@ -206,6 +206,8 @@ static bool is_left_to_daemon(const struct hit *hit)
 		return true;
 	if (layers.eth_type == SW_ETH_VLAN || layers.eth_type == SW_ETH_SVLAN)
 		return true;
+	if (layers.eth_type == SW_ETH_IPV4)
+		return !layers.ip.version;
 	return layers.eth_type == SW_ETH_IPV6 && layers.ip.l4 != layers.l3 + IPV6_SIZE;
 }
 

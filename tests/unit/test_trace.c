@@ -159,6 +159,7 @@ struct row {
 	uint32_t payload;  /* bytes; 0: 46 */
 	uint8_t flags_off; /* that the flow has wrong */
 	bool full;         /* the FDB takes no further address */
+	bool ipv4;         /* says its EtherType, and there is no such header */
 };
 
 #define OPEN                                                                                                           \
@@ -286,6 +287,10 @@ static const struct row rows[] = {
 	{"a rewrite goes up", OPEN, KNOWN, REWRITES "output:p3", IN("p1") A TO_B, UPWARDS, .agree = false},
 	{"a rewrite of many buffers goes up", OPEN, KNOWN, REWRITES "output:p3", IN("p1") A TO_B, UPWARDS,
 		.agree = true, .payload = 4000},
+	{"a rewrite of IP where the header is none goes up", OPEN, KNOWN, "dec_ttl,output:p3", IN("p1") A TO_B, UPWARDS,
+		.agree = true, .ipv4 = true},
+	{"a rewrite of IP in something else goes up", OPEN, KNOWN, "dec_ttl,output:p3", IN("p1") A TO_B, UPWARDS,
+		.agree = false},
 	{"a rewrite for several", OPEN, KNOWN, REWRITES "output:p2,output:p3", IN("p1") A TO_B,
 		{.what = BROADCAST, .dst = 0x77}, .agree = true},
 	{"a rewrite for several, undone", OPEN, KNOWN, REWRITES "output:p2,output:p3", IN("p1") A TO_B, TO_SET,
@@ -324,6 +329,7 @@ START_TEST(they_agree_or_not)
 	struct sw_key key;
 	struct box box;
 	uint8_t macs[12];
+	uint16_t type_be;
 	uint32_t size;
 
 	set_up(&box, row);
@@ -333,7 +339,8 @@ START_TEST(they_agree_or_not)
 	deed = row->deed;
 	memcpy(macs, key.f.eth_dst, 6);
 	memcpy(macs + 6, key.f.eth_src, 6);
-	size = put_frame(frame, macs, tci_of_key(&key), (uint8_t[]){0x88, 0xb5}, row->payload ? row->payload : 46);
+	type_be = htons(row->ipv4 ? 0x0800 : 0x88b5);
+	size = put_frame(frame, macs, tci_of_key(&key), (uint8_t *)&type_be, row->payload ? row->payload : 46);
 	ck_assert_int_eq(trace_run(&parts, &key, frame, size, NULL, result, &complaint), 0);
 	ck_assert(result->probed);
 	ck_assert_msg(result->agree == row->agree, "%s: %s, for '%s': '%s'", row->sentence,
