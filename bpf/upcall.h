@@ -54,20 +54,40 @@ SW_INLINE int upcall_allowed(const struct sw_port *port)
 	return 1;
 }
 
-/* Not every driver has room for metadata; the daemon does without. */
-SW_INLINE void upcall_describe(struct xdp_md *ctx, const struct frame *frame, enum sw_upcall reason)
+/* Not every driver has room for metadata; 0: the daemon has to do without. */
+SW_INLINE int upcall_describe(struct xdp_md *ctx, const struct frame *frame, enum sw_upcall reason)
 {
 	struct sw_meta *meta;
 
 	if (bpf_xdp_adjust_meta(ctx, -(int)sizeof(*meta)))
-		return;
+		return 0;
 	meta = (void *)(long)ctx->data_meta;
 	if ((void *)(meta + 1) > frame_data(ctx))
-		return;
+		return 0;
 	meta->magic = SW_META_MAGIC;
 	meta->reason = reason;
 	meta->in_port = frame->in_port;
 	meta->slot = reason == SW_UPCALL_ACTION ? frame->slot : 0;
+	return 1;
+}
+
+/*
+ * The daemon counts what it takes for a miss, and so it takes a frame beside which nothing else is said: here the
+ * flow's count of it is undone. One of SW_UPCALL_ACTION the daemon counts in any case. A harvest in between finds one
+ * too many, and the next one less than none, which is their sum's business (modulo 2^64).
+ */
+SW_INLINE void upcall_uncount(const struct frame *frame, enum sw_upcall reason)
+{
+	__u32 index = frame->cpu * config_get()->n_flows + frame->slot;
+	struct sw_flow_stats *flow;
+
+	if (reason == SW_UPCALL_MISS || reason == SW_UPCALL_ACTION)
+		return;
+	flow = bpf_map_lookup_elem(&flow_stats, &index);
+	if (!flow)
+		return;
+	flow->packets--;
+	flow->bytes -= frame->size;
 }
 
 SW_INLINE int upcall_redirect(
@@ -75,15 +95,18 @@ SW_INLINE int upcall_redirect(
 {
 	struct sw_port_stats *stats = port_stats_get(frame->cpu, port->id);
 	__u32 n_queues = port->n_queues, queue;
+	int is_described;
 
 	if (!n_queues)
 		return frame_drop(frame, port->id, SW_DROP_NO_DAEMON);
 	queue = ctx->rx_queue_index < n_queues ? ctx->rx_queue_index : ctx->rx_queue_index % n_queues;
-	upcall_describe(ctx, frame, reason);
+	is_described = upcall_describe(ctx, frame, reason);
 	if (bpf_redirect_map(&xsks, port->xsk_base + queue, XDP_DROP) != XDP_REDIRECT)
 		return frame_drop(frame, port->id, SW_DROP_NO_DAEMON);
 	if (stats)
 		stats->upcalls++;
+	if (!is_described)
+		upcall_uncount(frame, reason);
 	return XDP_REDIRECT;
 }
 

@@ -224,6 +224,36 @@ START_TEST(a_miss_goes_up_with_metadata)
 }
 END_TEST
 
+/*
+ * The frame of one run is that of the next: each upcall puts metadata in front of the last one's, until there is no
+ * room for more. From then on the daemon takes it for a miss and counts it, unless the flow says that it does not
+ * count.
+ */
+START_TEST(what_goes_up_without_metadata_is_left_to_the_daemon_to_count)
+{
+	static const struct sw_step broadcast[] = {STEP(BROADCAST, SET)}, up[] = {STEP(UPCALL, SW_UPCALL_ACTION)};
+	uint32_t member_ids[] = {4}, member_ifindexes[] = {TRIAL_LO}, slot, n_counted;
+	struct packet in;
+	struct outcome o;
+	int fd;
+
+	trial_setup(&f);
+	fixture_set_members(&f, SET, member_ids, member_ifindexes, 1, 100);
+	packet_plain(&in, UNTAGGED, 200);
+	slot = trial_put(&f, &in, 0, _i ? up : broadcast, 1);
+	fd = trial_daemon_arrives(&f);
+	ck_assert_int_eq(trial_run_split(&f, &in, 0, 100, &o), 0);
+	close(fd);
+	ck_assert_int_eq(o.verdict, XDP_REDIRECT);
+	n_counted = _i ? 100 : o.meta_size / sizeof(struct sw_meta);
+	ck_assert_uint_gt(n_counted, 0);
+	ck_assert_uint_lt(o.meta_size / sizeof(struct sw_meta), 100);
+	ck_assert_uint_eq(fixture_flow_stats(&f, slot).packets, n_counted);
+	ck_assert_uint_eq(fixture_flow_stats(&f, slot).bytes, n_counted * in.size);
+	ck_assert_uint_eq(fixture_port_stats(&f, TRIAL_IN).upcalls, 100);
+}
+END_TEST
+
 START_TEST(a_foreign_device_is_no_port)
 {
 	struct packet in;
@@ -386,6 +416,7 @@ static Suite *suite(void)
 	tcase_add_test(tcase, several_buffers_are_too_big_where_no_upcall_carries_them);
 	tcase_add_test(tcase, a_miss_without_a_daemon_is_a_named_drop);
 	tcase_add_test(tcase, a_miss_goes_up_with_metadata);
+	tcase_add_loop_test(tcase, what_goes_up_without_metadata_is_left_to_the_daemon_to_count, 0, 2);
 	tcase_add_test(tcase, a_foreign_device_is_no_port);
 	tcase_add_test(tcase, a_storm_of_misses_is_limited);
 	tcase_add_test(tcase, the_limit_refills_with_time);
