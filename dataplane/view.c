@@ -43,6 +43,7 @@ static void set_kind(struct view *view, int word, uint64_t bits, enum kind kind)
 {
 	view->known.w[word] &= ~bits;
 	view->unknown.w[word] &= ~bits;
+	view->claimed.w[word] &= ~bits;
 	if (kind == KNOWN)
 		view->known.w[word] |= bits;
 	else if (kind == UNKNOWN)
@@ -97,7 +98,7 @@ static void set_link_unknown(struct view *view)
  */
 void view_of_key(struct view *view, const struct sw_key *key, uint32_t of_port)
 {
-	*view = (struct view){.of_port = of_port, .tpid = ETH_VLAN};
+	*view = (struct view){.of_port = of_port, .tpid = ETH_VLAN, .key = *key};
 	view->flow = flow_of_key(key);
 	view->flow.x.f.in_ifindex = of_port;
 	for (int w = FLOW_FAST_WORDS; w < FLOW_META_WORD; w++)
@@ -125,6 +126,88 @@ void view_of_frame(struct view *view, const struct frame *frame, uint32_t of_por
 	extract(view);
 }
 
+/* ---- headers that are there ---- */
+
+static void l4_bits(struct flow *ret)
+{
+	*ret = (struct flow){0};
+	flow_look(ret, FIELD_L4_SRC);
+	flow_look(ret, FIELD_L4_DST);
+	flow_look(ret, FIELD_TCP_FLAGS);
+}
+
+/* One of them is set in the key, and looked at already. */
+static bool is_seen(const struct view *view, const struct flow *bits, const struct sw_key *mask)
+{
+	for (int w = SW_L2_WORDS; w < FLOW_FAST_WORDS; w++) {
+		if (view->key.w[w] & bits->w[w] & mask->w[w])
+			return true;
+	}
+	return false;
+}
+
+/* The highest bit that is set: the same for most clients, whose ports are chosen from the upper half. */
+static __be16 highest_bit(__be16 value_be)
+{
+	uint32_t value = ntohs(value_be);
+
+	return htons((uint16_t)(1U << (31 - __builtin_clz(value))));
+}
+
+/* Frames of which something is set are others. */
+static bool look_at_nothing(bool transport, struct sw_key *mask)
+{
+	key_look(mask, FIELD_L4_SRC);
+	key_look(mask, transport ? FIELD_L4_DST : FIELD_IP_PROTO);
+	return false;
+}
+
+/*
+ * Of a frame whose header is cut or contradicts itself the key has zeros (bpf/extract.h), and a rewrite leaves it
+ * alone. So one bit that is set is enough to tell. False: none is, and only the frame can tell.
+ */
+static bool is_shown(const struct view *view, bool transport, struct sw_key *mask)
+{
+	const struct sw_key *key = &view->key;
+	struct flow bits;
+
+	memset(&bits, 0xff, sizeof(bits));
+	if (transport)
+		l4_bits(&bits);
+	if (is_seen(view, &bits, mask))
+		return true;
+	if (!transport && key->f.ip_proto)
+		key_look(mask, FIELD_IP_PROTO);
+	else if (key->f.l4_src_be)
+		mask->f.l4_src_be |= highest_bit(key->f.l4_src_be);
+	else if (transport && key->f.l4_dst_be)
+		mask->f.l4_dst_be |= highest_bit(key->f.l4_dst_be);
+	else
+		return look_at_nothing(transport, mask);
+	return true;
+}
+
+/* Whether what was written to headers, among these bits, is there. */
+static bool are_shown(const struct view *view, const struct flow *bits, struct sw_key *mask)
+{
+	bool is_ip = eth_type_of(view) == ETH_IPV4 || eth_type_of(view) == ETH_IPV6, shown = true;
+	uint64_t of_l3 = 0, of_l4 = 0;
+	struct flow l4;
+
+	if (!view->claims)
+		return true;
+	l4_bits(&l4);
+	for (int w = SW_L2_WORDS; w < FLOW_META_WORD; w++) {
+		of_l4 |= is_ip ? bits->w[w] & view->claimed.w[w] & l4.w[w] : 0;
+		of_l3 |= bits->w[w] & view->claimed.w[w];
+	}
+	if (of_l4)
+		shown = is_shown(view, true, mask);
+	else if (of_l3)
+		shown = is_shown(view, false, mask);
+	return shown;
+}
+
 /* ---- looking ---- */
 
 bool view_look(const struct view *view, const struct flow *bits, struct sw_key *mask)
@@ -146,6 +229,7 @@ bool view_look(const struct view *view, const struct flow *bits, struct sw_key *
 		deep |= w >= SW_L2_WORDS ? bits->w[w] & ~view->known.w[w]
 					 : bits->w[w] & beyond.w[w] & ~view->known.w[w];
 	}
+	unknown |= !are_shown(view, bits, mask);
 	if (deep || unknown)
 		key_look(mask, FIELD_ETH_TYPE);
 	return unknown;
@@ -342,6 +426,20 @@ static void reinterpret(struct view *view, enum field_id field)
 	set_field_kind(view, FIELD_L4_SRC, UNKNOWN);
 	set_field_kind(view, FIELD_L4_DST, UNKNOWN);
 	set_field_kind(view, FIELD_TCP_FLAGS, UNKNOWN);
+	view->key.f.l4_src_be = view->key.f.l4_dst_be = view->key.f.tcp_flags_be = 0; /* they show nothing of it */
+}
+
+/* A later table that looks at it wants to know whether its header is there at all. */
+static void claim(struct view *view, enum field_id field)
+{
+	struct flow bits = {0};
+
+	if (is_mpls_type(eth_type_of(view)) || eth_type_of(view) == ETH_PBB)
+		return;
+	flow_look(&bits, field);
+	for (int w = SW_L2_WORDS; w < FLOW_META_WORD; w++)
+		view->claimed.w[w] |= bits.w[w];
+	view->claims = true;
 }
 
 static bool set_field(struct view *view, const struct action *action, struct sw_key *mask)
@@ -359,6 +457,7 @@ static bool set_field(struct view *view, const struct action *action, struct sw_
 	if (field == FIELD_VLAN_VID)
 		view->flow.x.f.vlan_tci_be |= htons(SW_VLAN_PRESENT);
 	set_field_kind(view, field, KNOWN);
+	claim(view, field);
 	reinterpret(view, field);
 	return true;
 }

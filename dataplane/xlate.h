@@ -40,6 +40,9 @@ uint8_t *xlate_scratch(const struct pipeline *pl);
 struct view {
 	struct flow flow;
 	struct flow known, unknown; /* disjoint */
+	struct flow claimed;        /* of those known: written to a header that is there only if it is shown to be */
+	struct sw_key key;          /* as it was asked for */
+	bool claims;                /* something is claimed, or was */
 	bool rewritten;             /* it is not the frame that came in any more */
 	uint16_t tpid;              /* of the outermost tag, if there is one */
 	bool has_frame;

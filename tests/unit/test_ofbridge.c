@@ -1130,6 +1130,82 @@ START_TEST(a_field_that_is_not_there_is_not_there_for_later_tables)
 }
 END_TEST
 
+/*
+ * Nothing is rewritten where the header is cut, and what a table behind it lets through for its new port would be let
+ * through with the old one: RFC 1858's tiny fragment, whose ports are there and whose header is not.
+ */
+START_TEST(a_header_that_is_cut_has_no_new_port_for_later_tables)
+{
+	uint8_t frame[SIZE];
+
+	make_frame(1, 2, frame);
+	frame[23] = 6;
+	FLOW(.match = "eth_type=0x0800,ip_proto=6", .apply = "set_field:80->tcp_dst", .go_to = 1);
+	FLOW(.table = 1, .match = "eth_type=0x0800,ip_proto=6,tcp_dst=80", .apply = "output:2", .priority = 1);
+	FLOW(.table = 1, .apply = "output:3");
+	lab_settle(&lab);
+	arrive(PORT_1, frame); /* the program looks at ports from now on */
+	dp_memory_end_grace(lab.dp);
+	ck_assert_str_eq(sent(), "2");
+	for (int i = 0; i < 6; i++) {
+		bool is_cut = i % 2;
+
+		frame[17] = is_cut ? 28 : SIZE - 14;
+		frame[20] = is_cut ? 0x20 : 0;
+		arrive(PORT_1, frame);
+		ck_assert_str_eq(sent(), is_cut ? "3" : i ? "" : "2"); /* those by the program are not seen here */
+	}
+}
+END_TEST
+
+/* That a header of UDP is whole says nothing of the TCP that is made of it. */
+START_TEST(a_header_of_another_protocol_is_not_shown_by_its_ports)
+{
+	uint8_t frame[SIZE];
+
+	make_frame(1, 2, frame);
+	frame[17] = 39;
+	FLOW(.match = "eth_type=0x0800,ip_proto=17", .apply = "set_field:6->ip_proto", .go_to = 1);
+	FLOW(.table = 1, .match = "eth_type=0x0800,ip_proto=6", .apply = "set_field:80->tcp_dst", .go_to = 2);
+	FLOW(.table = 2, .match = "eth_type=0x0800,ip_proto=6,tcp_dst=80", .apply = "output:2", .priority = 1);
+	FLOW(.table = 2, .apply = "output:3");
+	lab_settle(&lab);
+	arrive(PORT_1, frame);
+	ck_assert_str_eq(sent(), "3");
+	frame[17] = 40;
+	arrive(PORT_1, frame);
+	ck_assert_str_eq(sent(), "2");
+}
+END_TEST
+
+/* Likewise of IP, and of ARP for other networks. */
+START_TEST(a_header_that_contradicts_itself_has_no_new_address_for_later_tables)
+{
+	uint8_t frame[SIZE];
+
+	make_frame(1, 2, frame);
+	FLOW(.match = "eth_type=0x0800", .apply = "set_field:192.0.2.1->ip_dst", .go_to = 1);
+	FLOW(.match = "eth_type=0x0806", .apply = "set_field:192.0.2.1->arp_tpa", .go_to = 1);
+	FLOW(.table = 1, .match = "eth_type=0x0800,ip_dst=192.0.2.1", .apply = "output:2", .priority = 1);
+	FLOW(.table = 1, .match = "eth_type=0x0806,arp_tpa=192.0.2.1", .apply = "output:2", .priority = 1);
+	FLOW(.table = 1, .apply = "output:3");
+	lab_settle(&lab);
+	arrive(PORT_1, frame);
+	ck_assert_str_eq(sent(), "2");
+	frame[14] = 0x55;
+	arrive(PORT_1, frame);
+	ck_assert_str_eq(sent(), "3");
+	arrive(PORT_1, frame);
+	ck_assert_str_eq(sent(), "3");
+	memcpy(frame + 12, (uint8_t[]){0x08, 0x06, 0, 1, 0x08, 0, 6, 4, 0, 1}, 10);
+	arrive(PORT_1, frame);
+	ck_assert_str_eq(sent(), "2");
+	frame[15] = 6;
+	arrive(PORT_1, frame);
+	ck_assert_str_eq(sent(), "3");
+}
+END_TEST
+
 /* ---- packet-outs ---- */
 
 static enum of_err packet_out(uint32_t in_port, const char *text, const uint8_t frame[SIZE])
@@ -1380,6 +1456,9 @@ int main(void)
 	tcase_add_test(t, a_frame_that_the_program_leaves_to_the_daemon_is_rewritten_and_counted_once);
 	tcase_add_test(t, a_rewritten_frame_may_be_bridged);
 	tcase_add_test(t, a_field_that_is_not_there_is_not_there_for_later_tables);
+	tcase_add_test(t, a_header_that_is_cut_has_no_new_port_for_later_tables);
+	tcase_add_test(t, a_header_of_another_protocol_is_not_shown_by_its_ports);
+	tcase_add_test(t, a_header_that_contradicts_itself_has_no_new_address_for_later_tables);
 	tcase_add_test(t, a_packet_out_does_as_its_actions_say);
 	tcase_add_test(t, a_packet_out_of_the_controller_may_be_bridged);
 	tcase_add_test(t, a_packet_out_as_by_a_port_without_a_device_is_bridged_too);

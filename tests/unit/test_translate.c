@@ -162,9 +162,33 @@ static struct actions fast_actions(struct world *world, struct action list[4])
 	return actions;
 }
 
+/* A header that contradicts itself, or ends before the transport's does; nothing is rewritten there. */
+static void spoil(struct world *world, struct lab *lab)
+{
+	uint32_t header = lab->version == 4 ? (lab->bytes[lab->ip] & 15) * 4u : 0;
+
+	if (!lab->ip || lab->behind_label)
+		return;
+	switch (below(world, 3)) {
+	case 0:
+		lab->bytes[lab->ip] ^= 0x30;
+		break;
+	case 1:
+		lab_set16(lab, lab->ip + (lab->version == 4 ? 2 : 4), 0xffff);
+		break;
+	default:
+		if (lab->l4_size > 7 && (lab->version == 4 || lab->l4 == lab->ip + 40))
+			lab_set16(lab, lab->ip + (lab->version == 4 ? 2 : 4), (uint16_t)(header + 7));
+	}
+}
+
 static struct lab some_frame(struct world *world)
 {
-	return below(world, 4) ? world->known[below(world, N_KNOWN)] : lab_frame(&world->random);
+	struct lab lab = below(world, 4) ? world->known[below(world, N_KNOWN)] : lab_frame(&world->random);
+
+	if (below(world, 4) == 0)
+		spoil(world, &lab);
+	return lab;
 }
 
 static struct flow random_flow(struct world *world)
