@@ -6,6 +6,7 @@
 #include "dataplane/counters.h"
 #include "dataplane/datapath.h"
 #include "dataplane/execute.h"
+#include "dataplane/fdb.h"
 #include "dataplane/ofbridge.h"
 #include "dataplane/pipeline.h"
 
@@ -428,6 +429,7 @@ enum of_err ofbridge_port_mod(
 	const uint32_t known =
 		OF_PORT_CONFIG_DOWN | OF_PORT_CONFIG_NO_RECV | OF_PORT_CONFIG_NO_FWD | OF_PORT_CONFIG_NO_PACKET_IN;
 	const struct port *port = pipeline_port_by_number(b->all->parts.pl, b->id, of_port);
+	bool was_up = port && port->up;
 
 	if (!port)
 		return OF_ERR_PORT_MOD_BAD_PORT;
@@ -436,6 +438,8 @@ enum of_err ofbridge_port_mod(
 	if (mask & ~known || config & ~known)
 		return OF_ERR_PORT_MOD_BAD_CONFIG;
 	pipeline_port_set_config(b->all->parts.pl, port->id, (port->of_config & ~mask) | (config & mask));
+	if (was_up && !port->up)
+		fdb_flush(b->all->parts.fdb, 0, port->id, -1, false); /* P4 of port_manager.h */
 	return OF_OK;
 }
 

@@ -19,7 +19,8 @@
  * P1 The pipeline knows a port as up only while its program is attached and its sockets are there.
  * P2 A port keeps its id, and with it its counters, while its device is away, and over a restart (registry).
  * P3 A port whose driver takes no redirected frame is never a target of the fast path (pipeline's `fast`).
- * P4 Addresses learned behind a port are flushed when its link goes down and when it is removed.
+ * P4 Addresses learned behind a port are flushed when its link goes down and when it is removed; by ofbridges.c when a
+ *    port-mod sets it down.
  * P5 Devices that the switch made go with their port; others are left as they were found, but up.
  * P6 A device of a type that the switch makes is made again whenever it is gone, whoever made or deleted it.
  * P7 No two ports have, or wait for, the same device.

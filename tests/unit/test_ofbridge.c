@@ -1384,6 +1384,26 @@ START_TEST(a_port_that_was_set_down_takes_nothing_in)
 }
 END_TEST
 
+/* Who moved behind another port meanwhile must not be looked for behind this one. */
+START_TEST(a_port_that_was_set_down_forgets_who_is_behind_it)
+{
+	static const uint8_t mac[6] = {0};
+	uint8_t frame[SIZE];
+
+	FLOW(.apply = "NORMAL");
+	make_frame(1, 2, frame);
+	arrive(PORT_1, frame);
+	make_frame(2, 1, frame);
+	arrive(2, frame);
+	ck_assert_uint_eq(fdb_count(lab.fdb, 0), 2);
+	ck_assert_int_eq(ofbridge_port_mod(bridge, 2, mac, OF_PORT_CONFIG_NO_FWD, OF_PORT_CONFIG_NO_FWD), OF_OK);
+	ck_assert_uint_eq(fdb_count(lab.fdb, 0), 2);
+	ck_assert_int_eq(ofbridge_port_mod(bridge, 1, mac, OF_PORT_CONFIG_DOWN, OF_PORT_CONFIG_DOWN), OF_OK);
+	ck_assert_uint_eq(fdb_count(lab.fdb, 0), 1);
+	ck_assert_ptr_null(fdb_lookup(lab.fdb, &(struct fdb_key){1, 0, {2, 0, 0, 0, 0, 1}}));
+}
+END_TEST
+
 START_TEST(a_table_mod_that_is_refused_changes_nothing)
 {
 	ck_assert_int_eq(ofbridge_table_mod(bridge, TABLE_ALL, 2), OF_OK);
@@ -1467,6 +1487,7 @@ int main(void)
 	tcase_add_test(t, a_port_that_changes_is_told_of);
 	tcase_add_test(t, a_port_does_as_a_port_mod_says);
 	tcase_add_test(t, a_port_that_was_set_down_takes_nothing_in);
+	tcase_add_test(t, a_port_that_was_set_down_forgets_who_is_behind_it);
 	tcase_add_test(t, a_table_mod_that_is_refused_changes_nothing);
 	tcase_add_test(t, a_port_gets_a_number_that_is_a_ports);
 	suite_add_tcase(suite, t);
