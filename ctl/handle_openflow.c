@@ -16,6 +16,7 @@
 #include "ofp/agent.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -200,19 +201,49 @@ static void add_connections(const struct daemon *d, const struct agent *agent, s
 	}
 }
 
+static int by_number(const void *a, const void *b)
+{
+	const struct port *x = *(const struct port *const *)a, *y = *(const struct port *const *)b;
+
+	return x->of_port < y->of_port ? -1 : x->of_port > y->of_port;
+}
+
+/* The bits that a port-mod has set, in the words of `ovs-ofctl mod-port`. */
+static void add_port_config(struct json_object *array, uint32_t config)
+{
+	static const struct {
+		uint32_t bit;
+		const char *word;
+	} bits[] = {
+		{OF_PORT_CONFIG_DOWN, "down"},
+		{OF_PORT_CONFIG_NO_RECV, "no-receive"},
+		{OF_PORT_CONFIG_NO_FWD, "no-forward"},
+		{OF_PORT_CONFIG_NO_PACKET_IN, "no-packet-in"},
+	};
+
+	for (size_t i = 0; i < sizeof(bits) / sizeof(bits[0]); i++) {
+		if (config & bits[i].bit)
+			json_object_array_add(array, json_object_new_string(bits[i].word));
+	}
+}
+
 static void add_ports(const struct pipeline *pl, const struct bridge *bridge, struct json_object *array)
 {
-	const struct port *port;
+	const struct port *ports[SW_MAX_PORTS], *port;
+	size_t n = 0;
 
 	for (uint16_t id = 0; (port = pipeline_next_port(pl, id)); id = port->id) {
-		struct json_object *entry;
+		if (port->bridge == bridge->id)
+			ports[n++] = port;
+	}
+	qsort(ports, n, sizeof(ports[0]), by_number);
+	for (size_t i = 0; i < n; i++) {
+		struct json_object *entry = json_append_object(array);
 
-		if (port->bridge != bridge->id)
-			continue;
-		entry = json_append_object(array);
-		json_add_number(entry, "number", port->of_port);
-		json_add_text(entry, "name", port->name);
-		json_add_text(entry, "state", port->up ? "up" : "down");
+		json_add_number(entry, "number", ports[i]->of_port);
+		json_add_text(entry, "name", ports[i]->name);
+		json_add_text(entry, "state", ports[i]->up ? "up" : "down");
+		add_port_config(json_add_array(entry, "config"), ports[i]->of_config);
 	}
 }
 

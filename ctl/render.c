@@ -415,7 +415,8 @@ static void of_connections(struct json_object *array, FILE *out)
 
 static void of_ports(struct json_object *array, FILE *out)
 {
-	struct table *table = table_create(">NUMBER PORT STATE");
+	struct table *table = table_create(">NUMBER PORT STATE CONFIG");
+	char config[100];
 
 	for (size_t i = 0; i < length(array); i++) {
 		struct json_object *entry = json_object_array_get_idx(array, i);
@@ -423,6 +424,8 @@ static void of_ports(struct json_object *array, FILE *out)
 		table_cell(table, "%llu", render_number(entry, "number"));
 		table_cell(table, "%s", render_text(entry, "name"));
 		table_cell(table, "%s", render_text(entry, "state"));
+		join(member(entry, "config"), config, sizeof(config));
+		table_cell(table, "%s", or_dash(config));
 	}
 	table_print(table, "The bridge has no port.", out);
 }

@@ -405,6 +405,10 @@ START_TEST(ports_have_numbers_as_asked_or_the_next)
 	expect_said("{\"number\":1,\"name\":\"p1\"");
 	expect_said("{\"number\":40,\"name\":\"p2\"");
 	expect_said("{\"number\":42,\"name\":\"p6\"");
+	expect_ok("port add br0 p7 of-port 5");
+	expect_ok("openflow show br0");
+	expect_said("\"ports\":[{\"number\":1,\"name\":\"p1\",\"state\":\"up\",\"config\":[]},"
+		    "{\"number\":5,\"name\":\"p7\"");
 	expect_statement("port add br0 p2 of-port 40");
 	expect_statement("port add br1 p4 of-port 1");
 	expect_ok("port show p2");
