@@ -130,7 +130,8 @@ enum model_verb {
 struct model_step {
 	enum model_verb verb;
 	unsigned index; /* in the old model for DEL, in the new one else */
-	unsigned which; /* STEP_SET_PORT: PORT_SET_*; STEP_SET_BRIDGE: BRIDGE_SET_* and MODEL_SET_FAIL */
+	/* STEP_SET_PORT: PORT_SET_*, PORT_SWAP_NUMBER; STEP_SET_BRIDGE: BRIDGE_SET_* and MODEL_SET_FAIL */
+	unsigned which;
 };
 
 /* *ret is malloc-ed. keep: nothing is removed but to be added anew. -ENOMEM. */

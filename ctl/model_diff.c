@@ -164,6 +164,30 @@ static void plan_bridges(struct plan *plan)
 	}
 }
 
+static const struct port_config *holder_of(const struct model *model, const char *bridge, uint32_t of_port)
+{
+	for (unsigned i = 0; i < model->n_ports; i++) {
+		const struct port_config *port = &model->ports[i].config;
+
+		if (port->of_port == of_port && !strcmp(port->bridge, bridge))
+			return port;
+	}
+	return NULL;
+}
+
+/*
+ * A number that another port has so far is had by an exchange, whatever the order in which the ports come: each step
+ * puts its own port where it belongs for good, and the other one, if it is wanted elsewhere, has its step still to
+ * come. A port that the configuration does not name keeps what it has.
+ */
+static unsigned may_swap(const struct plan *plan, const struct port_config *wanted)
+{
+	const struct port_config *holder = holder_of(plan->from, wanted->bridge, wanted->of_port);
+
+	return holder && model_port(plan->to, holder->name) ? PORT_SWAP_NUMBER : 0;
+}
+
+/* Ports that change come first: a new one may want a number that one of them gives up. */
 static void plan_ports(struct plan *plan)
 {
 	const struct model *to = plan->to;
@@ -172,13 +196,17 @@ static void plan_ports(struct plan *plan)
 		const struct port_config *wanted = &to->ports[i].config;
 		unsigned which;
 
-		if (!port_stays(plan, wanted->name)) {
-			plan_step(plan, STEP_ADD_PORT, i, 0);
+		if (!port_stays(plan, wanted->name))
 			continue;
-		}
 		which = port_changes(&model_port(plan->from, wanted->name)->config, wanted);
+		if (which & PORT_SET_NUMBER)
+			which |= may_swap(plan, wanted);
 		if (which)
 			plan_step(plan, STEP_SET_PORT, i, which);
+	}
+	for (unsigned i = 0; i < to->n_ports; i++) {
+		if (!port_stays(plan, to->ports[i].config.name))
+			plan_step(plan, STEP_ADD_PORT, i, 0);
 	}
 }
 

@@ -290,32 +290,43 @@ static void tell_port(struct ofbridges *all, uint16_t bridge, enum port_change c
 		b->events.port_changed(b->events.ctx, change, desc);
 }
 
-static void compare_port(struct ofbridges *all, uint16_t id)
+static void tell_if_gone(struct ofbridges *all, uint16_t id)
 {
 	const struct port *port = pipeline_port(all->parts.pl, id);
 	struct told *told = &all->told[id];
-	struct of_port_desc desc = {0};
 
-	if (port)
-		desc = describe(port);
-	if (told->bridge && (!port || port->bridge != told->bridge || desc.number != told->desc.number)) {
-		tell_port(all, told->bridge, PORT_CHANGE_DELETE, &told->desc);
-		told->bridge = 0;
-	}
-	if (!port || (told->bridge && !memcmp(&told->desc, &desc, sizeof(desc))))
+	if (!told->bridge || (port && port->bridge == told->bridge && port->of_port == told->desc.number))
+		return;
+	tell_port(all, told->bridge, PORT_CHANGE_DELETE, &told->desc);
+	told->bridge = 0;
+}
+
+static void tell_if_news(struct ofbridges *all, uint16_t id)
+{
+	const struct port *port = pipeline_port(all->parts.pl, id);
+	struct told *told = &all->told[id];
+	struct of_port_desc desc;
+
+	if (!port)
+		return;
+	desc = describe(port);
+	if (told->bridge && !memcmp(&told->desc, &desc, sizeof(desc)))
 		return;
 	tell_port(all, port->bridge, told->bridge ? PORT_CHANGE_MODIFY : PORT_CHANGE_ADD, &desc);
 	pipeline_port_known(all->parts.pl, id);
 	*told = (struct told){port->bridge, told->bridge ? told->since_ns : now_of(all), desc};
 }
 
+/* What went is told first: another may have its number by now. */
 static void compare_ports(struct ofbridges *all)
 {
 	if (all->told_version == pipeline_version(all->parts.pl))
 		return;
 	all->told_version = pipeline_version(all->parts.pl);
 	for (uint16_t id = 1; id < SW_MAX_PORTS; id++)
-		compare_port(all, id);
+		tell_if_gone(all, id);
+	for (uint16_t id = 1; id < SW_MAX_PORTS; id++)
+		tell_if_news(all, id);
 }
 
 /* ---- time ---- */

@@ -533,6 +533,16 @@ int pipeline_port_number(struct pipeline *pl, uint16_t id, uint32_t of_port, str
 	return 0;
 }
 
+void pipeline_port_swap_numbers(struct pipeline *pl, uint16_t id, uint16_t other)
+{
+	uint32_t number = pl->ports[id]->of_port, others = pl->ports[other]->of_port;
+
+	set_number(pl, pl->ports[id], 0);
+	set_number(pl, pl->ports[other], number);
+	set_number(pl, pl->ports[id], others);
+	pl->version++;
+}
+
 void pipeline_port_known(struct pipeline *pl, uint16_t id)
 {
 	pl->ports[id]->known = true;

@@ -252,6 +252,8 @@ void pipeline_port_set_vlan(struct pipeline *pl, uint16_t id, const struct vlan_
 
 /* An OpenFlow number for a port: `of_port`; 0: it keeps the one that it got when it was added. -EEXIST. */
 int pipeline_port_number(struct pipeline *pl, uint16_t id, uint32_t of_port, struct complaint *c);
+/* Of two ports of one bridge. */
+void pipeline_port_swap_numbers(struct pipeline *pl, uint16_t id, uint16_t other);
 /* Somebody has been told of the port. */
 void pipeline_port_known(struct pipeline *pl, uint16_t id);
 const struct port *pipeline_port_by_number(const struct pipeline *pl, uint16_t bridge, uint32_t of_port);

@@ -658,6 +658,26 @@ static void go_back(struct port_manager *pm, struct managed *m, bool mode)
 	link_changed(pm, m, &info);
 }
 
+static int change_number(struct port_manager *pm, struct managed *m, uint32_t of_port, bool swap, struct complaint *c)
+{
+	const struct port *port = pipeline_port(pm->parts.pl, m->id);
+	const struct port *has = pipeline_port_by_number(pm->parts.pl, port->bridge, of_port);
+	int error = 0;
+
+	if (swap && has && has != port) {
+		pipeline_port_swap_numbers(pm->parts.pl, port->id, has->id);
+		pm->ports[has->id]->config.of_port = has->of_port;
+		record(pm, pm->ports[has->id]);
+	} else {
+		error = pipeline_port_number(pm->parts.pl, m->id, of_port, c);
+	}
+	if (error)
+		return error;
+	m->config.of_port = port->of_port;
+	record(pm, m);
+	return 0;
+}
+
 int port_manager_set(struct port_manager *pm, const struct port_config *config, unsigned which, struct complaint *c)
 {
 	struct managed *m = find(pm, config->name);
@@ -669,11 +689,9 @@ int port_manager_set(struct port_manager *pm, const struct port_config *config, 
 	if (!m)
 		return complain(c, -ENOENT, "there is no port %s", config->name);
 	if (which & PORT_SET_NUMBER) {
-		error = pipeline_port_number(pm->parts.pl, m->id, config->of_port, c);
+		error = change_number(pm, m, config->of_port, which & PORT_SWAP_NUMBER, c);
 		if (error)
 			return error;
-		m->config.of_port = config->of_port;
-		record(pm, m);
 	}
 	old = wanted = m->config;
 	memcpy(reason, m->reason, sizeof(reason));

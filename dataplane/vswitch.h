@@ -105,8 +105,11 @@ int vswitch_port_add(struct vswitch *vs, const struct port_config *config, struc
 int vswitch_port_remove(struct vswitch *vs, const char *name, struct complaint *c);
 
 /* Options of `port set`: a mask of what to change. */
-enum { PORT_SET_VLAN = 1, PORT_SET_UPCALLS = 2, PORT_SET_MODE = 4, PORT_SET_NUMBER = 8 };
-/* Takes from `config` (whose name names the port) what `which` says. */
+enum { PORT_SET_VLAN = 1, PORT_SET_UPCALLS = 2, PORT_SET_MODE = 4, PORT_SET_NUMBER = 8, PORT_SWAP_NUMBER = 16 };
+/*
+ * Takes from `config` (whose name names the port) what `which` says. PORT_SWAP_NUMBER, beside PORT_SET_NUMBER: if
+ * another port of the bridge has the number it gets this one's for it; else that is refused.
+ */
 int vswitch_port_set(struct vswitch *vs, const struct port_config *config, unsigned which, struct complaint *c);
 
 /* What was asked of the port. NULL: no such port. Borrowed until the next change. */

@@ -236,6 +236,17 @@ int vswitch_port_remove(struct vswitch *vs, const char *name, struct complaint *
 	return 0;
 }
 
+static int set_number(struct vswitch *vs, const struct port *port, uint32_t of_port, bool swap, struct complaint *c)
+{
+	const struct port *has = pipeline_port_by_number(vs->pl, port->bridge, of_port);
+
+	if (!swap || !has || has == port)
+		return pipeline_port_number(vs->pl, port->id, of_port, c);
+	pipeline_port_swap_numbers(vs->pl, port->id, has->id);
+	vs->configs[has->id].of_port = has->of_port;
+	return 0;
+}
+
 int vswitch_port_set(struct vswitch *vs, const struct port_config *config, unsigned which, struct complaint *c)
 {
 	const struct port *port = pipeline_port_by_name(vs->pl, config->name);
@@ -243,7 +254,10 @@ int vswitch_port_set(struct vswitch *vs, const struct port_config *config, unsig
 	note(vs, "~/%s:%u", config->name, which);
 	if (!port)
 		return complain(c, -ENOENT, "there is no port %s", config->name);
+	if (which & PORT_SET_NUMBER && set_number(vs, port, config->of_port, which & PORT_SWAP_NUMBER, c))
+		return -EEXIST;
 	vs->configs[port->id] = *config;
+	vs->configs[port->id].of_port = port->of_port;
 	pipeline_port_set_vlan(vs->pl, port->id, &config->vlan);
 	return 0;
 }

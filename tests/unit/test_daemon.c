@@ -625,6 +625,26 @@ START_TEST(a_load_that_fails_in_part_says_so)
 }
 END_TEST
 
+/* Three in a ring, and one that is new and wants a number that becomes free. */
+START_TEST(a_load_exchanges_numbers_in_any_order)
+{
+	write_conf("bridge add br0\nport add br0 p1 of-port 1\nport add br0 p2 of-port 2\nport add br0 p3 of-port 3\n"
+		   "port add br0 p4 of-port 4\n");
+	expect_ok("config load");
+	write_conf("bridge add br0\nport add br0 p5 of-port 4\nport add br0 p1 of-port 2\nport add br0 p2 of-port 3\n"
+		   "port add br0 p3 of-port 1\nport add br0 p4 of-port 9\n");
+	expect_ok("config load");
+	expect_ok("openflow show br0");
+	expect_said("[{\"number\":1,\"name\":\"p3\"");
+	expect_said("{\"number\":2,\"name\":\"p1\"");
+	expect_said("{\"number\":3,\"name\":\"p2\"");
+	expect_said("{\"number\":4,\"name\":\"p5\"");
+	expect_said("{\"number\":9,\"name\":\"p4\"");
+	write_conf("bridge add br0\nport add br0 p1 of-port 3\n");
+	expect_refused("config load merge", "of-port 3 of bridge 'br0' is port 'p2'");
+}
+END_TEST
+
 START_TEST(saving_and_loading_loses_nothing)
 {
 	static char first[sizeof(said)];
@@ -792,6 +812,7 @@ int main(void)
 	tcase_add_test(tcase, a_failed_statement_stays_in_the_configuration);
 	tcase_add_test(tcase, a_failed_statement_can_be_made_or_dropped_by_hand);
 	tcase_add_test(tcase, a_load_that_fails_in_part_says_so);
+	tcase_add_test(tcase, a_load_exchanges_numbers_in_any_order);
 	tcase_add_test(tcase, saving_and_loading_loses_nothing);
 	tcase_add_test(tcase, relative_paths_are_refused);
 	tcase_add_test(tcase, nothing_is_configured_while_a_load_is_under_way);

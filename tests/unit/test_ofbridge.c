@@ -33,6 +33,7 @@ static struct {
 	uint8_t removed_end;
 	enum port_change change;
 	struct of_port_desc desc;
+	char changes[100]; /* "-2 +3 ": of ports, in order */
 	bool deaf;
 } heard;
 
@@ -57,9 +58,13 @@ static void flow_removed(void *ctx, const struct rule *rule)
 
 static void port_changed(void *ctx, enum port_change change, const struct of_port_desc *desc)
 {
+	const char sign[] = {[PORT_CHANGE_ADD] = '+', [PORT_CHANGE_DELETE] = '-', [PORT_CHANGE_MODIFY] = '!'};
+	size_t used = strlen(heard.changes);
+
 	heard.n_ports++;
 	heard.change = change;
 	heard.desc = *desc;
+	snprintf(heard.changes + used, sizeof(heard.changes) - used, "%c%u ", sign[change], desc->number);
 }
 
 static void open_lab(void)
@@ -1336,6 +1341,17 @@ START_TEST(a_port_that_changes_is_told_of)
 }
 END_TEST
 
+/* A controller that goes by numbers would else take what is deleted for what was just added. */
+START_TEST(of_ports_that_exchange_numbers_the_old_ones_are_told_of_first)
+{
+	pipeline_port_swap_numbers(lab.pl, 2, 3);
+	ck_assert_uint_eq(pipeline_port_by_number(lab.pl, 1, 2)->id, 3);
+	ck_assert_uint_eq(pipeline_port_by_number(lab.pl, 1, 3)->id, 2);
+	lab_settle(&lab);
+	ck_assert_str_eq(heard.changes, "-2 -3 +3 +2 ");
+}
+END_TEST
+
 START_TEST(a_port_does_as_a_port_mod_says)
 {
 	static const uint8_t mac[6] = {0};
@@ -1485,6 +1501,7 @@ int main(void)
 	tcase_add_test(t, a_packet_out_takes_its_tunnel_into_the_tables);
 	tcase_add_test(t, the_longest_frame_keeps_its_end);
 	tcase_add_test(t, a_port_that_changes_is_told_of);
+	tcase_add_test(t, of_ports_that_exchange_numbers_the_old_ones_are_told_of_first);
 	tcase_add_test(t, a_port_does_as_a_port_mod_says);
 	tcase_add_test(t, a_port_that_was_set_down_takes_nothing_in);
 	tcase_add_test(t, a_port_that_was_set_down_forgets_who_is_behind_it);

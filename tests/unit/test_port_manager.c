@@ -401,6 +401,30 @@ START_TEST(who_asks_for_a_number_gets_it_before_who_had_it)
 }
 END_TEST
 
+/* P8: both are kept over a restart. */
+START_TEST(ports_exchange_their_numbers)
+{
+	struct complaint c = {""};
+	struct port_config config;
+
+	open_switch();
+	ck_assert_uint_eq(number_of("p1", 1), 1);
+	ck_assert_uint_eq(number_of("p2", 2), 2);
+	port_config_init(&config, "br0", "p1");
+	config.of_port = 2;
+	ck_assert_int_eq(port_manager_set(pm, &config, PORT_SET_NUMBER, &c), -EEXIST);
+	ck_assert_int_eq(port_manager_set(pm, &config, PORT_SET_NUMBER | PORT_SWAP_NUMBER, &c), 0);
+	for (unsigned n = 1; n <= 2; n++) {
+		const struct port *port = pipeline_port_by_name(pl, n == 1 ? "p2" : "p1");
+
+		ck_assert_uint_eq(port->of_port, n);
+		ck_assert_uint_eq(port_manager_config(pm, port->name)->of_port, n);
+		ck_assert_uint_eq(dp->memory.registry->port[port->id].of_port, n);
+	}
+	close_switch();
+}
+END_TEST
+
 int main(void)
 {
 	TCase *t = tcase_create("set");
@@ -417,5 +441,6 @@ int main(void)
 	tcase_add_test(t, device_that_a_port_waits_for_is_no_other_port);
 	tcase_add_test(t, port_has_the_number_that_it_had_before_the_restart);
 	tcase_add_test(t, who_asks_for_a_number_gets_it_before_who_had_it);
+	tcase_add_test(t, ports_exchange_their_numbers);
 	return run_in_sandbox("port_manager", &t, 1);
 }
