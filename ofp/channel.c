@@ -386,7 +386,7 @@ static void accepted_ended(struct link *link)
 	/* That one who spoke OpenFlow goes is no failure. */
 	if (link->opened)
 		return;
-	snprintf(link->listener->error, sizeof(link->listener->error), "%.90s: %.100s", link->peer, link->why);
+	snprintf(link->listener->error, sizeof(link->listener->error), "%.90s: %.300s", link->peer, link->why);
 }
 
 void channel_flush(struct channel *channel)

@@ -48,7 +48,7 @@ struct link {
 	size_t in_size;
 	uint64_t since_ns;
 	char peer[ADDRESS_SIZE + 100];
-	char why[200]; /* it is over */
+	char why[TLS_ERROR_SIZE]; /* it is over */
 };
 
 struct target {
@@ -64,7 +64,7 @@ struct target {
 	struct reactor_timer *retry;
 	uint32_t backoff_ms;
 	uint64_t since_ns; /* in the state that it is in, when there is no link */
-	char error[200];
+	char error[TLS_ERROR_SIZE];
 };
 
 struct listener {
@@ -75,7 +75,7 @@ struct listener {
 	struct ears *ears;
 	uint32_t n_links;
 	uint64_t since_ns;
-	char error[200]; /* of the last connection that came to nothing */
+	char error[TLS_ERROR_SIZE]; /* of the last connection that came to nothing */
 };
 
 struct channel {

@@ -23,16 +23,138 @@
 struct tls_context {
 	SSL_CTX *ssl;
 	bool server;
+	unsigned n_users; /* its owner, and connections, which name its files when they fail */
+	char *cert, *ca, *crl;
 };
 
 struct tls {
+	struct tls_context *context;
 	SSL *ssl;
+	char *host;  /* that the peer must be called; NULL: whatever */
 	bool failed; /* OpenSSL forbids more calls */
-	char error[256];
+	char error[TLS_ERROR_SIZE];
 	char peer[128];
 };
 
-/* OpenSSL's first complaint, in its own words. */
+/* ---- what is wrong, in words that say what to do ---- */
+
+enum named { NAMED_NOTHING, NAMED_CERT, NAMED_CA, NAMED_CRL, NAMED_HOST };
+
+/* What OpenSSL found: its code, and what a person is told, around the name of what is at fault. */
+struct saying {
+	int code;
+	const char *before;
+	enum named named;
+	const char *after;
+};
+
+#define PEERS "the other side's certificate "
+#define SAY_WRONG_CA                                                                                                   \
+	PEERS "is not signed by the CA in ", NAMED_CA, ": give the CA that signed it, or have it signed by this one"
+#define SAY_WRONG_CRL                                                                                                  \
+	"the list of revoked certificates ", NAMED_CRL,                                                                \
+		" is not one of the CA that signed the other side's certificate: get one from that CA"
+#define SAY_CRL_IS_OLD "the list of revoked certificates ", NAMED_CRL, " is out of date: get a new one from the CA"
+
+/* Of the certificate that the other side showed (X509_V_ERR_*). With two CAs of one name only the signature differs. */
+static const struct saying verdicts[] = {
+	{X509_V_ERR_CERT_HAS_EXPIRED, PEERS "has ended: it needs a new one, unless the clock here is wrong", 0, ""},
+	{X509_V_ERR_CERT_NOT_YET_VALID, PEERS "is not valid yet: the clock is wrong, here or where it was made", 0, ""},
+	{X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, SAY_WRONG_CA},
+	{X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, SAY_WRONG_CA},
+	{X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE, SAY_WRONG_CA},
+	{X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, SAY_WRONG_CA},
+	{X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, SAY_WRONG_CA},
+	{X509_V_ERR_CERT_SIGNATURE_FAILURE, SAY_WRONG_CA},
+	{X509_V_ERR_AKID_SKID_MISMATCH, SAY_WRONG_CA},
+	{X509_V_ERR_HOSTNAME_MISMATCH, PEERS "is not made out to ", NAMED_HOST,
+		": use a name or address that it has, or make it anew for this one"},
+	{X509_V_ERR_IP_ADDRESS_MISMATCH, PEERS "is not made out to ", NAMED_HOST,
+		": use a name or address that it has, or make it anew for this one"},
+	{X509_V_ERR_INVALID_PURPOSE,
+		PEERS "is not for this use: a server's is for servers, a client's for clients, and a CA's for neither",
+		0, ""},
+	{X509_V_ERR_CERT_REVOKED, PEERS "is revoked by ", NAMED_CRL, ": it needs a new one"},
+	{X509_V_ERR_CRL_HAS_EXPIRED, SAY_CRL_IS_OLD},
+	{X509_V_ERR_CRL_NOT_YET_VALID, "the list of revoked certificates ", NAMED_CRL,
+		" is not valid yet: the clock is wrong, here or where it was made"},
+	{X509_V_ERR_UNABLE_TO_GET_CRL, SAY_WRONG_CRL},
+	{X509_V_ERR_CRL_SIGNATURE_FAILURE, SAY_WRONG_CRL},
+};
+
+#define OURS "our certificate "
+#define SAY_UNKNOWN_CA                                                                                                 \
+	"the other side does not know the CA that signed " OURS, NAMED_CERT,                                           \
+		": give it that CA, or use a certificate of its own CA"
+#define SAY_REFUSED "the other side refuses " OURS, NAMED_CERT, ": its log should say why"
+#define SAY_NO_TLS  "what the other side sends is not TLS: one of the two ends is for plain TCP", 0, ""
+#define SAY_VERSION "the other side knows no TLS protocol that is allowed here: it is too old", 0, ""
+
+/* Of the handshake (SSL_R_*): what the other side told us (ALERT), or did. */
+static const struct saying failures[] = {
+	{SSL_R_TLSV1_ALERT_UNKNOWN_CA, SAY_UNKNOWN_CA},
+	{SSL_R_TLSV1_ALERT_DECRYPT_ERROR, SAY_UNKNOWN_CA},
+	{SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED, "the other side says that " OURS, NAMED_CERT,
+		" has ended: make a new one, unless a clock is wrong"},
+	{SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED, "the other side says that " OURS, NAMED_CERT,
+		" is revoked: make a new one"},
+	{SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE, "the other side says that " OURS, NAMED_CERT,
+		" is not for this use: a server's is for servers, a client's for clients, and a CA's for neither"},
+	{SSL_R_SSLV3_ALERT_BAD_CERTIFICATE, SAY_REFUSED},
+	{SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN, SAY_REFUSED},
+	{SSL_R_TLSV1_ALERT_ACCESS_DENIED, SAY_REFUSED},
+	{SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED, SAY_REFUSED},
+	{SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE, "the other side showed no certificate: it needs one that the CA in ",
+		NAMED_CA, " signed"},
+	{SSL_R_WRONG_VERSION_NUMBER, SAY_NO_TLS},
+	{SSL_R_HTTP_REQUEST, SAY_NO_TLS},
+	{SSL_R_PACKET_LENGTH_TOO_LONG, SAY_NO_TLS},
+	{SSL_R_UNSUPPORTED_PROTOCOL, SAY_VERSION},
+	{SSL_R_TLSV1_ALERT_PROTOCOL_VERSION, SAY_VERSION},
+	{SSL_R_NO_SHARED_CIPHER, "the other side knows no cipher that is allowed here: it is too old", 0, ""},
+	{SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE, "the other side found no cipher or no certificate that suits it", 0, ""},
+	{SSL_R_UNEXPECTED_EOF_WHILE_READING, "the other side closed the connection", 0, ""},
+};
+
+#define FIND_SAYING(table, code) find_saying(table, sizeof(table) / sizeof((table)[0]), code)
+
+static const struct saying *find_saying(const struct saying *table, size_t n, long code)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (table[i].code == code)
+			return &table[i];
+	}
+	return NULL;
+}
+
+static const char *name_of(const struct tls *tls, enum named named)
+{
+	switch (named) {
+	case NAMED_CERT:
+		return tls->context->cert;
+	case NAMED_CA:
+		return tls->context->ca;
+	case NAMED_CRL:
+		return tls->context->crl ? tls->context->crl : "";
+	case NAMED_HOST:
+		return tls->host ? tls->host : "";
+	case NAMED_NOTHING:
+		break;
+	}
+	return "";
+}
+
+static void say(struct tls *tls, const struct saying *saying)
+{
+	snprintf(tls->error, sizeof(tls->error), "%s%s%s", saying->before, name_of(tls, saying->named), saying->after);
+}
+
+static bool is_error(unsigned long code, int lib, int reason)
+{
+	return ERR_GET_LIB(code) == lib && ERR_GET_REASON(code) == reason;
+}
+
+/* OpenSSL's first complaint; its own words where there are no better ones. */
 static const char *reason(char *text, size_t size)
 {
 	unsigned long code = ERR_peek_error();
@@ -40,6 +162,9 @@ static const char *reason(char *text, size_t size)
 
 	if (code && ERR_SYSTEM_ERROR(code))
 		words = strerror(ERR_GET_REASON(code));
+	else if (is_error(code, ERR_LIB_PEM, PEM_R_NO_START_LINE) ||
+		 is_error(code, ERR_LIB_OSSL_DECODER, ERR_R_UNSUPPORTED))
+		words = "it holds none in PEM form";
 	snprintf(text, size, "%s", words ? words : "unknown reason");
 	ERR_clear_error();
 	return text;
@@ -61,17 +186,35 @@ static int load_crl(SSL_CTX *ssl, const char *path, struct complaint *c)
 	return 0;
 }
 
-static int load_files(SSL_CTX *ssl, const struct tls_files *files, struct complaint *c)
+static int complain_of_key(const struct tls_files *files, bool asked, struct complaint *c)
 {
+	unsigned long code = ERR_peek_error();
 	char why[128];
 
+	if (asked) {
+		ERR_clear_error();
+		return complain(c, -EINVAL, "the key %s is behind a passphrase: store it without one", files->key);
+	}
+	/* For each kind of key a context has a certificate of its own: of another kind there is none. */
+	if (!is_error(code, ERR_LIB_X509, X509_R_KEY_VALUES_MISMATCH) &&
+		!is_error(code, ERR_LIB_SSL, SSL_R_NO_CERTIFICATE_ASSIGNED))
+		return complain(c, -EINVAL, "cannot use the key %s: %s", files->key, reason(why, sizeof(why)));
+	ERR_clear_error();
+	return complain(c, -EINVAL, "the key %s is not that of the certificate %s: give the one that it was made with",
+		files->key, files->cert);
+}
+
+static int load_files(SSL_CTX *ssl, const struct tls_files *files, struct complaint *c)
+{
+	bool asked = false;
+	char why[128];
+
+	SSL_CTX_set_default_passwd_cb_userdata(ssl, &asked);
 	if (SSL_CTX_use_certificate_chain_file(ssl, files->cert) != 1)
 		return complain(c, -EINVAL, "cannot use the certificate %s: %s", files->cert, reason(why, sizeof(why)));
-	if (SSL_CTX_use_PrivateKey_file(ssl, files->key, SSL_FILETYPE_PEM) != 1)
-		return complain(c, -EINVAL, "cannot use the key %s: %s", files->key, reason(why, sizeof(why)));
-	if (SSL_CTX_check_private_key(ssl) != 1)
-		return complain(c, -EINVAL, "the key %s is not that of the certificate %s: %s", files->key, files->cert,
-			reason(why, sizeof(why)));
+	if (SSL_CTX_use_PrivateKey_file(ssl, files->key, SSL_FILETYPE_PEM) != 1 || SSL_CTX_check_private_key(ssl) != 1)
+		return complain_of_key(files, asked, c);
+	SSL_CTX_set_default_passwd_cb_userdata(ssl, NULL);
 	if (SSL_CTX_load_verify_file(ssl, files->ca) != 1)
 		return complain(
 			c, -EINVAL, "cannot use the CA certificate %s: %s", files->ca, reason(why, sizeof(why)));
@@ -81,6 +224,10 @@ static int load_files(SSL_CTX *ssl, const struct tls_files *files, struct compla
 /* A key behind a passphrase must not stop the daemon at a prompt. */
 static int no_passphrase(char *text, int size, int writing, void *arg)
 {
+	bool *ret_asked = arg;
+
+	if (ret_asked)
+		*ret_asked = true;
 	return 0;
 }
 
@@ -103,6 +250,14 @@ static void harden(SSL_CTX *ssl, bool allow_1_2)
 		ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
 }
 
+static bool copy_names(struct tls_context *context, const struct tls_files *files)
+{
+	context->cert = strdup(files->cert);
+	context->ca = strdup(files->ca);
+	context->crl = files->crl ? strdup(files->crl) : NULL;
+	return context->cert && context->ca && (context->crl || !files->crl);
+}
+
 int tls_context_create(const struct tls_files *files, unsigned flags, struct tls_context **ret, struct complaint *c)
 {
 	struct tls_context *context = calloc(1, sizeof(*context));
@@ -111,10 +266,11 @@ int tls_context_create(const struct tls_files *files, unsigned flags, struct tls
 	if (!context)
 		return complain(c, -ENOMEM, "out of memory");
 	ERR_clear_error();
+	context->n_users = 1;
 	context->server = flags & TLS_SERVER;
 	context->ssl = SSL_CTX_new(context->server ? TLS_server_method() : TLS_client_method());
-	if (!context->ssl) {
-		free(context);
+	if (!context->ssl || !copy_names(context, files)) {
+		tls_context_free(context);
 		return complain(c, -ENOMEM, "out of memory");
 	}
 	harden(context->ssl, flags & TLS_ALLOW_1_2);
@@ -129,9 +285,12 @@ int tls_context_create(const struct tls_files *files, unsigned flags, struct tls
 
 void tls_context_free(struct tls_context *context)
 {
-	if (!context)
+	if (!context || --context->n_users)
 		return;
 	SSL_CTX_free(context->ssl);
+	free(context->cert);
+	free(context->ca);
+	free(context->crl);
 	free(context);
 }
 
@@ -166,11 +325,13 @@ struct tls *tls_create(struct tls_context *context, int fd, const char *host)
 
 	if (!tls)
 		return NULL;
+	tls->context = context;
+	context->n_users++;
+	tls->host = host ? strdup(host) : NULL;
 	tls->ssl = SSL_new(context->ssl);
-	if (!tls->ssl || SSL_set_fd(tls->ssl, fd) != 1 || (host && !expect_host(tls->ssl, host))) {
-		ERR_clear_error();
-		SSL_free(tls->ssl);
-		free(tls);
+	if (!tls->ssl || SSL_set_fd(tls->ssl, fd) != 1 || (host && (!tls->host || !expect_host(tls->ssl, host)))) {
+		tls->failed = true;
+		tls_free(tls);
 		return NULL;
 	}
 	if (context->server)
@@ -188,20 +349,33 @@ void tls_free(struct tls *tls)
 		SSL_shutdown(tls->ssl);
 	ERR_clear_error();
 	SSL_free(tls->ssl);
+	tls_context_free(tls->context);
+	free(tls->host);
 	free(tls);
+}
+
+static const struct saying *known_failure(void)
+{
+	unsigned long code = ERR_peek_error();
+
+	return ERR_GET_LIB(code) == ERR_LIB_SSL ? FIND_SAYING(failures, ERR_GET_REASON(code)) : NULL;
 }
 
 static void explain(struct tls *tls, int saved_errno)
 {
 	long verdict = SSL_get_verify_result(tls->ssl);
+	const struct saying *saying = verdict != X509_V_OK ? FIND_SAYING(verdicts, verdict) : known_failure();
 	char why[128];
 
-	if (verdict != X509_V_OK) {
-		snprintf(tls->error, sizeof(tls->error), "certificate of the other side: %s",
-			X509_verify_cert_error_string(verdict));
+	if (saying) {
+		say(tls, saying);
+		ERR_clear_error();
+	} else if (verdict != X509_V_OK) {
+		snprintf(
+			tls->error, sizeof(tls->error), PEERS "is refused: %s", X509_verify_cert_error_string(verdict));
 		ERR_clear_error();
 	} else if (ERR_peek_error()) {
-		snprintf(tls->error, sizeof(tls->error), "%s", reason(why, sizeof(why)));
+		snprintf(tls->error, sizeof(tls->error), "the TLS connection broke: %s", reason(why, sizeof(why)));
 	} else {
 		snprintf(tls->error, sizeof(tls->error), "%s",
 			saved_errno ? strerror(saved_errno) : "the other side closed the connection");

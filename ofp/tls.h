@@ -48,7 +48,7 @@ enum { TLS_CLIENT = 0, TLS_SERVER = 1, TLS_ALLOW_1_2 = 2 };
 /* `flags`: TLS_CLIENT or TLS_SERVER, and maybe TLS_ALLOW_1_2. -EINVAL: a file cannot be used; the complaint names it.
  */
 int tls_context_create(const struct tls_files *files, unsigned flags, struct tls_context **ret, struct complaint *c);
-/* Accepts NULL. Connections made from it live on. */
+/* Accepts NULL. Connections made from it live on, and keep what they need of it. */
 void tls_context_free(struct tls_context *context);
 /* When our own certificate ends, in seconds since 1970. */
 int64_t tls_context_expiry(const struct tls_context *context);
@@ -64,7 +64,12 @@ enum tls_step tls_read(struct tls *tls, void *data, size_t size, size_t *ret_n);
 /* DONE: 1 to `size` bytes were taken. On WANT_*: call again with the same bytes. */
 enum tls_step tls_write(struct tls *tls, const void *data, size_t size, size_t *ret_n);
 
-/* Why it failed, in words; until the next call. */
+#define TLS_ERROR_SIZE 400
+
+/*
+ * Why it failed: whose certificate, or which file of ours, is at fault, and what to do. Shorter than TLS_ERROR_SIZE;
+ * until the next call.
+ */
 const char *tls_error(const struct tls *tls);
 /* The subject of the peer's certificate, after the handshake. */
 const char *tls_peer(const struct tls *tls);

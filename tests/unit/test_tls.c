@@ -3,6 +3,7 @@
 #include "ofp/tls.h"
 
 #include "dataplane/complaint.h"
+#include "tests/unit/tls_lab.h"
 
 #include <check.h>
 #include <errno.h>
@@ -18,12 +19,12 @@
 #include <time.h>
 #include <unistd.h>
 
-static char dir[64], other[64];
+static char dir[64], other[64], ended[64];
 
-static void make_pki(char *path)
+static void make_pki(char *path, unsigned days)
 {
 	static const char *const names[] = {"localhost", "127.0.0.1", "::1", "switch.example"};
-	const struct tls_pki pki = {.dir = path, .names = names, .n_names = 4, .days = 1};
+	const struct tls_pki pki = {.dir = path, .names = names, .n_names = 4, .days = days};
 	struct complaint c;
 
 	strcpy(path, "/tmp/ht-tls-XXXXXX");
@@ -33,10 +34,11 @@ static void make_pki(char *path)
 
 static void remove_pki(const char *path)
 {
-	static const char *const files[] = {"ca.crt", "ca.key", "server.crt", "server.key", "client.crt", "client.key"};
+	static const char *const files[] = {
+		"ca.crt", "ca.key", "server.crt", "server.key", "client.crt", "client.key", "crl.pem", "bad.key"};
 	char file[128];
 
-	for (size_t i = 0; i < 6; i++) {
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
 		snprintf(file, sizeof(file), "%s/%s", path, files[i]);
 		unlink(file);
 	}
@@ -46,27 +48,29 @@ static void remove_pki(const char *path)
 static void set_up(void)
 {
 	signal(SIGPIPE, SIG_IGN);
-	make_pki(dir);
-	make_pki(other);
+	make_pki(dir, 1);
+	make_pki(other, 1);
+	make_pki(ended, (unsigned)-1);
 }
 
 static void tear_down(void)
 {
 	remove_pki(dir);
 	remove_pki(other);
+	remove_pki(ended);
 }
 
 /* who: "server" or "client"; from and ca: directories. */
-static int context(
-	const char *who, const char *from, const char *ca, bool server, struct tls_context **ret, struct complaint *c)
+static int context(const char *who, const char *from, const char *ca, const char *crl, unsigned flags,
+	struct tls_context **ret, struct complaint *c)
 {
 	char cert[128], key[128], authority[128];
-	const struct tls_files files = {.cert = cert, .key = key, .ca = authority};
+	const struct tls_files files = {.cert = cert, .key = key, .ca = authority, .crl = crl};
 
 	snprintf(cert, sizeof(cert), "%s/%s.crt", from, who);
 	snprintf(key, sizeof(key), "%s/%s.key", from, who);
 	snprintf(authority, sizeof(authority), "%s/ca.crt", ca);
-	return tls_context_create(&files, server ? TLS_SERVER : TLS_CLIENT, ret, c);
+	return tls_context_create(&files, flags, ret, c);
 }
 
 struct pair {
@@ -74,12 +78,17 @@ struct pair {
 	struct tls *server, *client;
 };
 
+static bool says(const char *text, const char *words)
+{
+	return strstr(text, words) != NULL;
+}
+
 static struct tls_context *must(const char *who, const char *from, const char *ca, bool server)
 {
 	struct tls_context *ret;
 	struct complaint c;
 
-	ck_assert_msg(!context(who, from, ca, server, &ret, &c), "%s", c.text);
+	ck_assert_msg(!context(who, from, ca, NULL, server ? TLS_SERVER : TLS_CLIENT, &ret, &c), "%s", c.text);
 	return ret;
 }
 
@@ -202,7 +211,8 @@ START_TEST(a_client_that_shows_no_certificate_is_refused)
 		step = tls_handshake(server);
 	}
 	ck_assert_int_eq(step, TLS_FAILED);
-	ck_assert_msg(strstr(tls_error(server), "certificate"), "%s", tls_error(server));
+	ck_assert_msg(says(tls_error(server), "the other side showed no certificate") && says(tls_error(server), dir),
+		"%s", tls_error(server));
 	SSL_free(client);
 	SSL_CTX_free(bare);
 	tls_free(server);
@@ -236,8 +246,101 @@ START_TEST(a_client_certificate_does_not_make_a_server)
 }
 END_TEST
 
-/* What a stranger may send instead of a handshake. */
-static void meet_bytes(const void *bytes, size_t size, bool then_close, enum tls_step expected)
+/* A list of what the CA of a directory revoked, in crl.pem of `dir`: nothing, or `who`. */
+static void make_list(const char *ca_dir, const char *who, long valid_s)
+{
+	lab_revoke(ca_dir, who, valid_s);
+	if (ca_dir != dir)
+		lab_replace(dir, ca_dir, "crl.pem");
+}
+
+/*
+ * Who shows what to a client and a server of which both trust the CA of `ca`, and what each of them is told: words, and
+ * the file of ours that they name. A server has the list of revoked certificates.
+ */
+static const struct refusal {
+	const char *server, *server_from, *client, *client_from, *ca, *host;
+	const char *crl_of, *revoked; /* the CA whose list it is, and whom it has; NULL: no list, nobody */
+	long crl_s;
+	struct told {
+		const char *words, *from, *file;
+	} server_told, client_told;
+} refusals[] = {
+	{.client_from = other,
+		.server_told = {"is not signed by the CA in", dir, "ca.crt"},
+		.client_told = {"does not know the CA that signed our certificate", other, "client.crt"}},
+	{.server_from = other,
+		.client_told = {"is not signed by the CA in", dir, "ca.crt"},
+		.server_told = {"does not know the CA that signed our certificate", other, "server.crt"}},
+	{.client = "server",
+		.server_told = {"is not for this use"},
+		.client_told = {"is not for this use", dir, "server.crt"}},
+	{.server = "client",
+		.client_told = {"is not for this use"},
+		.server_told = {"is not for this use", dir, "client.crt"}},
+	{.host = "other.example",
+		.client_told = {"is not made out to other.example"},
+		.server_told = {"refuses our certificate", dir, "server.crt"}},
+	{.host = "127.0.0.2",
+		.client_told = {"is not made out to 127.0.0.2"},
+		.server_told = {"refuses our certificate", dir, "server.crt"}},
+	{.server_from = ended,
+		.client_from = ended,
+		.ca = ended,
+		.client_told = {"has ended"},
+		.server_told = {"has ended", ended, "server.crt"}},
+	{.crl_of = dir,
+		.revoked = "client",
+		.crl_s = 3600,
+		.server_told = {"is revoked by", dir, "crl.pem"},
+		.client_told = {"is revoked", dir, "client.crt"}},
+	{.crl_of = dir, .crl_s = -3600, .server_told = {"is out of date", dir, "crl.pem"}},
+	{.crl_of = other, .crl_s = 3600, .server_told = {"is not one of the CA", dir, "crl.pem"}},
+};
+
+static void expect_told(const struct told *told, const char *text)
+{
+	char path[128] = "";
+
+	if (told->file)
+		snprintf(path, sizeof(path), "%s/%s", told->from, told->file);
+	if (told->words)
+		ck_assert_msg(
+			says(text, told->words) && says(text, path), "refusal %s %s: %s", told->words, path, text);
+}
+
+START_TEST(who_is_refused_and_who_refuses_are_told_what_is_at_fault)
+{
+	const struct refusal *r = &refusals[_i];
+	const char *ca = r->ca ? r->ca : dir;
+	enum tls_step server, client;
+	struct tls_context *with_list;
+	struct complaint c;
+	char text[8], crl[128];
+	struct pair pair;
+	size_t n;
+
+	if (r->crl_of)
+		make_list(r->crl_of, r->revoked, r->crl_s);
+	snprintf(crl, sizeof(crl), "%s/crl.pem", dir);
+	ck_assert_msg(!context(r->server ? r->server : "server", r->server_from ? r->server_from : dir, ca,
+			      r->crl_of ? crl : NULL, TLS_SERVER, &with_list, &c),
+		"%s", c.text);
+	open_pair(&pair, with_list,
+		must(r->client ? r->client : "client", r->client_from ? r->client_from : dir, ca, false),
+		r->host ? r->host : "localhost");
+	shake(&pair, &server, &client);
+	if (client == TLS_DONE)
+		client = tls_read(pair.client, text, sizeof(text), &n);
+	ck_assert(server == TLS_FAILED && client == TLS_FAILED);
+	expect_told(&r->server_told, tls_error(pair.server));
+	expect_told(&r->client_told, tls_error(pair.client));
+	close_pair(&pair);
+}
+END_TEST
+
+/* What a stranger may send instead of a handshake: it fails in those words, or NULL, is waited for. */
+static void meet_bytes(const void *bytes, size_t size, bool then_close, const char *words)
 {
 	struct tls_context *server = must("server", dir, dir, true);
 	enum tls_step step;
@@ -253,9 +356,9 @@ static void meet_bytes(const void *bytes, size_t size, bool then_close, enum tls
 		close(fd[1]);
 	for (int i = 0; i < 5; i++)
 		step = tls_handshake(tls);
-	ck_assert_int_eq(step, expected);
-	if (expected == TLS_FAILED)
-		ck_assert_uint_gt(strlen(tls_error(tls)), 0);
+	ck_assert_int_eq(step, words ? TLS_FAILED : TLS_WANT_READ);
+	if (words)
+		ck_assert_msg(says(tls_error(tls), words), "%s", tls_error(tls));
 	tls_free(tls);
 	close(fd[0]);
 	if (!then_close)
@@ -268,24 +371,24 @@ START_TEST(garbage_fails_and_says_so)
 	char bytes[2000];
 
 	printf("seed %u\n", seed);
-	meet_bytes("GET / HTTP/1.0\r\n\r\n", 18, false, TLS_FAILED);
-	meet_bytes("stats\nstats\nstats\n", 18, false, TLS_FAILED);
+	meet_bytes("GET / HTTP/1.0\r\n\r\n", 18, false, "is not TLS");
+	meet_bytes("stats\nstats\nstats\n", 18, false, "is not TLS");
 	for (int round = 0; round < 200; round++) {
 		for (size_t i = 0; i < sizeof(bytes); i++)
 			bytes[i] = (char)rand_r(&seed);
 		bytes[0] = 'x'; /* not the type of a handshake record, and no version */
 		bytes[1] = 'x';
-		meet_bytes(bytes, sizeof(bytes), false, TLS_FAILED);
+		meet_bytes(bytes, sizeof(bytes), false, "is not TLS");
 	}
 }
 END_TEST
 
 START_TEST(silence_waits_and_a_lost_peer_fails)
 {
-	meet_bytes("", 0, false, TLS_WANT_READ);
-	meet_bytes("\x16\x03\x01", 3, false, TLS_WANT_READ);
-	meet_bytes("\x16\x03\x01", 3, true, TLS_FAILED);
-	meet_bytes("", 0, true, TLS_FAILED);
+	meet_bytes("", 0, false, NULL);
+	meet_bytes("\x16\x03\x01", 3, false, NULL);
+	meet_bytes("\x16\x03\x01", 3, true, "the other side closed the connection");
+	meet_bytes("", 0, true, "the other side closed the connection");
 }
 END_TEST
 
@@ -308,7 +411,7 @@ START_TEST(tls_1_2_is_refused)
 	tls_context_free(server);
 	ck_assert_int_eq(write(fd[1], hello, sizeof(hello)), (ssize_t)sizeof(hello));
 	ck_assert_int_eq(tls_handshake(tls), TLS_FAILED);
-	ck_assert_msg(strstr(tls_error(tls), "protocol"), "%s", tls_error(tls));
+	ck_assert_msg(says(tls_error(tls), "knows no TLS protocol that is allowed here"), "%s", tls_error(tls));
 	tls_free(tls);
 	close(fd[0]);
 	close(fd[1]);
@@ -331,7 +434,7 @@ START_TEST(a_handshake_cut_at_any_byte_waits)
 	size = read(fd[0], hello, sizeof(hello));
 	ck_assert_int_gt(size, 100);
 	for (ssize_t n = 0; n < size; n += 7)
-		meet_bytes(hello, (size_t)n, false, TLS_WANT_READ);
+		meet_bytes(hello, (size_t)n, false, NULL);
 	tls_free(client);
 	close(fd[0]);
 	close(fd[1]);
@@ -409,25 +512,44 @@ START_TEST(a_file_that_cannot_be_used_is_named)
 	struct tls_context *ret;
 	struct complaint c;
 
-	ck_assert_int_eq(context("nobody", dir, dir, true, &ret, &c), -EINVAL);
+	ck_assert_int_eq(context("nobody", dir, dir, NULL, TLS_SERVER, &ret, &c), -EINVAL);
 	ck_assert_msg(strstr(c.text, "nobody.crt") && strstr(c.text, "No such file"), "%s", c.text);
-	ck_assert_int_eq(context("server", dir, "/nonexistent", true, &ret, &c), -EINVAL);
+	ck_assert_int_eq(context("server", dir, "/nonexistent", NULL, TLS_SERVER, &ret, &c), -EINVAL);
 	ck_assert_msg(strstr(c.text, "/nonexistent/ca.crt"), "%s", c.text);
+	ck_assert_int_eq(context("server", dir, dir, "/dev/null", TLS_SERVER, &ret, &c), -EINVAL);
+	ck_assert_msg(says(c.text, "the list of revoked certificates /dev/null") && says(c.text, "in PEM form"), "%s",
+		c.text);
 }
 END_TEST
 
-START_TEST(a_key_of_another_certificate_is_refused)
+/* What is done to a key, and what is said of it. */
+static const struct bad_key {
+	const char *command, *words, *names;
+} bad_keys[] = {
+	{"cp client.key bad.key", "is not that of the certificate", "server.crt"},
+	{"openssl genpkey -algorithm RSA -quiet -out bad.key 2>/dev/null || "
+	 "openssl genpkey -algorithm RSA -out bad.key 2>/dev/null",
+		"is not that of the certificate", "server.crt"},
+	{"openssl pkey -in server.key -aes128 -passout pass:secret -out bad.key", "is behind a passphrase", "bad.key"},
+	{"echo nothing >bad.key", "it holds none in PEM form", "bad.key"},
+	{"cp server.crt bad.key", "it holds none in PEM form", "bad.key"},
+};
+
+START_TEST(a_key_that_cannot_be_used_is_named_and_why)
 {
-	char cert[128], key[128], ca[128];
+	const struct bad_key *bad = &bad_keys[_i];
+	char cert[128], key[128], ca[128], command[400];
 	const struct tls_files files = {.cert = cert, .key = key, .ca = ca};
 	struct tls_context *ret;
 	struct complaint c;
 
+	snprintf(command, sizeof(command), "cd %s && { %s; }", dir, bad->command);
+	ck_assert_int_eq(system(command), 0);
 	snprintf(cert, sizeof(cert), "%s/server.crt", dir);
-	snprintf(key, sizeof(key), "%s/client.key", dir);
+	snprintf(key, sizeof(key), "%s/bad.key", dir);
 	snprintf(ca, sizeof(ca), "%s/ca.crt", dir);
 	ck_assert_int_eq(tls_context_create(&files, TLS_SERVER, &ret, &c), -EINVAL);
-	ck_assert_msg(strstr(c.text, "client.key"), "%s", c.text);
+	ck_assert_msg(says(c.text, key) && says(c.text, bad->words) && says(c.text, bad->names), "%s", c.text);
 }
 END_TEST
 
@@ -478,6 +600,7 @@ int main(void)
 	tcase_add_test(tcase, a_client_that_shows_no_certificate_is_refused);
 	tcase_add_test(tcase, a_server_of_another_ca_is_refused);
 	tcase_add_test(tcase, a_client_certificate_does_not_make_a_server);
+	LOOP(tcase, who_is_refused_and_who_refuses_are_told_what_is_at_fault, refusals);
 	tcase_add_test(tcase, garbage_fails_and_says_so);
 	tcase_add_test(tcase, silence_waits_and_a_lost_peer_fails);
 	tcase_add_test(tcase, tls_1_2_is_refused);
@@ -485,7 +608,7 @@ int main(void)
 	tcase_add_test(tcase, a_peer_that_changes_keys_without_end_does_not_hold_a_call);
 	tcase_add_test(tcase, writing_waits_when_the_other_side_does_not_read);
 	tcase_add_test(tcase, a_file_that_cannot_be_used_is_named);
-	tcase_add_test(tcase, a_key_of_another_certificate_is_refused);
+	LOOP(tcase, a_key_that_cannot_be_used_is_named_and_why, bad_keys);
 	tcase_add_test(tcase, keys_are_for_their_owner_and_nothing_is_overwritten);
 	tcase_add_test(tcase, a_name_that_would_be_more_than_a_name_is_refused);
 	suite_add_tcase(suite, tcase);
