@@ -464,7 +464,7 @@ static void ask(struct cache *cache, uint32_t slot, uint64_t now_ns)
 	struct program program;
 
 	entry->dirty = false;
-	if (entry->adopted && cache->held >> flow->bridge % SW_MAX_BRIDGES & 1)
+	if (cache_is_held(cache, slot))
 		return;
 	entry->adopted = false;
 	entry->active |= cache_harvest(cache, slot, now_ns) > 0;
@@ -501,6 +501,8 @@ static void ask_dirty(struct cache *cache, uint64_t now_ns)
 
 void cache_settle(struct cache *cache, uint64_t now_ns)
 {
+	if (cache->held)
+		cache_note_shut(cache);
 	if (cache->ask_all || cache->version != pipeline_version(cache->pl)) {
 		cache->ask_all = false;
 		cache->version = pipeline_version(cache->pl);

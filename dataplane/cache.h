@@ -48,7 +48,9 @@
  *
  * A bridge that a controller steered has no rules at first in a new daemon. Its adopted entries are held: left as they
  * are, answering as the last daemon's rules did, until cache_let_go() says that its rules are back (R1). That is the
- * one case in which M1 does not hold, and it ends by itself after a while (ofbridges.h).
+ * one case in which M1 does not hold, and it ends by itself after a while (ofbridges.h). What a port-mod has forbidden
+ * a port is no matter of rules: a held entry that comes in by such a port, or goes out by one, is asked like any other.
+ * Not so where a link is down: such a port neither gives nor takes frames anyway, and may be back before the rules are.
  *
  * Cost: about 48 bytes of memory a slot beside the maps, all had at creation.
  */

@@ -13,6 +13,7 @@
 #include "dataplane/cache_links.h"
 #include "dataplane/cache_masks.h"
 #include "dataplane/pipeline.h"
+#include "dataplane/sets.h"
 
 enum entry_state {
 	ENTRY_VACANT, /* its counters are zero and nobody looks at it */
@@ -53,7 +54,9 @@ struct cache {
 	struct masks masks;
 	struct flow_index index;
 	struct links links;
-	uint64_t held;   /* bridges, as a bit map by id: their adopted entries are not asked */
+	uint64_t held;        /* bridges, as a bit map by id: their adopted entries are not asked */
+	struct port_set shut; /* ports that a port-mod keeps from sending, as a settle noted that left some held */
+	bool any_shut;
 	uint32_t *dirty; /* slots to be asked; those that died since among them */
 	uint32_t n_dirty;
 	struct entry *entries;
@@ -111,6 +114,11 @@ uint64_t cache_harvest(struct cache *cache, uint32_t slot, uint64_t now_ns);
 void cache_harvest_last(struct cache *cache, uint32_t slot, uint64_t now_ns);
 /* cache_touch.c: asks the entry at the next settle. */
 void cache_mark(struct cache *cache, uint32_t slot);
+/*
+ * Whether an entry is to be left as it is, see cache.h. The ports that are shut are to be noted first, once a settle.
+ */
+bool cache_is_held(const struct cache *cache, uint32_t slot);
+void cache_note_shut(struct cache *cache);
 /* Starts `fresh` with the count of `old`. */
 void cache_carry(struct cache *cache, uint32_t old, uint32_t fresh);
 

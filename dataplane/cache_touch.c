@@ -3,6 +3,9 @@
 
 #include "bpf/hash.h"
 #include "dataplane/cache_parts.h"
+#include "dataplane/ofbridge.h"
+
+#include <string.h>
 
 /* Each live slot stands in the list once; one that was vacated and used again meanwhile is asked for nothing. */
 void cache_mark(struct cache *cache, uint32_t slot)
@@ -141,6 +144,69 @@ void cache_let_go(struct cache *cache, uint16_t bridge)
 		if (cache->entries[slot].adopted && cache->flows[slot].bridge == bridge)
 			cache_mark(cache, slot);
 	}
+}
+
+void cache_note_shut(struct cache *cache)
+{
+	const struct port *port = NULL;
+
+	memset(&cache->shut, 0, sizeof(cache->shut));
+	cache->any_shut = false;
+	while ((port = pipeline_next_port(cache->pl, port ? port->id : 0))) {
+		if (!(port->of_config & (OF_PORT_CONFIG_DOWN | OF_PORT_CONFIG_NO_FWD)))
+			continue;
+		port_set_add(&cache->shut, port->id);
+		cache->any_shut = true;
+	}
+}
+
+static bool has_a_shut_port(const struct cache *cache, uint32_t set)
+{
+	for (uint16_t word = 0; word < SW_MAX_PORTS / 64; word++) {
+		for (uint64_t left = cache->shut.bits[word]; left; left &= left - 1) {
+			if (sets_contain(cache->sets, set, (uint16_t)(word * 64 + __builtin_ctzll(left))))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* NORMAL looks its one port up, and finds none that is shut: the FDB's cells are written anew when a port changes. */
+static bool obeys(const struct cache *cache, const struct sw_step *step)
+{
+	switch (step->op) {
+	case SW_OP_OUTPUT:
+		return !port_set_has(&cache->shut, step->arg % SW_MAX_PORTS);
+	case SW_OP_BROADCAST:
+		return !has_a_shut_port(cache, step->arg);
+	case SW_OP_NORMAL:
+	case SW_OP_REWRITE:
+	case SW_OP_VLAN_PUSH:
+	case SW_OP_VLAN_POP:
+	case SW_OP_VLAN_SET:
+	case SW_OP_UPCALL:
+	case SW_OP_DROP:
+		return true;
+	default: /* whoever adds an operation may have it lead to ports */
+		return !cache->any_shut;
+	}
+}
+
+bool cache_is_held(const struct cache *cache, uint32_t slot)
+{
+	const struct sw_flow *flow = &cache->flows[slot];
+	const struct port *in;
+
+	if (!cache->entries[slot].adopted || !(cache->held >> flow->bridge % SW_MAX_BRIDGES & 1))
+		return false;
+	in = pipeline_port(cache->pl, flow->in_port);
+	if (!in || in->of_config & (OF_PORT_CONFIG_DOWN | OF_PORT_CONFIG_NO_RECV))
+		return false;
+	for (uint8_t i = 0; i < flow->n_steps; i++) {
+		if (!obeys(cache, &flow->steps[i]))
+			return false;
+	}
+	return true;
 }
 
 static bool is_hit_by(const struct cache *cache, uint32_t slot, const struct sw_key *key)

@@ -650,6 +650,61 @@ START_TEST(held_flows_do_not_outlive_a_port)
 }
 END_TEST
 
+/* Controllers come back with port-mods before their rules: these hold at once, and for nobody else. */
+START_TEST(held_flows_obey_a_port_mod)
+{
+	static const uint8_t mac[6] = {0};
+	uint8_t to_2[SIZE], to_3[SIZE], to_all[SIZE];
+
+	make_frame(1, 2, to_2);
+	make_frame(1, 3, to_3);
+	make_frame(1, 4, to_all);
+	FLOW(.match = "eth_dst=02:00:00:00:00:02", .apply = "output:2", .priority = 5);
+	FLOW(.match = "eth_dst=02:00:00:00:00:03", .apply = "output:3", .priority = 5);
+	FLOW(.match = "eth_dst=02:00:00:00:00:04", .apply = "ALL", .priority = 5);
+	arrive(PORT_1, to_2);
+	arrive(PORT_1, to_3);
+	arrive(PORT_1, to_all);
+	arrive(4, to_3);
+	sent();
+	restart();
+	ck_assert(arrive(PORT_1, to_2) && arrive(PORT_1, to_3) && arrive(PORT_1, to_all) && arrive(4, to_3));
+	ck_assert_int_eq(ofbridge_port_mod(bridge, 2, mac, OF_PORT_CONFIG_DOWN, OF_PORT_CONFIG_DOWN), OF_OK);
+	lab_settle(&lab);
+	ck_assert(!arrive(PORT_1, to_2));
+	ck_assert(!arrive(PORT_1, to_all));
+	ck_assert_str_eq(sent(), "");
+	cache_expect_output(PORT_1, to_3, 3);
+	ck_assert_int_eq(ofbridge_port_mod(bridge, 1, mac, OF_PORT_CONFIG_NO_RECV, OF_PORT_CONFIG_NO_RECV), OF_OK);
+	lab_settle(&lab);
+	ck_assert(!arrive(PORT_1, to_3));
+	cache_expect_output(4, to_3, 3);
+	ck_assert_int_eq(ofbridge_port_mod(bridge, 3, mac, OF_PORT_CONFIG_NO_FWD, OF_PORT_CONFIG_NO_FWD), OF_OK);
+	lab_settle(&lab);
+	ck_assert(!arrive(4, to_3));
+	ck_assert_str_eq(sent(), "");
+}
+END_TEST
+
+/* It gives and takes nothing anyway, and may be back before the rules are. */
+START_TEST(held_flows_outlive_a_link_that_flaps)
+{
+	struct port_state down = lab.states[2], was = down;
+	uint8_t frame[SIZE];
+
+	make_frame(1, 2, frame);
+	FLOW(.apply = "output:2");
+	arrive(PORT_1, frame);
+	restart();
+	down.up = false;
+	lab_port_is(&lab, 2, &down);
+	lab_settle(&lab);
+	lab_port_is(&lab, 2, &was);
+	lab_settle(&lab);
+	cache_expect_output(PORT_1, frame, 2);
+}
+END_TEST
+
 START_TEST(flows_of_a_steered_bridge_do_not_wait_for_ever)
 {
 	uint8_t frame[SIZE];
@@ -1469,6 +1524,8 @@ int main(void)
 	tcase_add_test(t, flows_of_a_steered_bridge_go_on_until_its_rules_are_back);
 	tcase_add_test(t, a_held_flow_that_moves_is_asked_with_the_others);
 	tcase_add_test(t, held_flows_do_not_outlive_a_port);
+	tcase_add_test(t, held_flows_obey_a_port_mod);
+	tcase_add_test(t, held_flows_outlive_a_link_that_flaps);
 	tcase_add_test(t, flows_of_a_steered_bridge_do_not_wait_for_ever);
 	tcase_add_test(t, flows_of_a_bridge_that_nobody_steered_are_asked_at_once);
 	tcase_add_test(t, a_new_rule_finds_frames_with_a_service_tag_among_those_without_a_tag);
