@@ -163,8 +163,20 @@ void agent_set_controllers(struct agent *agent, uint32_t n, uint64_t now_ns)
 	decide(agent, now_ns);
 }
 
+/* Packet-ins choose by number; there are many more of these than sessions that come and go. */
+static void number_connections(struct agent *agent)
+{
+	for (struct session *session = agent->first; session; session = session->next)
+		session->n_connections = 0;
+	for (struct session *session = agent->first; session; session = session->next) {
+		if (session->state == SESSION_OPEN)
+			session->connection = session->main->n_connections++;
+	}
+}
+
 void agent_session_opened(struct agent *agent, struct session *session)
 {
+	number_connections(agent);
 	if (!runs_us(session))
 		return;
 	agent->ever = true;
@@ -175,6 +187,7 @@ void agent_session_closed(struct agent *agent, struct session *session)
 {
 	uint64_t patience_ns = AGENT_PATIENCE_PROBES * session->limits.probe_ms * NS_PER_MS;
 
+	number_connections(agent);
 	if (!runs_us(session))
 		return;
 	agent->alone_ns = session->now_ns;

@@ -13,23 +13,19 @@
  * A frame of one flow always goes by the same connection of a controller, so that its frames keep their order (§6.3.5):
  * of the sessions that share a main one and are open, the one that the flow's addresses point at.
  */
-static struct session *connection_of(struct session *main, const struct flow *flow)
+static uint32_t point_of(const struct flow *flow)
 {
 	const struct sw_key_fields *f = &flow->x.f;
-	uint32_t n = 0, choice = f->in_ifindex;
+	uint32_t point = f->in_ifindex;
 
 	for (int i = 0; i < 6; i++)
-		choice = choice * 31 + (f->eth_src[i] ^ f->eth_dst[i]);
-	for (struct session *s = main->agent->first; s; s = s->next)
-		n += s->main == main && s->state == SESSION_OPEN;
-	if (!n)
-		return NULL;
-	choice %= n;
-	for (struct session *s = main->agent->first; s; s = s->next) {
-		if (s->main == main && s->state == SESSION_OPEN && !choice--)
-			return s;
-	}
-	return NULL;
+		point = point * 31 + (f->eth_src[i] ^ f->eth_dst[i]);
+	return point;
+}
+
+static bool is_pointed_at(const struct session *session, uint32_t point)
+{
+	return session->state == SESSION_OPEN && session->connection == point % session->main->n_connections;
 }
 
 /*
@@ -79,13 +75,11 @@ static bool send_packet_in(struct session *session, const struct packet_in *in, 
 bool agent_packet_in(void *ctx, const struct packet_in *in)
 {
 	struct agent *agent = ctx;
-	uint32_t buffer_id = OF_NO_BUFFER;
+	uint32_t buffer_id = OF_NO_BUFFER, point = point_of(&in->flow);
 	bool heard = false, taken = false;
 
-	for (struct session *main = agent->first; main; main = main->next) {
-		struct session *session = main->main == main ? connection_of(main, &in->flow) : NULL;
-
-		if (!session || !session_hears_packet_in(session, in->reason))
+	for (struct session *session = agent->first; session; session = session->next) {
+		if (!is_pointed_at(session, point) || !session_hears_packet_in(session, in->reason))
 			continue;
 		heard = true;
 		session->now_ns = ofbridge_now_ns(agent->bridge);

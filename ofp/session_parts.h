@@ -32,6 +32,7 @@ struct session {
 	uint8_t auxiliary_id;
 	bool accepted;
 	enum session_state state;
+	uint32_t connection; /* while it is open: which one of those of its main session it is, from 0 */
 	struct session_limits limits;
 	uint64_t now_ns; /* of the call that runs */
 	uint64_t since_ns, opened_ns;
@@ -40,6 +41,7 @@ struct session {
 	enum session_role role;
 	struct async_masks async;
 	uint16_t miss_send_len;
+	uint32_t n_connections; /* that are open */
 
 	struct wire_out out; /* messages; the first `out_sent` bytes have left */
 	size_t out_sent;

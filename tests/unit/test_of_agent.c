@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A bridge's controllers: roles, who hears of what, buffers, fail mode. */
 #include "tests/unit/of_lab.h"
+#include "tests/unit/seeded.h"
 
 #define NO_CHANGE(xid)   "04 18 0018 0000000" xid " 00000000 00000000 0000000000000000"
 #define MASTER(xid, gen) "04 18 0018 0000000" xid " 00000002 00000000 00000000000000" gen
@@ -303,6 +304,36 @@ START_TEST(packet_ins_of_a_flow_keep_to_one_connection_and_other_events_to_the_m
 	for (unsigned flow = 0; flow < 64; flow++)
 		fake_ofbridge_packet_in_of(lab->bridge, (uint8_t)flow, ACTION_MAX_LEN_ALL, 60);
 	ck_assert_uint_eq(lab_drain(lab, main), 64);
+	lab_close(lab);
+}
+END_TEST
+
+START_TEST(each_controller_hears_a_packet_in_once_whichever_connections_it_has)
+{
+	struct seeded random = seeded_start();
+	struct session *main[3], *other[3][3] = {{NULL}};
+	struct lab *lab = lab_open();
+
+	for (int c = 0; c < 3; c++)
+		main[c] = lab_join(lab);
+	for (int round = 0; round < 500; round++) {
+		uint32_t c = seeded_below(&random, 3), id = seeded_below(&random, 3);
+
+		if (other[c][id])
+			session_free(other[c][id]);
+		other[c][id] = other[c][id] ? NULL : join_auxiliary(lab, main[c], (uint8_t)(id + 1));
+		fake_ofbridge_packet_in_of(lab->bridge, (uint8_t)seeded_below(&random, 256), ACTION_MAX_LEN_ALL, 60);
+		for (c = 0; c < 3; c++) {
+			unsigned n = lab_drain(lab, main[c]);
+
+			for (id = 0; id < 3; id++)
+				n += other[c][id] ? lab_drain(lab, other[c][id]) : 0;
+			ck_assert_msg(n == 1, "controller %u got %u in round %d, seed %llu", c, n, round,
+				(unsigned long long)random.seed);
+		}
+	}
+	for (int i = 0; i < 9; i++)
+		session_free(other[i / 3][i % 3]);
 	lab_close(lab);
 }
 END_TEST
@@ -691,6 +722,7 @@ int main(void)
 	tcase_add_test(tcase, a_session_before_its_hello_hears_nothing);
 	tcase_add_test(tcase, an_auxiliary_connection_has_its_number_and_its_masters_role);
 	tcase_add_test(tcase, packet_ins_of_a_flow_keep_to_one_connection_and_other_events_to_the_main_one);
+	tcase_add_test(tcase, each_controller_hears_a_packet_in_once_whichever_connections_it_has);
 	tcase_add_test(tcase, there_are_only_so_many_sessions);
 	tcase_add_test(tcase, a_frame_that_is_cut_is_kept_and_used_once);
 	tcase_add_test(tcase, a_frame_that_goes_whole_is_not_kept);
