@@ -15,12 +15,13 @@ SENT_ENOUGH = 97  # in per cent: the tool allows the switch a tenth in all
 SENT = re.compile(r"^generator sent (\d+) %$")
 RESULT = re.compile(r"^    (\S.*?)\s+(OK|ERROR)$")
 REASON = re.compile(r"^        (\S.*)$")
+WARM = re.compile(r"^warm (\{.*\})$")
 
 
 class Pattern:
     def __init__(self, file, body):
         self.file, self.body = file, body
-        self.passed, self.reason, self.sent = None, "", 100
+        self.forget()
 
     def __str__(self):
         return "%s: %s" % (self.file, self.body["description"])
@@ -40,6 +41,15 @@ class Pattern:
 
     def forget(self):
         self.passed, self.reason, self.sent = None, "", 100
+        self.n_fast, self.up = 0, {}  # frames of a warm run: answered by the fast path, and sent up, by the reason
+
+    def n_warm(self):
+        return self.n_fast + sum(self.up.values())
+
+    def told_warm(self, told):
+        self.n_fast, self.up = told["fast"], told["up"]
+        if not self.passed and told["phase"] == "warm":
+            self.reason = "when its flow was known: " + self.reason
 
 
 def files_below(path):
@@ -92,7 +102,7 @@ def mark(patterns, log):
     for line in lines:
         if line.startswith("---  Test end"):
             break
-        result, reason, told = RESULT.match(line), REASON.match(line), SENT.match(line)
+        result, reason, told, warm = (kind.match(line) for kind in (RESULT, REASON, SENT, WARM))
         if told:
             sent = int(told[1])
         if result and rest and result[1] == rest[0].body["description"].strip():
@@ -102,4 +112,6 @@ def mark(patterns, log):
             latest.reason = reason[1]
             if latest.sent < SENT_ENOUGH:
                 latest.reason += "; but the tool itself sent only %d %% of what it should" % latest.sent
+        elif warm and latest:
+            latest.told_warm(json.loads(warm[1]))
     return rest

@@ -47,8 +47,8 @@ def go_first(pid):
 
 
 class Stage:
-    def __init__(self, name, folder, hook):
-        self.folder, self.hook = folder, hook
+    def __init__(self, name, folder, hook, warm=False):
+        self.folder, self.hook, self.warm = folder, hook, warm
         self.near, self.far = "cf%d%st" % (os.getpid(), name), "cf%d%sd" % (os.getpid(), name)
         self.processes = {}
         os.makedirs(folder)
@@ -107,7 +107,7 @@ class Stage:
             os.path.join(HERE, "osken-tool"), "--ofp-listen-host", "0.0.0.0", "--ofp-tcp-listen-port", str(PORT),
             "--test-switch-target", TARGET_DPID, "--test-switch-tester", TESTER_DPID, "--test-switch-target-version",
             "openflow13", "--test-switch-tester-version", "openflow13", "--test-switch-interval", "0",
-            "--test-switch-dir", patterns], PYTHONUNBUFFERED="1")
+            "--test-switch-dir", patterns], PYTHONUNBUFFERED="1", **({"WARM": self.path("target")} if self.warm else {}))
         self.launch("tester", self.near, [
             os.path.join(HERE, "ovs-switch"), "tst1", "tst2", "tst3", "127.0.0.1", str(PORT), TESTER_DPID, "of13",
             os.path.join(self.folder, "tester")])
