@@ -1,29 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "ctl/control.h"
 
-#include "ofp/address.h"
 #include "ctl/connection.h"
 #include "ctl/loop.h"
+#include "ofp/address.h"
+#include "ofp/ears.h"
 #include "ofp/tls.h"
 #include "dataplane/complaint.h"
 #include "dataplane/log.h"
-#include "dataplane/reactor.h"
 
 #include <errno.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
-
-#define MAX_FDS        4 /* addresses of one host name */
-#define ACCEPTS_A_TURN 16
-#define PAUSE_MS       1000
 
 struct listener {
 	struct control *control;
@@ -31,12 +22,7 @@ struct listener {
 	struct tls_context *tls; /* NULL: the UNIX socket */
 	char address[CONTROL_ADDRESS_SIZE];
 	char *cert, *key, *ca;
-	unsigned n_fds;
-	struct ear {
-		struct listener *listener;
-		int fd;
-		struct reactor_io *io;
-	} ears[MAX_FDS];
+	struct ears *ears;
 };
 
 /* In the order they came. */
@@ -52,39 +38,26 @@ struct control {
 	struct listener *listeners;
 	struct client *clients;
 	unsigned n_unix, n_tls;
-	struct reactor_timer *pause;
 };
 
-static void pause_ended(void *arg);
-static void someone_knocks(void *arg);
+static void someone_knocks(void *ctx, int fd, const char *peer);
 
 struct control *control_create(struct loop *loop, const struct control_events *events)
 {
-	const struct reactor *reactor = loop_reactor(loop);
 	struct control *control = calloc(1, sizeof(*control));
 
 	if (!control)
 		return NULL;
 	control->loop = loop;
 	control->events = *events;
-	control->pause = reactor->timer(reactor->ctx, pause_ended, control);
-	if (!control->pause) {
-		free(control);
-		return NULL;
-	}
 	return control;
 }
 
 static void listener_free(struct listener *listener)
 {
-	const struct reactor *reactor = loop_reactor(listener->control->loop);
-
-	for (unsigned i = 0; i < listener->n_fds; i++) {
-		reactor->io_free(reactor->ctx, listener->ears[i].io);
-		close(listener->ears[i].fd);
-	}
-	if (!listener->tls)
+	if (!listener->tls && listener->ears)
 		unlink(listener->address);
+	ears_close(listener->ears);
 	tls_context_free(listener->tls);
 	free(listener->cert);
 	free(listener->key);
@@ -94,7 +67,6 @@ static void listener_free(struct listener *listener)
 
 void control_destroy(struct control *control)
 {
-	const struct reactor *reactor;
 	struct listener *listener;
 	struct client *client;
 
@@ -109,27 +81,10 @@ void control_destroy(struct control *control)
 		control->listeners = listener->next;
 		listener_free(listener);
 	}
-	reactor = loop_reactor(control->loop);
-	reactor->timer_free(reactor->ctx, control->pause);
 	free(control);
 }
 
 /* ---- listening ---- */
-
-static int add_ear(struct listener *listener, int fd, struct complaint *c)
-{
-	const struct reactor *reactor = loop_reactor(listener->control->loop);
-	struct ear *ear = &listener->ears[listener->n_fds];
-
-	ear->listener = listener;
-	ear->fd = fd;
-	ear->io = reactor->io(reactor->ctx, fd, someone_knocks, ear);
-	if (!ear->io)
-		return complain(c, -ENOMEM, "out of memory");
-	listener->n_fds++;
-	reactor->io_want(reactor->ctx, ear->io, true, false);
-	return 0;
-}
 
 static struct listener *listener_create(struct control *control, const char *address)
 {
@@ -151,98 +106,29 @@ static void adopt(struct control *control, struct listener *listener)
 	*last = listener;
 }
 
-static int bind_unix(const char *path, int *ret_fd, struct complaint *c)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int fd, err = 0;
-	mode_t mask;
-
-	if (strlen(path) >= sizeof(address.sun_path))
-		return complain(c, -ENAMETOOLONG,
-			"%s is too long for a UNIX socket (%zu bytes); use a shorter --run-dir", path,
-			sizeof(address.sun_path) - 1);
-	strcpy(address.sun_path, path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return complain(c, -errno, "cannot make a socket: %s", strerror(errno));
-	unlink(path);
-	mask = umask(0177);
-	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) || listen(fd, 64))
-		err = -errno;
-	umask(mask);
-	if (err) {
-		close(fd);
-		return complain(c, err, "cannot listen at %s: %s", path, strerror(-err));
-	}
-	*ret_fd = fd;
-	return 0;
-}
-
 int control_listen_unix(struct control *control, const char *path, struct complaint *c)
 {
-	struct listener *listener;
-	int fd = -1, err;
+	struct listener *listener = listener_create(control, path);
+	int err;
 
-	err = bind_unix(path, &fd, c);
-	if (err)
-		return err;
-	listener = listener_create(control, path);
-	if (!listener) {
-		close(fd);
+	if (!listener)
 		return complain(c, -ENOMEM, "out of memory");
-	}
-	err = add_ear(listener, fd, c);
-	if (err) {
-		close(fd);
+	err = ears_open_unix(loop_reactor(control->loop), path, someone_knocks, listener, &listener->ears, c);
+	if (err)
 		listener_free(listener);
-		return err;
-	}
-	adopt(control, listener);
-	return 0;
+	else
+		adopt(control, listener);
+	return err;
 }
 
-static int bind_tcp(const struct addrinfo *info, const char *address, int *ret_fd, struct complaint *c)
-{
-	int fd = socket(info->ai_family, info->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, info->ai_protocol);
-	int one = 1, err = 0;
-
-	if (fd < 0)
-		return complain(c, -errno, "cannot listen at %s: %s", address, strerror(errno));
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (info->ai_family == AF_INET6)
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
-	if (bind(fd, info->ai_addr, info->ai_addrlen) || listen(fd, 64))
-		err = -errno;
-	if (err) {
-		close(fd);
-		return complain(c, err, "cannot listen at %s: %s", address, strerror(-err));
-	}
-	*ret_fd = fd;
-	return 0;
-}
-
-/* Every address of the host that can be had; at least one. */
 static int listen_tcp(struct listener *listener, struct complaint *c)
 {
-	struct addrinfo *list, *info;
 	struct address address;
-	int fd = -1, err;
+	int err = address_parse(listener->address, false, &address, c);
 
-	err = address_parse(listener->address, false, &address, c);
-	if (!err)
-		err = address_resolve(&address, 1, &list, c);
 	if (err)
 		return err;
-	for (info = list; info && listener->n_fds < MAX_FDS; info = info->ai_next) {
-		err = bind_tcp(info, listener->address, &fd, c);
-		if (err)
-			continue;
-		err = add_ear(listener, fd, c);
-		if (err)
-			close(fd);
-	}
-	freeaddrinfo(list);
-	return listener->n_fds ? 0 : err;
+	return ears_open(loop_reactor(listener->control->loop), &address, someone_knocks, listener, &listener->ears, c);
 }
 
 static struct listener *find(const struct control *control, const char *address)
@@ -396,29 +282,6 @@ static bool root_knocks(int fd, char *name, size_t size)
 	return false;
 }
 
-static void name_peer(const struct sockaddr_storage *from, socklen_t from_size, char *name, size_t size)
-{
-	char host[64], port[8];
-
-	if (getnameinfo((const struct sockaddr *)from, from_size, host, sizeof(host), port, sizeof(port),
-		    NI_NUMERICHOST | NI_NUMERICSERV))
-		snprintf(name, size, "unknown");
-	else
-		snprintf(name, size, strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
-}
-
-/* A peer that vanished without a word is noticed in two minutes, so that it does not hold its slot. */
-static void keep_alive(int fd)
-{
-	int one = 1, idle_s = 60, interval_s = 20, n = 3;
-
-	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof(interval_s));
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &n, sizeof(n));
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-}
-
 static bool welcome(struct listener *listener, int fd, const char *peer)
 {
 	struct control *control = listener->control;
@@ -440,64 +303,17 @@ static bool welcome(struct listener *listener, int fd, const char *peer)
 	return true;
 }
 
-/* Stops accepting for a while: the listening sockets stay readable, and the loop would spin on them. */
-static void take_a_break(struct control *control, int err)
+static void someone_knocks(void *ctx, int fd, const char *peer)
 {
-	const struct reactor *reactor = loop_reactor(control->loop);
+	struct listener *listener = ctx;
+	char local[100];
 
-	log_limited(LOG_LEVEL_WARN, "control: cannot accept: %s; trying again in a second", strerror(err));
-	for (struct listener *listener = control->listeners; listener; listener = listener->next) {
-		for (unsigned i = 0; i < listener->n_fds; i++)
-			reactor->io_want(reactor->ctx, listener->ears[i].io, false, false);
-	}
-	reactor->arm(reactor->ctx, control->pause, PAUSE_MS);
-}
-
-static void pause_ended(void *arg)
-{
-	struct control *control = arg;
-	const struct reactor *reactor = loop_reactor(control->loop);
-
-	for (struct listener *listener = control->listeners; listener; listener = listener->next) {
-		for (unsigned i = 0; i < listener->n_fds; i++)
-			reactor->io_want(reactor->ctx, listener->ears[i].io, true, false);
-	}
-}
-
-static void greet(struct listener *listener, int fd, const struct sockaddr_storage *from, socklen_t from_size)
-{
-	bool tls = listener->tls != NULL;
-	char peer[100];
-
-	if (tls) {
-		keep_alive(fd);
-		name_peer(from, from_size, peer, sizeof(peer));
-	} else if (!root_knocks(fd, peer, sizeof(peer))) {
+	if (!listener->tls && !root_knocks(fd, local, sizeof(local))) {
 		close(fd);
 		return;
 	}
-	if (!room(listener->control, tls) || !welcome(listener, fd, peer))
+	if (!room(listener->control, listener->tls != NULL) || !welcome(listener, fd, listener->tls ? peer : local))
 		close(fd);
-}
-
-static void someone_knocks(void *arg)
-{
-	struct ear *ear = arg;
-	struct sockaddr_storage from;
-	socklen_t size;
-	int fd;
-
-	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
-		size = sizeof(from);
-		fd = accept4(ear->fd, (struct sockaddr *)&from, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd >= 0) {
-			greet(ear->listener, fd, &from, size);
-			continue;
-		}
-		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-			take_a_break(ear->listener->control, errno);
-		return;
-	}
 }
 
 /* ---- the turn ---- */

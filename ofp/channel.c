@@ -183,6 +183,8 @@ static int listener_create(
 	listener->channel = channel;
 	listener->since_ns = channel_now(channel);
 	err = address_parse(config->address, true, &address, c);
+	if (!err && !address_is_numeric(&address)) /* to ask for a name would hold the loop */
+		err = complain(c, -EINVAL, "%s is no IP address to listen at", address.host);
 	if (!err)
 		err = channel_credentials(channel, config, true, &listener->credentials, c);
 	if (!err && channel_config_copy(config, &listener->config))
