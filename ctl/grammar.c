@@ -117,7 +117,7 @@ static void describe_value(const struct grammar_arg *arg, char *text, size_t siz
 		append(text, size, "%s (tcp:HOST:PORT or tls:HOST:PORT)", arg->name);
 		break;
 	case ARG_DPID:
-		append(text, size, "%s (16 hex digits)", arg->name);
+		append(text, size, "%s (16 hex digits, or 0x and fewer)", arg->name);
 		break;
 	default:
 		append(text, size, "%s", arg->name);
@@ -259,11 +259,42 @@ static bool number_fits(const char *text, uint64_t *ret)
 	return true;
 }
 
+/* "00:00:00:00:00:00:00:ff" without its colons; "" for anything else. */
+static void join_pairs(const char *text, char ret[17])
+{
+	size_t n = 0;
+
+	ret[0] = '\0';
+	if (strlen(text) != 23)
+		return;
+	for (size_t i = 0; i < 23; i++) {
+		if ((text[i] == ':') != (i % 3 == 2))
+			return;
+		if (text[i] != ':')
+			ret[n++] = text[i];
+	}
+	ret[n] = '\0';
+}
+
+/*
+ * 16 digits, as it is shown; 0x and fewer, as Open vSwitch takes it; eight pairs, as some controllers print it. A few
+ * digits alone may be decimal, in which other controllers print it: they are refused.
+ */
 static bool dpid_fits(const char *text, uint64_t *ret)
 {
-	if (strlen(text) != 16 || strspn(text, "0123456789abcdefABCDEF") != 16)
+	bool prefixed = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+	const char *digits = prefixed ? text + 2 : text;
+	char joined[17];
+	size_t n;
+
+	if (strchr(text, ':')) {
+		join_pairs(text, joined);
+		digits = joined;
+	}
+	n = strlen(digits);
+	if (!n || n > 16 || (n < 16 && !prefixed) || strspn(digits, "0123456789abcdefABCDEF") != n)
 		return false;
-	*ret = strtoull(text, NULL, 16);
+	*ret = strtoull(digits, NULL, 16);
 	return *ret != 0;
 }
 

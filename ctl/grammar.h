@@ -77,7 +77,7 @@ enum arg_kind {
 	ARG_FILE,    /* a path */
 	ARG_ADDRESS, /* tls:HOST:PORT */
 	ARG_TARGET,  /* tcp:HOST:PORT or tls:HOST:PORT */
-	ARG_DPID,    /* a datapath id: 16 hex digits, not all 0 */
+	ARG_DPID,    /* a datapath id, not 0: 16 hex digits, 0x and fewer, or eight pairs */
 	ARG_TEXT,    /* a word of any kind */
 	ARG_WORDS,   /* all the words that are left, at least one unless optional */
 };

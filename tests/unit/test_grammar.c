@@ -202,11 +202,21 @@ static const struct bad {
 	{"control listen tls:h:1 cert a key b ca", END, "FILE", "too soon"},
 	{"control close", END, "tls:HOST:PORT", "too soon"},
 	{"control show x", "x", "nothing more", "one too many"},
-	{"bridge set br0 datapath-id", END, "DPID (16 hex digits)", "too soon"},
+	{"bridge set br0 datapath-id", END, "DPID (16 hex digits, or 0x and fewer)", "too soon"},
 	{"bridge set br0 datapath-id 1", "1", "16 hex digits", "not a datapath id"},
 	{"bridge set br0 datapath-id 000000000000000g", "000000000000000g", "16 hex digits", "not a datapath id"},
 	{"bridge set br0 datapath-id 00000000000000001", "00000000000000001", "16 hex", "not a datapath id"},
 	{"bridge set br0 datapath-id 0000000000000000", "0000000000000000", "16 hex", "not a datapath id"},
+	{"bridge set br0 datapath-id 10", "10", "0x and fewer", "not a datapath id"},
+	{"bridge set br0 datapath-id 0x", "0x", "0x and fewer", "not a datapath id"},
+	{"bridge set br0 datapath-id 0x0", "0x0", "0x and fewer", "not a datapath id"},
+	{"bridge set br0 datapath-id 0x00000000000000001", "0x00000000000000001", "0x", "not a datapath id"},
+	{"bridge set br0 datapath-id 0x000000000000001g", "0x000000000000001g", "0x", "not a datapath id"},
+	{"bridge set br0 datapath-id 00:00:00:00:00:01", "00:00:00:00:00:01", "0x", "not a datapath id"},
+	{"bridge set br0 datapath-id 00:00:00:00:00:00:0:01", "00:00:00:00:00:00:0:01", "0x", "not a datapath id"},
+	{"bridge set br0 datapath-id 00:00:00:00:00:00:00001", "00:00:00:00:00:00:00001", "0x", "not a datapath id"},
+	{"bridge set br0 datapath-id 00:00:00:00:00:00:0x:01", "00:00:00:00:00:00:0x:01", "0x", "not a datapath id"},
+	{"bridge set br0 datapath-id 0x:00:00:00:00:00:00:01", "0x:00:00:00:00:00:00:01", "0x", "not a datapath id"},
 	{"bridge set br0 fail-mode", END, "secure, standalone", "too soon"},
 	{"bridge set br0 fail-mode safe", "safe", "secure, standalone", "unknown word"},
 	{"port add br0 p1 of-port 0", "0", "NUMBER from 1 to 4294967039", "out of range"},
@@ -364,6 +374,29 @@ START_TEST(values_arrive_as_what_they_are)
 }
 END_TEST
 
+START_TEST(a_datapath_id_may_be_written_as_open_vswitch_and_controllers_write_it)
+{
+	static const struct {
+		const char *text;
+		uint64_t is;
+	} ways[] = {{"00000000000000ff", 0xff}, {"0xff", 0xff}, {"0Xf", 0xf},
+		{"0x00AbCdEf01234567", 0x00abcdef01234567}, {"00:00:00:00:00:00:00:ff", 0xff},
+		{"00:ab:CD:ef:01:23:45:67", 0x00abcdef01234567}};
+	struct grammar_problem problem;
+	struct bridge_settings settings;
+	struct request request;
+	enum fail_wish fail;
+	char line[100];
+
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		snprintf(line, sizeof(line), "bridge set br0 datapath-id %s", ways[i].text);
+		ck_assert_msg(!parse(line, &request, &problem), "%s: %s", line, problem.text);
+		statement_bridge(&request, &settings, &fail);
+		ck_assert_msg(settings.datapath_id == ways[i].is, "%s", line);
+	}
+}
+END_TEST
+
 START_TEST(values_of_openflow_arrive_as_what_they_are)
 {
 	struct grammar_problem problem;
@@ -516,6 +549,7 @@ int main(void)
 	tcase_add_test(tcase, words_of_later_parts_are_refused_as_not_there_yet);
 	tcase_add_test(tcase, what_is_echoed_is_safe_to_print);
 	tcase_add_test(tcase, values_arrive_as_what_they_are);
+	tcase_add_test(tcase, a_datapath_id_may_be_written_as_open_vswitch_and_controllers_write_it);
 	tcase_add_test(tcase, values_of_openflow_arrive_as_what_they_are);
 	LOOP(tcase, files_are_of_tls_and_absolute, channel_combinations);
 	LOOP(tcase, options_that_do_not_go_together_are_refused, combinations);
