@@ -19,6 +19,7 @@
 #include <endian.h>
 #include <json-c/json.h>
 #include "orders.h"
+#include "server.h"
 #include "speaker.h"
 #include "stopwatch.h"
 
@@ -29,19 +30,6 @@
 #define BARRIER_XID     0x7fffffff
 
 static struct speaker *speakers[MAX_SPEAKERS];
-
-static void say(json_object *reply, const char *key, uint64_t value)
-{
-	json_object_object_add(reply, key, json_object_new_uint64(value));
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ULL + now.tv_nsec;
-}
 
 static void sleep_until(uint64_t ns)
 {
@@ -92,7 +80,7 @@ static int send_and_settle(struct speaker *s, const uint8_t *bytes, size_t size,
 {
 	uint8_t barrier[ORDER_MAX_SIZE];
 	const size_t barrier_size = order_barrier(barrier, BARRIER_XID);
-	uint64_t begin = now_ns();
+	uint64_t begin = stopwatch_now_ns();
 	uint32_t n_errors = 0;
 	int err = speaker_send(s, bytes, size);
 
@@ -100,8 +88,8 @@ static int send_and_settle(struct speaker *s, const uint8_t *bytes, size_t size,
 		err = speaker_send(s, barrier, barrier_size);
 	if (!err)
 		err = speaker_wait(s, BARRIER_XID, WAIT_MS, &n_errors);
-	say(reply, "ns", now_ns() - begin);
-	say(reply, "errors", n_errors);
+	server_say(reply, "ns", stopwatch_now_ns() - begin);
+	server_say(reply, "errors", n_errors);
 	return err;
 }
 
@@ -127,7 +115,7 @@ static int cmd_load(char **word, json_object *reply)
 	}
 	err = send_and_settle(s, bytes, size, reply);
 	free(bytes);
-	say(reply, "bytes", size);
+	server_say(reply, "bytes", size);
 	return err;
 }
 
@@ -180,7 +168,7 @@ static struct order_rule drip_rule(uint32_t number)
 static int cmd_drip(char **word, json_object *reply)
 {
 	struct speaker *s = speaker(word[0]);
-	uint64_t per_second = strtoul(word[1], NULL, 10), n, begin = now_ns();
+	uint64_t per_second = strtoul(word[1], NULL, 10), n, begin = stopwatch_now_ns();
 	uint8_t order[ORDER_MAX_SIZE];
 	int err = 0;
 
@@ -195,8 +183,8 @@ static int cmd_drip(char **word, json_object *reply)
 	}
 	if (!err)
 		err = send_and_settle(s, order, 0, reply);
-	say(reply, "sent", n);
-	say(reply, "wall_ns", now_ns() - begin);
+	server_say(reply, "sent", n);
+	server_say(reply, "wall_ns", stopwatch_now_ns() - begin);
 	return err;
 }
 
@@ -217,15 +205,15 @@ static void *listen_to_it(void *arg)
 	/* What is measured is the switch, not how soon this thread is let in beside the one that reads the dump. */
 	pthread_setschedparam(pthread_self(), SCHED_FIFO, &first);
 	for (uint32_t xid = 1; !l->stop && !l->err; xid++) {
-		const uint64_t begin = now_ns();
+		const uint64_t begin = stopwatch_now_ns();
 
 		l->err = speaker_send(l->speaker, echo, order_echo(echo, xid));
 		if (!l->err)
 			l->err = speaker_wait(l->speaker, xid, ECHO_TIMEOUT_MS, NULL);
-		if (!l->err && now_ns() - begin > l->longest_ns)
-			l->longest_ns = now_ns() - begin;
+		if (!l->err && stopwatch_now_ns() - begin > l->longest_ns)
+			l->longest_ns = stopwatch_now_ns() - begin;
 		l->n++;
-		sleep_until(now_ns() + ECHO_PAUSE_NS);
+		sleep_until(stopwatch_now_ns() + ECHO_PAUSE_NS);
 	}
 	return NULL;
 }
@@ -245,7 +233,7 @@ static uint32_t count_flows(const uint8_t *message, size_t size)
 
 static int read_dump(struct speaker *s, json_object *reply)
 {
-	uint64_t begin = now_ns(), n_flows = 0, n_messages = 0, bytes = 0;
+	uint64_t begin = stopwatch_now_ns(), n_flows = 0, n_messages = 0, bytes = 0;
 	uint8_t order[ORDER_MAX_SIZE];
 	const uint8_t *message;
 	size_t size;
@@ -261,10 +249,10 @@ static int read_dump(struct speaker *s, json_object *reply)
 		bytes += size;
 		more = message[11] & 1; /* OFPMPF_REPLY_MORE */
 	}
-	say(reply, "ns", now_ns() - begin);
-	say(reply, "flows", n_flows);
-	say(reply, "messages", n_messages);
-	say(reply, "bytes", bytes);
+	server_say(reply, "ns", stopwatch_now_ns() - begin);
+	server_say(reply, "flows", n_flows);
+	server_say(reply, "messages", n_messages);
+	server_say(reply, "bytes", bytes);
 	return err;
 }
 
@@ -280,8 +268,8 @@ static int attended(
 	err = work(ctx, reply);
 	l.stop = true;
 	pthread_join(thread, NULL);
-	say(reply, "echoes", l.n);
-	say(reply, "longest_echo_ns", l.longest_ns);
+	server_say(reply, "echoes", l.n);
+	server_say(reply, "longest_echo_ns", l.longest_ns);
 	return err ? err : l.err;
 }
 
@@ -292,7 +280,7 @@ static int work_dump(void *ctx, json_object *reply)
 
 static int work_nothing(void *ctx, json_object *reply)
 {
-	sleep_until(now_ns() + *(uint64_t *)ctx);
+	sleep_until(stopwatch_now_ns() + *(uint64_t *)ctx);
 	return 0;
 }
 
@@ -313,13 +301,7 @@ static int cmd_quiet(char **word, json_object *reply)
 	return listening ? attended(listening, reply, work_nothing, &ns) : -EINVAL;
 }
 
-#define MAX_WORDS 5
-
-static const struct command {
-	const char *name;
-	int n_words;
-	int (*run)(char **word, json_object *reply);
-} commands[] = {
+static const struct server_command commands[] = {
 	{"connect", 4, cmd_connect}, /* SPEAKER HOST PORT PKI-FOLDER|- */
 	{"close", 1, cmd_close},
 	{"load", 3, cmd_load},
@@ -330,37 +312,13 @@ static const struct command {
 	{"quiet", 2, cmd_quiet},
 };
 
-static int obey(char *line, json_object *reply)
-{
-	char *word[MAX_WORDS + 1] = {0};
-	int n = 0;
-
-	for (char *w = strtok(line, " \n"); w && n < MAX_WORDS; w = strtok(NULL, " \n"))
-		word[n++] = w;
-	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
-		if (n && !strcmp(word[0], commands[i].name))
-			return n - 1 == commands[i].n_words ? commands[i].run(word + 1, reply) : -EINVAL;
-	return -EOPNOTSUPP;
-}
-
 int main(int argc, char **argv)
 {
-	char line[1024];
-
 	if (argc != 2 || stopwatch_pin(atoi(argv[1]))) {
 		fputs("usage: ofpump CPU\n", stderr);
 		return 2;
 	}
-	while (fgets(line, sizeof(line), stdin)) {
-		json_object *reply = json_object_new_object();
-		int err = obey(line, reply);
-
-		if (err)
-			json_object_object_add(reply, "error", json_object_new_string(strerror(-err)));
-		puts(json_object_to_json_string_ext(reply, JSON_C_TO_STRING_PLAIN));
-		fflush(stdout);
-		json_object_put(reply);
-	}
+	server_run(commands, sizeof(commands) / sizeof(*commands));
 	for (int i = 0; i < MAX_SPEAKERS; i++)
 		speaker_close(speakers[i]);
 	return 0;

@@ -18,22 +18,18 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include "bare.skel.h"
+#include "server.h"
 #include "slot.h"
 #include "stopwatch.h"
 #include "traffic.h"
 
-struct pump {
+static struct pump {
 	struct traffic *traffic;
 	struct bare_bpf *bare, *twin; /* the yardstick, and itself once more: their difference is the bench's error */
 	const char *port;
 	struct slot slot;
 	int put_fd;
-};
-
-static void say(json_object *reply, const char *key, uint64_t value)
-{
-	json_object_object_add(reply, key, json_object_new_uint64(value));
-}
+} pump = {.slot = {.own_fd = -1, .link_fd = -1}, .put_fd = -1};
 
 /* A stride of about 0.618 of n, and without a divisor in common with it. */
 static uint32_t scattering_stride(uint32_t n)
@@ -61,7 +57,7 @@ static uint32_t n_destinations(const struct bench_plan *plan)
 }
 
 /* flows N mac|tuple|both */
-static int cmd_flows(struct pump *pump, char **word, json_object *reply)
+static int cmd_flows(char **word, json_object *reply)
 {
 	struct bench_plan plan = {.n_flows = strtoul(word[0], NULL, 10)};
 	static const char *const names[] = {
@@ -74,16 +70,16 @@ static int cmd_flows(struct pump *pump, char **word, json_object *reply)
 		return -EINVAL;
 	plan.src_bits = bench_src_bits(plan.n_flows);
 	plan.stride = plan.n_flows > 1;
-	*traffic_plan(pump->traffic) = plan;
-	say(reply, "sources", plan.vary & BENCH_VARY_MAC ? 1ULL << plan.src_bits : 1);
-	say(reply, "destinations", n_destinations(&plan));
+	*traffic_plan(pump.traffic) = plan;
+	server_say(reply, "sources", plan.vary & BENCH_VARY_MAC ? 1ULL << plan.src_bits : 1);
+	server_say(reply, "destinations", n_destinations(&plan));
 	return 0;
 }
 
 /* learn PER-SECOND: every destination sends one frame from the receiver's device */
-static int cmd_learn(struct pump *pump, char **word, json_object *reply)
+static int cmd_learn(char **word, json_object *reply)
 {
-	struct bench_plan *plan = traffic_plan(pump->traffic), saved = *plan;
+	struct bench_plan *plan = traffic_plan(pump.traffic), saved = *plan;
 	int err;
 
 	plan->n_flows = n_destinations(&saved);
@@ -91,34 +87,34 @@ static int cmd_learn(struct pump *pump, char **word, json_object *reply)
 	plan->next = 0;
 	plan->learn = 1;
 	plan->out = 1;
-	err = traffic_send_slowly(pump->traffic, plan->n_flows, strtoul(word[0], NULL, 10));
-	say(reply, "sent", plan->n_flows);
-	traffic_settled(pump->traffic);
+	err = traffic_send_slowly(pump.traffic, plan->n_flows, strtoul(word[0], NULL, 10));
+	server_say(reply, "sent", plan->n_flows);
+	traffic_settled(pump.traffic);
 	*plan = saved;
 	return err;
 }
 
 /* pass PER-SECOND: every flow once, in order */
-static int cmd_pass(struct pump *pump, char **word, json_object *reply)
+static int cmd_pass(char **word, json_object *reply)
 {
-	struct bench_plan *plan = traffic_plan(pump->traffic);
-	uint64_t before = traffic_settled(pump->traffic);
+	struct bench_plan *plan = traffic_plan(pump.traffic);
+	uint64_t before = traffic_settled(pump.traffic);
 	int err;
 
 	plan->next = 0;
 	plan->stride = plan->n_flows > 1;
-	err = traffic_send_slowly(pump->traffic, plan->n_flows, strtoul(word[0], NULL, 10));
-	say(reply, "sent", plan->n_flows);
-	say(reply, "received", traffic_settled(pump->traffic) - before);
+	err = traffic_send_slowly(pump.traffic, plan->n_flows, strtoul(word[0], NULL, 10));
+	server_say(reply, "sent", plan->n_flows);
+	server_say(reply, "received", traffic_settled(pump.traffic) - before);
 	return err;
 }
 
 /* rush N PER-SECOND: each of the first N flows once, in order and evenly, by a switch that may not know them */
-static int cmd_rush(struct pump *pump, char **word, json_object *reply)
+static int cmd_rush(char **word, json_object *reply)
 {
-	struct bench_plan *plan = traffic_plan(pump->traffic);
+	struct bench_plan *plan = traffic_plan(pump.traffic);
 	uint32_t n_frames = strtoul(word[0], NULL, 10), per_second = strtoul(word[1], NULL, 10);
-	uint64_t before = traffic_settled(pump->traffic);
+	uint64_t before = traffic_settled(pump.traffic);
 	struct stopwatch begin, span;
 	int err;
 
@@ -127,56 +123,56 @@ static int cmd_rush(struct pump *pump, char **word, json_object *reply)
 	plan->next = 0;
 	plan->stride = plan->n_flows > 1;
 	begin = stopwatch_read();
-	err = traffic_send_evenly(pump->traffic, n_frames, per_second);
+	err = traffic_send_evenly(pump.traffic, n_frames, per_second);
 	span = stopwatch_since(&begin);
-	say(reply, "sent", n_frames);
-	say(reply, "sending_ns", plan->last_ns - plan->first_ns);
-	say(reply, "held_up_ns", stopwatch_held_up_ns(&span));
-	say(reply, "received", traffic_settled(pump->traffic) - before);
+	server_say(reply, "sent", n_frames);
+	server_say(reply, "sending_ns", plan->last_ns - plan->first_ns);
+	server_say(reply, "held_up_ns", stopwatch_held_up_ns(&span));
+	server_say(reply, "received", traffic_settled(pump.traffic) - before);
 	return err;
 }
 
-static int program_fd(const struct pump *pump, const char *name)
+static int program_fd(const char *name)
 {
 	if (!strcmp(name, "own"))
-		return pump->slot.own_fd;
+		return pump.slot.own_fd;
 	if (!strcmp(name, "bare"))
-		return bpf_program__fd(pump->bare->progs.bare);
+		return bpf_program__fd(pump.bare->progs.bare);
 	if (!strcmp(name, "twin"))
-		return bpf_program__fd(pump->twin->progs.bare);
+		return bpf_program__fd(pump.twin->progs.bare);
 	return -EINVAL;
 }
 
 /* attach: looks up who has the port now */
-static int cmd_attach(struct pump *pump, char **word, json_object *reply)
+static int cmd_attach(char **word, json_object *reply)
 {
 	int err;
 
-	slot_close(&pump->slot);
-	err = slot_open(pump->port, &pump->slot);
-	pump->put_fd = pump->slot.own_fd;
-	json_object_object_add(reply, "program", json_object_new_boolean(pump->slot.own_fd >= 0));
-	json_object_object_add(reply, "link", json_object_new_boolean(pump->slot.link_fd >= 0));
+	slot_close(&pump.slot);
+	err = slot_open(pump.port, &pump.slot);
+	pump.put_fd = pump.slot.own_fd;
+	json_object_object_add(reply, "program", json_object_new_boolean(pump.slot.own_fd >= 0));
+	json_object_object_add(reply, "link", json_object_new_boolean(pump.slot.link_fd >= 0));
 	return err;
 }
 
 /* detach: gives the port back as it was */
-static int cmd_detach(struct pump *pump, char **word, json_object *reply)
+static int cmd_detach(char **word, json_object *reply)
 {
-	slot_close(&pump->slot);
+	slot_close(&pump.slot);
 	return 0;
 }
 
 /* put own|bare|twin: the program that the port runs from now on */
-static int cmd_put(struct pump *pump, char **word, json_object *reply)
+static int cmd_put(char **word, json_object *reply)
 {
-	int fd = program_fd(pump, word[0]), err;
+	int fd = program_fd(word[0]), err;
 
 	if (fd == -EINVAL)
 		return fd;
-	err = fd == pump->put_fd ? 0 : slot_put(&pump->slot, fd);
+	err = fd == pump.put_fd ? 0 : slot_put(&pump.slot, fd);
 	if (!err)
-		pump->put_fd = fd;
+		pump.put_fd = fd;
 	return err;
 }
 
@@ -184,61 +180,61 @@ static int cmd_put(struct pump *pump, char **word, json_object *reply)
 #define LEAD_IN 8
 
 /* round FRAMES: as fast as it goes */
-static int cmd_round(struct pump *pump, char **word, json_object *reply)
+static int cmd_round(char **word, json_object *reply)
 {
 	uint32_t n_frames = strtoul(word[0], NULL, 10);
-	struct bench_plan *plan = traffic_plan(pump->traffic);
+	struct bench_plan *plan = traffic_plan(pump.traffic);
 	uint64_t before, in_time;
 	struct stopwatch begin, span;
 	int err;
 
 	plan->stride = scattering_stride(plan->n_flows);
-	err = traffic_send(pump->traffic, n_frames / LEAD_IN);
+	err = traffic_send(pump.traffic, n_frames / LEAD_IN);
 	if (err)
 		return err;
-	before = traffic_settled(pump->traffic);
+	before = traffic_settled(pump.traffic);
 	begin = stopwatch_read();
-	err = traffic_send(pump->traffic, n_frames);
+	err = traffic_send(pump.traffic, n_frames);
 	span = stopwatch_since(&begin);
-	in_time = traffic_received(pump->traffic) - before;
-	if (!err && !slot_holds(&pump->slot, pump->put_fd))
+	in_time = traffic_received(pump.traffic) - before;
+	if (!err && !slot_holds(&pump.slot, pump.put_fd))
 		err = -EBUSY;
-	say(reply, "sent", n_frames);
-	say(reply, "in_time", in_time);
-	say(reply, "received", traffic_settled(pump->traffic) - before);
-	say(reply, "wall_ns", span.wall_ns);
-	say(reply, "work_ns", stopwatch_work_ns(&span));
-	say(reply, "held_up_ns", stopwatch_held_up_ns(&span));
-	say(reply, "busy_ns", span.busy_ns);
-	say(reply, "steal_ns", span.steal_ns);
+	server_say(reply, "sent", n_frames);
+	server_say(reply, "in_time", in_time);
+	server_say(reply, "received", traffic_settled(pump.traffic) - before);
+	server_say(reply, "wall_ns", span.wall_ns);
+	server_say(reply, "work_ns", stopwatch_work_ns(&span));
+	server_say(reply, "held_up_ns", stopwatch_held_up_ns(&span));
+	server_say(reply, "busy_ns", span.busy_ns);
+	server_say(reply, "steal_ns", span.steal_ns);
 	return err;
 }
 
 /* cost own|bare|twin FLOW REPEAT: the program alone, on the frame of one flow */
-static int cmd_cost(struct pump *pump, char **word, json_object *reply)
+static int cmd_cost(char **word, json_object *reply)
 {
-	struct bench_plan *plan = traffic_plan(pump->traffic);
+	struct bench_plan *plan = traffic_plan(pump.traffic);
 	struct bench_frame frame;
-	struct xdp_md ctx = {.data_end = sizeof(frame), .ingress_ifindex = if_nametoindex(pump->port)};
+	struct xdp_md ctx = {.data_end = sizeof(frame), .ingress_ifindex = if_nametoindex(pump.port)};
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = &frame, .data_size_in = sizeof(frame), .ctx_in = &ctx,
 		.ctx_size_in = sizeof(ctx), .repeat = strtoul(word[2], NULL, 10));
 	struct stopwatch begin, span;
-	int fd = program_fd(pump, word[0]), err;
+	int fd = program_fd(word[0]), err;
 
 	if (fd < 0)
 		return -EINVAL;
 	plan->next = strtoul(word[1], NULL, 10) % plan->n_flows;
-	err = traffic_preview(pump->traffic, &frame);
+	err = traffic_preview(pump.traffic, &frame);
 	if (err)
 		return err;
 	begin = stopwatch_read();
 	err = bpf_prog_test_run_opts(fd, &opts);
 	span = stopwatch_since(&begin);
-	say(reply, "verdict", opts.retval);
-	say(reply, "kernel_ns", opts.duration);
-	say(reply, "wall_ns", span.wall_ns);
-	say(reply, "work_ns", stopwatch_work_ns(&span));
-	say(reply, "held_up_ns", stopwatch_held_up_ns(&span));
+	server_say(reply, "verdict", opts.retval);
+	server_say(reply, "kernel_ns", opts.duration);
+	server_say(reply, "wall_ns", span.wall_ns);
+	server_say(reply, "work_ns", stopwatch_work_ns(&span));
+	server_say(reply, "held_up_ns", stopwatch_held_up_ns(&span));
 	return err;
 }
 
@@ -255,15 +251,15 @@ static uint16_t sum(const void *bytes, size_t size, uint32_t begin)
 }
 
 /* frame FLOW: the frame of one flow, in hex, and whether its checksums are right */
-static int cmd_frame(struct pump *pump, char **word, json_object *reply)
+static int cmd_frame(char **word, json_object *reply)
 {
-	struct bench_plan *plan = traffic_plan(pump->traffic);
+	struct bench_plan *plan = traffic_plan(pump.traffic);
 	char hex[2 * BENCH_FRAME_SIZE + 1];
 	struct bench_frame f;
 	int err;
 
 	plan->next = strtoul(word[0], NULL, 10) % plan->n_flows;
-	err = traffic_preview(pump->traffic, &f);
+	err = traffic_preview(pump.traffic, &f);
 	if (err)
 		return err;
 	for (int i = 0; i < BENCH_FRAME_SIZE; i++)
@@ -276,13 +272,7 @@ static int cmd_frame(struct pump *pump, char **word, json_object *reply)
 	return 0;
 }
 
-#define MAX_WORDS 4
-
-static const struct command {
-	const char *name;
-	int n_words;
-	int (*run)(struct pump *pump, char **word, json_object *reply);
-} commands[] = {
+static const struct server_command commands[] = {
 	{"flows", 2, cmd_flows},
 	{"frame", 1, cmd_frame},
 	{"learn", 1, cmd_learn},
@@ -294,35 +284,6 @@ static const struct command {
 	{"cost", 3, cmd_cost},
 	{"detach", 0, cmd_detach},
 };
-
-static int obey(struct pump *pump, char *line, json_object *reply)
-{
-	char *word[MAX_WORDS + 1] = {0};
-	int n = 0;
-
-	for (char *w = strtok(line, " \n"); w && n < MAX_WORDS; w = strtok(NULL, " \n"))
-		word[n++] = w;
-	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
-		if (n && !strcmp(word[0], commands[i].name))
-			return n - 1 == commands[i].n_words ? commands[i].run(pump, word + 1, reply) : -EINVAL;
-	return -EOPNOTSUPP;
-}
-
-static void serve(struct pump *pump)
-{
-	char line[256];
-
-	while (fgets(line, sizeof(line), stdin)) {
-		json_object *reply = json_object_new_object();
-		int err = obey(pump, line, reply);
-
-		if (err)
-			json_object_object_add(reply, "error", json_object_new_string(strerror(-err)));
-		puts(json_object_to_json_string_ext(reply, JSON_C_TO_STRING_PLAIN));
-		fflush(stdout);
-		json_object_put(reply);
-	}
-}
 
 static struct bare_bpf *load_bare(const char *out_port)
 {
@@ -338,7 +299,6 @@ static struct bare_bpf *load_bare(const char *out_port)
 
 int main(int argc, char **argv)
 {
-	struct pump pump = {.slot = {.own_fd = -1, .link_fd = -1}, .put_fd = -1};
 	int err;
 
 	if (argc != 8) {
@@ -359,11 +319,10 @@ int main(int argc, char **argv)
 	pump.twin = load_bare(argv[7]);
 	if (!pump.twin)
 		goto out_bare;
-	err = traffic_open(
-		&(struct traffic_place){argv[2], argv[3]}, &(struct traffic_place){argv[4], argv[5]}, &pump.traffic);
+	err = traffic_open(&(struct place){argv[2], argv[3]}, &(struct place){argv[4], argv[5]}, &pump.traffic);
 	if (err)
 		goto out_twin;
-	serve(&pump);
+	server_run(commands, sizeof(commands) / sizeof(*commands));
 	slot_close(&pump.slot);
 	traffic_close(pump.traffic);
 out_twin:

@@ -65,6 +65,11 @@ static uint64_t clock_ns(clockid_t id)
 	return now.tv_sec * 1000000000ULL + now.tv_nsec;
 }
 
+uint64_t stopwatch_now_ns(void)
+{
+	return clock_ns(CLOCK_MONOTONIC);
+}
+
 /* A schedstat is: time on the CPU, time ready to run, time slices. Reads number `index` of these. */
 static uint64_t read_schedstat(const char *path, int index)
 {
@@ -105,14 +110,14 @@ struct stopwatch stopwatch_read(void)
 	now.ksoftirqd_ns = read_schedstat(ksoftirqd, 0);
 	now.waiting_ns = read_schedstat("/proc/thread-self/schedstat", 1);
 	now.thread_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
-	now.wall_ns = clock_ns(CLOCK_MONOTONIC);
+	now.wall_ns = stopwatch_now_ns();
 	return now;
 }
 
 struct stopwatch stopwatch_since(const struct stopwatch *begin)
 {
 	struct stopwatch span = {
-		.wall_ns = clock_ns(CLOCK_MONOTONIC) - begin->wall_ns,
+		.wall_ns = stopwatch_now_ns() - begin->wall_ns,
 		.thread_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - begin->thread_ns,
 		.waiting_ns = read_schedstat("/proc/thread-self/schedstat", 1) - begin->waiting_ns,
 		.ksoftirqd_ns = read_schedstat(ksoftirqd, 0) - begin->ksoftirqd_ns,

@@ -23,6 +23,9 @@ struct stopwatch {
 /* The calling thread stays on this CPU from now on. 0 or -errno. */
 int stopwatch_pin(int cpu);
 
+/* CLOCK_MONOTONIC. */
+uint64_t stopwatch_now_ns(void);
+
 /* The clocks of now. */
 struct stopwatch stopwatch_read(void);
 

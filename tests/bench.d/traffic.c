@@ -2,19 +2,15 @@
 #include "traffic.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
-#include <net/if.h>
 #include <linux/if_link.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include "gen.skel.h"
 #include "sink.skel.h"
+#include "stopwatch.h"
 
 /* The kernel runs this many frames before it lets softirqs go on; a veth's ring holds 256. */
 #define BATCH_SIZE 64
@@ -35,54 +31,34 @@ struct traffic {
 	int n_cpus;
 };
 
-static int enter(const char *netns)
-{
-	char path[128];
-	int fd, err = 0;
-
-	snprintf(path, sizeof(path), "/run/netns/%s", netns);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (setns(fd, CLONE_NEWNET))
-		err = -errno;
-	close(fd);
-	return err;
-}
-
 /* In the device's namespace: the sink takes what arrives there, and the generator learns to send from there. */
-static int occupy(struct traffic *t, const struct traffic_place *place, uint32_t index)
+static int occupy(struct traffic *t, const struct place *place, uint32_t index)
 {
 	uint32_t ifindex;
-	int err = enter(place->netns);
+	int err = place_enter(place, &ifindex);
 
 	if (err)
 		return err;
-	ifindex = if_nametoindex(place->device);
-	if (!ifindex)
-		return -errno;
 	t->links[index] = bpf_program__attach_xdp(t->sink->progs.sink, ifindex);
 	if (!t->links[index])
 		return -errno;
 	return bpf_map__update_elem(t->gen->maps.out, &index, sizeof(index), &ifindex, sizeof(ifindex), BPF_ANY);
 }
 
-static int occupy_both(struct traffic *t, const struct traffic_place *sender, const struct traffic_place *receiver)
+static int occupy_both(struct traffic *t, const struct place *sender, const struct place *receiver)
 {
-	int home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC), err;
+	int home = place_home(), err;
 
 	if (home < 0)
-		return -errno;
+		return home;
 	err = occupy(t, sender, 0);
 	if (!err)
 		err = occupy(t, receiver, 1);
-	if (setns(home, CLONE_NEWNET))
-		abort();
-	close(home);
+	place_leave(home);
 	return err;
 }
 
-int traffic_open(const struct traffic_place *sender, const struct traffic_place *receiver, struct traffic **ret_traffic)
+int traffic_open(const struct place *sender, const struct place *receiver, struct traffic **ret_traffic)
 {
 	struct traffic *t = calloc(1, sizeof(*t));
 	int err = -ENOMEM;
@@ -141,23 +117,15 @@ static void sleep_ns(long ns)
 	nanosleep(&span, NULL);
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ULL + now.tv_nsec;
-}
-
 int traffic_send_slowly(struct traffic *t, uint32_t n_frames, uint32_t per_second)
 {
-	uint64_t begin_ns = now_ns(), due;
+	uint64_t begin_ns = stopwatch_now_ns(), due;
 	uint32_t sent = 0;
 	int err = 0;
 
 	while (sent < n_frames && !err) {
 		sleep_ns(1000000000 / SLICES_PER_SECOND);
-		due = (now_ns() - begin_ns) * per_second / 1000000000;
+		due = (stopwatch_now_ns() - begin_ns) * per_second / 1000000000;
 		if (due > n_frames)
 			due = n_frames;
 		if (due > sent + per_second / 50) { /* we were held up: no burst to make up for it */

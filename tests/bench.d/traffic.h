@@ -11,18 +11,12 @@
 
 #include <stdint.h>
 #include "frame.h"
+#include "place.h"
 
 struct traffic;
 
-/* A device by its name and the name of its network namespace, as in /run/netns. */
-struct traffic_place {
-	const char *netns;
-	const char *device;
-};
-
 /* Attaches the sink to both devices. 0 or -errno; the calling thread is in its own namespace again. */
-int traffic_open(
-	const struct traffic_place *sender, const struct traffic_place *receiver, struct traffic **ret_traffic);
+int traffic_open(const struct place *sender, const struct place *receiver, struct traffic **ret_traffic);
 void traffic_close(struct traffic *traffic);
 
 /* Which flows the frames after this belong to. The plan is read and written by the generator as it goes. */
