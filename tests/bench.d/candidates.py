@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Who is measured. A candidate takes the ports p1 and p2 of the lab's switch namespace and gives them back.
+"""Who is measured. A candidate takes ports of the lab's switch namespace and gives them back.
 
+ports        the ports that it is to take, p1 and p2 or more of the lab's
+room         flows that its cache must hold
 available()  None, or why it cannot run here
+cannot(kind) None, or why it cannot do this kind of forwarding (kinds.py)
+set_vlans()  makes a port one of VLANs: {"p1": ("access", 10)} or ("trunk", 10)
 start()      takes the ports; afterwards frames pass
 own_core     True when its work is not done on the generator's core
+forgets      False when flows that rest for a while stay
 slow_frames()  frames that took a slow path so far, where it can say so
 """
 import json
@@ -15,6 +20,9 @@ import time
 from lab import BenchError, run
 
 
+DEFAULT_ROOM = 150000  # flows that fit the switch's default well
+
+
 def other_cpu(cpu):
     others = sorted(os.sched_getaffinity(0) - {cpu})
     return others[0] if others else cpu
@@ -22,13 +30,22 @@ def other_cpu(cpu):
 
 class Candidate:
     own_core = False
+    forgets = True
     program = "own"
 
     def __init__(self, lab, cpu):
         self.lab, self.cpu = lab, cpu
+        self.ports = lab.ports[:2]
+        self.room = 0
 
     def available(self):
         return None
+
+    def cannot(self, kind):
+        return None
+
+    def set_vlans(self, vlans):
+        pass
 
     def version(self):
         return ""
@@ -57,16 +74,34 @@ class Bridge(Candidate):
     def version(self):
         return "Linux " + os.uname().release
 
+    def cannot(self, kind):
+        if kind.rules:
+            return "it is no OpenFlow switch"
+        if kind.vlans and not self.filters_vlans():
+            return "this kernel's bridge does not filter VLANs (CONFIG_BRIDGE_VLAN_FILTERING)"
+        return None
+
+    def filters_vlans(self):
+        said = run(*self.lab.inside("ip", "link", "add", "br0", "type", "bridge", "vlan_filtering", "1"), quiet=True)
+        run(*self.lab.inside("ip", "link", "del", "br0"), quiet=True)
+        return not said.strip()
+
     def start(self):
         self.lab.do("ip", "link", "add", "br0", "type", "bridge")
-        for port in ("p1", "p2"):
+        for port in self.ports:
             self.lab.do("ethtool", "-K", port, "gro", "on")
             self.lab.do("ip", "link", "set", port, "master", "br0")
         self.lab.do("ip", "link", "set", "br0", "up")
 
+    def set_vlans(self, vlans):
+        self.lab.do("ip", "link", "set", "br0", "type", "bridge", "vlan_filtering", "1")
+        for port, (mode, vid) in vlans.items():
+            self.lab.do("bridge", "vlan", "del", "dev", port, "vid", "1")
+            self.lab.do("bridge", "vlan", "add", "dev", port, "vid", str(vid), *(("pvid", "untagged") if mode == "access" else ()))
+
     def stop(self):
         run(*self.lab.inside("ip", "link", "del", "br0"), quiet=True)
-        for port in ("p1", "p2"):
+        for port in self.ports:
             run(*self.lab.inside("ethtool", "-K", port, "gro", "off"), quiet=True)
 
 
@@ -88,9 +123,13 @@ class Switchd(Candidate):
     def control(self, *words):
         return run(self.ctl, "--run-dir", self.directory, *words)
 
+    def options(self):
+        """Room for half as many flows again, where the default has not as much."""
+        return ["--flows", str(1 << (3 * self.room // 2 - 1).bit_length())] if self.room > DEFAULT_ROOM else []
+
     def launch(self):
         with open(os.path.join(self.lab.directory, "switchd.out"), "w") as out:
-            self.process = self.lab.background(*self.prefix, self.daemon, "--run-dir", self.directory,
+            self.process = self.lab.background(*self.prefix, self.daemon, "--run-dir", self.directory, *self.options(),
                                                stdin=subprocess.DEVNULL, stdout=out, stderr=out)
         deadline = time.monotonic() + 15
         while not self.answers():
@@ -101,8 +140,13 @@ class Switchd(Candidate):
     def start(self):
         os.makedirs(self.directory, exist_ok=True)
         self.launch()
-        for line in ("bridge add br0", "port add br0 p1", "port add br0 p2"):
-            self.control(*line.split())
+        self.control("bridge", "add", "br0")
+        for port in self.ports:
+            self.control("port", "add", "br0", port)
+
+    def set_vlans(self, vlans):
+        for port, (mode, vid) in vlans.items():
+            self.control("port", "set", "br0", port, "vlan", mode, str(vid))
 
     def answers(self):
         return subprocess.run([self.ctl, "--run-dir", self.directory, "version"], stdout=subprocess.DEVNULL,
@@ -140,7 +184,7 @@ class Ovs(Candidate):
     """
     name = "ovs"
     own_core = True
-    ports = ("p1", "p2")
+    forgets = False
 
     def __init__(self, lab, cpu):
         super().__init__(lab, cpu)
@@ -182,16 +226,20 @@ class Ovs(Candidate):
         self.wait_for("db.sock")
         self.vsctl("--no-wait", "init")
         mask = 1 << self.polling_cpu()
-        # Flows that rest while the bare program has the port are not to be forgotten; 100,000 are to fit. (Nor is it
+        # Flows that rest while the bare program has the port are not to be forgotten; all are to fit. (Nor is it
         # stopped by a signal meanwhile: it would take the pause for slow revalidation, and cut its flow limit.)
         self.vsctl("--no-wait", "set", "Open_vSwitch", ".", "other_config:pmd-cpu-mask=%x" % mask,
-                   "other_config:max-idle=600000", "other_config:flow-limit=400000")
+                   "other_config:max-idle=600000", "other_config:flow-limit=%d" % max(400000, 2 * self.room))
         self.daemon("ovs-vswitchd", "unix:" + self.path("db.sock"), "--log-file=" + self.path("vswitchd.log"),
                     "--unixctl=" + self.path("vswitchd.ctl"), "-vconsole:off")
         self.wait_for("vswitchd.ctl")
         self.vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=netdev")
         for number, port in enumerate(self.ports, 1):
             self.vsctl("add-port", "br0", port, "--", "set", "interface", port, "type=afxdp", "ofport_request=%d" % number)
+
+    def set_vlans(self, vlans):
+        for port, (mode, vid) in vlans.items():
+            self.vsctl("set", "port", port, "vlan_mode=" + mode, ("tag=%d" if mode == "access" else "trunks=%d") % vid)
 
     def polling_cpu(self):
         return other_cpu(self.cpu)
@@ -212,4 +260,6 @@ class Ovs(Candidate):
                 process.kill()
                 process.wait()
         self.daemons = []
+        for device in ("br0", "ovs-netdev"):  # taps that outlive it
+            run(*self.lab.inside("ip", "link", "del", device), quiet=True)
         shutil.rmtree(self.directory, ignore_errors=True)

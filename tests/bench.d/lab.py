@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The benchmark's place: three network namespaces, two veth ports, and the pump between them.
+"""The benchmark's place: three network namespaces, two veth ports or more, and the pump between them.
 
     [sender  s0] ==== p1 [switch: the candidate] p2 ==== [r0  receiver]
+                                                 p3 ==== [r1          ]     where a bench wants more receivers
 
 Everything made here goes when the Lab closes, also after an error or a signal, and only that.
 """
@@ -36,7 +37,9 @@ def progress(text):
 
 
 class Lab:
-    def __init__(self):
+    def __init__(self, n_receivers=1):
+        self.receivers = ["r%d" % i for i in range(n_receivers)]
+        self.ports = ["p%d" % i for i in range(1, n_receivers + 2)]
         head = "swb%d" % os.getpid()
         self.sender, self.switch, self.receiver = head + "s", head + "w", head + "r"
         self.made = []
@@ -76,10 +79,15 @@ class Lab:
             for scope in ("all", "default"):
                 run("ip", "netns", "exec", name, "sysctl", "-qw", "net.ipv6.conf.%s.disable_ipv6=1" % scope, quiet=True)
         run("ip", "-n", self.switch, "link", "set", "lo", "up")
-        for port, peer, netns in (("p1", "s0", self.sender), ("p2", "r0", self.receiver)):
-            run("ip", "-n", self.switch, "link", "add", port, "type", "veth", "peer", "name", peer, "netns", netns)
-            run("ip", "-n", netns, "link", "set", peer, "up")
-            run("ip", "-n", self.switch, "link", "set", port, "up")
+        self.add_port("p1", "s0", self.sender)
+        for port, peer in zip(self.ports[1:], self.receivers):
+            self.add_port(port, peer, self.receiver)
+
+    def add_port(self, port, peer, netns):
+        """A device in the switch's namespace, and its other end."""
+        run("ip", "-n", self.switch, "link", "add", port, "type", "veth", "peer", "name", peer, "netns", netns)
+        run("ip", "-n", netns, "link", "set", peer, "up")
+        run("ip", "-n", self.switch, "link", "set", port, "up")
 
     def close(self):
         for name in reversed(self.made):
@@ -157,7 +165,8 @@ class Pump(Server):
     """The process that sends, counts and times frames (pump.c). ask("round 1000000") gives its answer as a dict."""
 
     def __init__(self, lab, program, cpu):
-        super().__init__(lab, program, cpu, lab.sender, "s0", lab.receiver, "r0", "p1", "p2")
+        pairs = zip(lab.receivers, lab.ports[1:])
+        super().__init__(lab, program, cpu, lab.sender, "s0", "p1", lab.receiver, *("%s:%s" % p for p in pairs))
 
 
 class Controller(Server):

@@ -108,7 +108,7 @@ static int cmd_load(char **word, json_object *reply)
 	if (!bytes)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < n_rules; i++) {
-		struct order_rule rule = order_rule_of_flow(i, n_rules);
+		struct order_rule rule = order_rule_of_flow(i, n_rules, BENCH_UDP4);
 
 		rule.priority += i % n_priorities;
 		size += order_flow_mod(bytes + size, i + 1, &rule);
@@ -143,6 +143,61 @@ static int cmd_pipeline(char **word, json_object *reply)
 	return send_and_settle(s, bytes, size, reply);
 }
 
+/* What the rules of `steer` do. */
+enum steering { STEER_OUTPUT, STEER_NAT, STEER_SELECT, STEER_METER, STEER_N };
+
+static struct order_rule steering_rule(
+	enum steering steering, enum bench_packet packet, uint32_t i, uint32_t n_rules, uint32_t n_translations)
+{
+	struct order_rule rule = order_rule_of_flow(i, n_rules ? n_rules : 1, packet);
+	const uint32_t number = n_translations ? i % n_translations : 0;
+
+	if (!n_rules)
+		rule.scope = ORDER_PORT;
+	if (steering == STEER_NAT) {
+		rule.nat_src = (uint32_t)BENCH_NAT_NET << 16 | (number & 0xffff);
+		rule.nat_l4_src = BENCH_NAT_PORT(number);
+	}
+	rule.group = steering == STEER_SELECT;
+	rule.meter = steering == STEER_METER;
+	return rule;
+}
+
+/*
+ * steer SPEAKER output|nat|select|meter udp4|tcp4|udp6 RULES TRANSLATIONS: the rules of so many flows, each with one of
+ * so many translations in turn; RULES 0: one for all that comes in by port 1
+ */
+static int cmd_steer(char **word, json_object *reply)
+{
+	static const char *const steerings[] = {"output", "nat", "select", "meter"}, *const packets[] =
+											     BENCH_PACKET_NAMES;
+	int steering = server_find(word[1], steerings, STEER_N),
+	    packet = server_find(word[2], packets, BENCH_N_PACKETS);
+	const uint32_t n_rules = strtoul(word[3], NULL, 10), n_translations = strtoul(word[4], NULL, 10);
+	struct speaker *s = speaker(word[0]);
+	struct order_rule rule;
+	uint8_t *bytes;
+	size_t size = 0;
+	int err;
+
+	if (!s || steering < 0 || packet < 0 || n_rules > 1 << 24 || (steering == STEER_NAT && !n_translations))
+		return -EINVAL;
+	bytes = malloc((n_rules + 2ULL) * ORDER_MAX_SIZE);
+	if (!bytes)
+		return -ENOMEM;
+	if (steering == STEER_SELECT)
+		size += order_select_group(bytes, 0, 2, 4);
+	if (steering == STEER_METER)
+		size += order_generous_meter(bytes, 0);
+	for (uint32_t i = 0; i < n_rules || !i; i++) {
+		rule = steering_rule(steering, packet, i, n_rules, n_translations);
+		size += order_flow_mod(bytes + size, i + 1, &rule);
+	}
+	err = send_and_settle(s, bytes, size, reply);
+	free(bytes);
+	return err;
+}
+
 /*
  * Unrelated rules: of another network than the generator's, of the same form. Each second message deletes the one that
  * was added a while ago, so that their number stays.
@@ -158,8 +213,8 @@ static struct order_rule drip_rule(uint32_t number)
 		.priority = 1000,
 		.src = 192u << 24 | 168u << 16 | (i & 0xffff),
 		.dst = 172u << 24 | 16u << 16 | (i * 7 & 0xffff),
-		.udp_src = 2000,
-		.udp_dst = 3000,
+		.l4_src = 2000,
+		.l4_dst = 3000,
 		.out_port = 1,
 	};
 }
@@ -305,6 +360,7 @@ static const struct server_command commands[] = {
 	{"connect", 4, cmd_connect}, /* SPEAKER HOST PORT PKI-FOLDER|- */
 	{"close", 1, cmd_close},
 	{"load", 3, cmd_load},
+	{"steer", 5, cmd_steer},
 	{"clear", 1, cmd_clear},
 	{"pipeline", 2, cmd_pipeline},
 	{"drip", 3, cmd_drip},

@@ -3,13 +3,13 @@
 
 #include <stdbool.h>
 #include <string.h>
-#include "frame.h"
 
 #define OF_VERSION  4
 #define NO_BUFFER   0xffffffffu
 #define ANY         0xffffffffu
 #define PORT_NORMAL 0xfffffffau
 #define ALL_TABLES  0xff
+#define METER_RATE  2000000000 /* frames a second */
 #define NO_MAX_LEN  0xffff
 
 /* OFPXMT_OFB_*, OF 1.3.5 §7.2.3.7 */
@@ -22,8 +22,12 @@ enum field {
 	IP_PROTO = 10,
 	IPV4_SRC = 11,
 	IPV4_DST = 12,
+	TCP_SRC = 13,
+	TCP_DST = 14,
 	UDP_SRC = 15,
-	UDP_DST = 16
+	UDP_DST = 16,
+	IPV6_SRC = 26,
+	IPV6_DST = 27,
 };
 
 /* Writes big-endian numbers one after the other. */
@@ -63,11 +67,16 @@ static size_t finish(struct pen *pen)
 	return size;
 }
 
-static void oxm(struct pen *pen, enum field field, uint32_t value, int n_bytes)
+static void oxm_header(struct pen *pen, enum field field, int n_bytes)
 {
 	number(pen, 0x8000, 2);
 	number(pen, field << 1, 1);
 	number(pen, n_bytes, 1);
+}
+
+static void oxm(struct pen *pen, enum field field, uint32_t value, int n_bytes)
+{
+	oxm_header(pen, field, n_bytes);
 	number(pen, value, n_bytes);
 }
 
@@ -98,16 +107,63 @@ static void end_match(struct pen *pen, uint8_t *match)
 	zeros(pen, (8 - size % 8) % 8);
 }
 
-static void apply_output(struct pen *pen, uint32_t port)
+static void output(struct pen *pen, uint32_t port)
 {
-	number(pen, 4, 2);
-	number(pen, 24, 2);
-	zeros(pen, 4);
 	number(pen, 0, 2);
 	number(pen, 16, 2);
 	number(pen, port, 4);
 	number(pen, NO_MAX_LEN, 2);
 	zeros(pen, 6);
+}
+
+static void set_field(struct pen *pen, enum field field, uint32_t value, int n_bytes)
+{
+	const size_t size = 4 + 4 + n_bytes, padding = (8 - size % 8) % 8;
+
+	number(pen, 25, 2);
+	number(pen, size + padding, 2);
+	oxm(pen, field, value, n_bytes);
+	zeros(pen, padding);
+}
+
+static void to_group(struct pen *pen, uint32_t group)
+{
+	number(pen, 22, 2);
+	number(pen, 8, 2);
+	number(pen, group, 4);
+}
+
+/* Begins an apply-actions instruction; its size is written when it ends. */
+static uint8_t *begin_apply(struct pen *pen)
+{
+	uint8_t *instruction = pen->at;
+
+	number(pen, 4, 2);
+	zeros(pen, 6);
+	return instruction;
+}
+
+static void end_apply(struct pen *pen, uint8_t *instruction)
+{
+	const size_t size = pen->at - instruction;
+
+	instruction[2] = size >> 8;
+	instruction[3] = size;
+}
+
+static void apply_output(struct pen *pen, uint32_t port)
+{
+	uint8_t *instruction = begin_apply(pen);
+
+	output(pen, port);
+	end_apply(pen, instruction);
+}
+
+static void through_meter(struct pen *pen, uint32_t meter)
+{
+	number(pen, 6, 2);
+	number(pen, 8, 2);
+	number(pen, meter, 4);
 }
 
 static void goto_table(struct pen *pen, uint8_t table)
@@ -159,20 +215,95 @@ size_t order_barrier(uint8_t *out, uint32_t xid)
 	return finish(&pen);
 }
 
+static void ipv6_address(struct pen *pen, enum field field, uint16_t net, uint32_t host)
+{
+	oxm_header(pen, field, 16);
+	number(pen, 0xfd00u << 16 | net, 4);
+	zeros(pen, 10);
+	number(pen, host, 2);
+}
+
+static void match_tuple(struct pen *pen, const struct order_rule *rule)
+{
+	const bool tcp = rule->packet == BENCH_TCP4, ipv6 = rule->packet == BENCH_UDP6;
+
+	oxm(pen, ETH_TYPE, ipv6 ? 0x86dd : 0x0800, 2);
+	oxm(pen, IP_PROTO, tcp ? 6 : 17, 1);
+	if (ipv6) {
+		ipv6_address(pen, IPV6_SRC, BENCH_SRC_NET, rule->src);
+		ipv6_address(pen, IPV6_DST, BENCH_DST_NET, rule->dst);
+	} else {
+		oxm(pen, IPV4_SRC, rule->src, 4);
+		oxm(pen, IPV4_DST, rule->dst, 4);
+	}
+	oxm(pen, tcp ? TCP_SRC : UDP_SRC, rule->l4_src, 2);
+	oxm(pen, tcp ? TCP_DST : UDP_DST, rule->l4_dst, 2);
+}
+
+static void do_rule(struct pen *pen, const struct order_rule *rule)
+{
+	uint8_t *instruction;
+
+	if (rule->meter)
+		through_meter(pen, rule->meter);
+	instruction = begin_apply(pen);
+	if (rule->nat_src) {
+		set_field(pen, IPV4_SRC, rule->nat_src, 4);
+		set_field(pen, rule->packet == BENCH_TCP4 ? TCP_SRC : UDP_SRC, rule->nat_l4_src, 2);
+	}
+	if (rule->group)
+		to_group(pen, rule->group);
+	else
+		output(pen, rule->out_port);
+	end_apply(pen, instruction);
+}
+
 size_t order_flow_mod(uint8_t *out, uint32_t xid, const struct order_rule *rule)
 {
 	struct pen pen = start_flow_mod(out, xid, 0, rule->command, rule->priority);
 	uint8_t *match = begin_match(&pen);
 
-	oxm(&pen, ETH_TYPE, 0x0800, 2);
-	oxm(&pen, IP_PROTO, 17, 1);
-	oxm(&pen, IPV4_SRC, rule->src, 4);
-	oxm(&pen, IPV4_DST, rule->dst, 4);
-	oxm(&pen, UDP_SRC, rule->udp_src, 2);
-	oxm(&pen, UDP_DST, rule->udp_dst, 2);
+	if (rule->scope == ORDER_PORT)
+		oxm(&pen, IN_PORT, 1, 4);
+	else
+		match_tuple(&pen, rule);
 	end_match(&pen, match);
 	if (rule->command == ORDER_ADD)
-		apply_output(&pen, rule->out_port);
+		do_rule(&pen, rule);
+	return finish(&pen);
+}
+
+size_t order_select_group(uint8_t *out, uint32_t xid, uint32_t first_port, int n_ports)
+{
+	struct pen pen = start(out, ORDER_GROUP_MOD, xid);
+
+	number(&pen, 0, 2); /* add */
+	number(&pen, 1, 1); /* select */
+	zeros(&pen, 1);
+	number(&pen, 1, 4);
+	for (int i = 0; i < n_ports; i++) {
+		number(&pen, 32, 2); /* a bucket, with its action */
+		number(&pen, 1, 2);  /* weight */
+		number(&pen, ANY, 4);
+		number(&pen, ANY, 4);
+		zeros(&pen, 4);
+		output(&pen, first_port + i);
+	}
+	return finish(&pen);
+}
+
+size_t order_generous_meter(uint8_t *out, uint32_t xid)
+{
+	struct pen pen = start(out, ORDER_METER_MOD, xid);
+
+	number(&pen, 0, 2);     /* add */
+	number(&pen, 2 | 4, 2); /* OFPMF_PKTPS, OFPMF_BURST */
+	number(&pen, 1, 4);
+	number(&pen, 1, 2); /* drop */
+	number(&pen, 16, 2);
+	number(&pen, METER_RATE, 4);
+	number(&pen, METER_RATE, 4);
+	zeros(&pen, 4);
 	return finish(&pen);
 }
 
@@ -249,17 +380,19 @@ size_t order_stage(uint8_t *out, uint32_t xid, uint8_t table, uint8_t n_tables)
 	return finish(&pen);
 }
 
-struct order_rule order_rule_of_flow(uint32_t i, uint32_t n_flows)
+struct order_rule order_rule_of_flow(uint32_t i, uint32_t n_flows, enum bench_packet packet)
 {
 	const uint32_t src_bits = bench_src_bits(n_flows), src = i & ((1u << src_bits) - 1), dst = i >> src_bits;
+	const bool ipv6 = packet == BENCH_UDP6;
 
 	return (struct order_rule){
 		.command = ORDER_ADD,
 		.priority = 1000,
-		.src = 10u << 24 | 1u << 16 | src,
-		.dst = 10u << 24 | 2u << 16 | dst,
-		.udp_src = 1024 + (i & 0x3fff),
-		.udp_dst = 9,
+		.packet = packet,
+		.src = (ipv6 ? 0 : 10u << 24 | BENCH_SRC_NET << 16) | src,
+		.dst = (ipv6 ? 0 : 10u << 24 | BENCH_DST_NET << 16) | dst,
+		.l4_src = BENCH_SRC_PORT(i),
+		.l4_dst = BENCH_DST_PORT,
 		.out_port = 2,
 	};
 }

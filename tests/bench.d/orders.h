@@ -3,13 +3,14 @@
  * orders.h - the OpenFlow 1.3 messages that the benchmark sends.
  *
  * Each function writes one message to `out`, which has room for ORDER_MAX_SIZE, and gives its size. Rules are those of
- * the benchmark's frames (frame.h): rule number i matches flow number i, exactly and by nothing but its 5-tuple.
+ * the benchmark's frames (frame.h).
  */
 #ifndef BENCH_ORDERS_H
 #define BENCH_ORDERS_H
 
 #include <stddef.h>
 #include <stdint.h>
+#include "frame.h"
 
 #define ORDER_MAX_SIZE 256
 
@@ -20,19 +21,35 @@ enum order_type {
 	ORDER_ECHO_REQUEST = 2,
 	ORDER_ECHO_REPLY = 3,
 	ORDER_FLOW_MOD = 14,
+	ORDER_GROUP_MOD = 15,
 	ORDER_MULTIPART_REQUEST = 18,
 	ORDER_MULTIPART_REPLY = 19,
 	ORDER_BARRIER_REQUEST = 20,
+	ORDER_METER_MOD = 29,
 };
 
 /* OFPFC_* */
 enum order_command { ORDER_ADD = 0, ORDER_DELETE = 3, ORDER_DELETE_STRICT = 4 };
 
+/* What a rule looks at. */
+enum order_scope {
+	ORDER_TUPLE, /* the 5-tuple of a packet */
+	ORDER_PORT,  /* nothing but that a frame comes in by port 1 */
+};
+
 struct order_rule {
 	enum order_command command;
 	uint16_t priority;
-	uint32_t src, dst; /* IPv4, host byte order */
-	uint16_t udp_src, udp_dst;
+	enum order_scope scope;
+	enum bench_packet packet;
+	uint32_t src, dst; /* IPv4, host byte order; IPv6: the low 16 bits, see frame.h */
+	uint16_t l4_src, l4_dst;
+
+	/* What is done: through the meter if not 0, rewritten if nat_src is not 0, to the group if not 0, else out. */
+	uint32_t meter;
+	uint32_t nat_src;
+	uint16_t nat_l4_src;
+	uint32_t group;
 	uint32_t out_port;
 };
 
@@ -45,10 +62,18 @@ size_t order_clear(uint8_t *out, uint32_t xid);
 /* The description and counters of every flow. */
 size_t order_dump(uint8_t *out, uint32_t xid);
 
+/* Group 1: select, a bucket of weight 1 for each of so many ports, from first_port on; at most 4. */
+size_t order_select_group(uint8_t *out, uint32_t xid, uint32_t first_port, int n_ports);
+/* Meter 1: a band that drops what no link here can bring, and counts all the same. */
+size_t order_generous_meter(uint8_t *out, uint32_t xid);
+
 /* Table `table` of n_tables: a match on a field of its own, then the next table; the last one is NORMAL. */
 size_t order_stage(uint8_t *out, uint32_t xid, uint8_t table, uint8_t n_tables);
 
-/* The rule of flow number i of n_flows, as the generator numbers them when addresses and ports tell flows apart. */
-struct order_rule order_rule_of_flow(uint32_t i, uint32_t n_flows);
+/*
+ * The rule of flow number i of n_flows, as the generator numbers them when addresses and ports tell flows apart: out of
+ * port 2.
+ */
+struct order_rule order_rule_of_flow(uint32_t i, uint32_t n_flows, enum bench_packet packet);
 
 #endif

@@ -2,10 +2,10 @@
 /*
  * pump.c - measures one switch port: a server of a few commands on stdin, a JSON object a line on stdout.
  *
- *     pump CPU SENDER-NETNS SENDER-DEVICE RECEIVER-NETNS RECEIVER-DEVICE IN-PORT OUT-PORT
+ *     pump CPU SENDER-NETNS SENDER-DEVICE IN-PORT RECEIVER-NETNS RECEIVER-DEVICE:OUT-PORT…
  *
- * It runs in the namespace of the switch, whose ports are the peers of the two devices. The table of commands below
- * says what it can do; what to do when is the business of bench.py.
+ * It runs in the namespace of the switch, whose ports are the peers of the devices. The table of commands below says
+ * what it can do; what to do when is the business of measure.py and of the benches.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -17,16 +17,18 @@
 #include <json-c/json.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include "bare.skel.h"
 #include "server.h"
 #include "slot.h"
 #include "stopwatch.h"
 #include "traffic.h"
+#include "yardstick.h"
 
 static struct pump {
 	struct traffic *traffic;
-	struct bare_bpf *bare, *twin; /* the yardstick, and itself once more: their difference is the bench's error */
+	struct yardstick yardstick;
+	struct bench_wish wish;
 	const char *port;
+	int n_receivers;
 	struct slot slot;
 	int put_fd;
 } pump = {.slot = {.own_fd = -1, .link_fd = -1}, .put_fd = -1};
@@ -56,23 +58,55 @@ static uint32_t n_destinations(const struct bench_plan *plan)
 	return plan->vary & BENCH_VARY_MAC ? ((plan->n_flows - 1) >> plan->src_bits) + 1 : 1;
 }
 
-/* flows N mac|tuple|both */
+/* flows N mac|tuple|both: an end to what was said of frames and wishes before */
 static int cmd_flows(char **word, json_object *reply)
 {
 	struct bench_plan plan = {.n_flows = strtoul(word[0], NULL, 10)};
 	static const char *const names[] = {
 		[BENCH_VARY_MAC] = "mac", [BENCH_VARY_TUPLE] = "tuple", [BENCH_VARY_BOTH] = "both"};
+	int vary = server_find(word[1], names, 4);
 
-	for (uint32_t vary = BENCH_VARY_MAC; vary <= BENCH_VARY_BOTH; vary++)
-		if (!strcmp(word[1], names[vary]))
-			plan.vary = vary;
-	if (!plan.n_flows || plan.n_flows > 1 << 24 || !plan.vary)
+	if (!plan.n_flows || plan.n_flows > 1 << 24 || vary < 0)
 		return -EINVAL;
+	plan.vary = vary;
 	plan.src_bits = bench_src_bits(plan.n_flows);
 	plan.stride = plan.n_flows > 1;
 	*traffic_plan(pump.traffic) = plan;
+	pump.wish = (struct bench_wish){0};
+	traffic_wish(pump.traffic, &pump.wish);
 	server_say(reply, "sources", plan.vary & BENCH_VARY_MAC ? 1ULL << plan.src_bits : 1);
 	server_say(reply, "destinations", n_destinations(&plan));
+	return 0;
+}
+
+/* packet udp4|tcp4|udp6 SENDER-TCI RECEIVER-TCI TRANSLATIONS: what frames are, with which tags (0: none) they come from
+ * either side, and how many translations they are to have undergone (0: none) */
+static int cmd_packet(char **word, json_object *reply)
+{
+	static const char *const names[] = BENCH_PACKET_NAMES;
+	struct bench_plan *plan = traffic_plan(pump.traffic);
+	int packet = server_find(word[0], names, BENCH_N_PACKETS);
+
+	if (packet < 0)
+		return packet;
+	plan->packet = packet;
+	plan->tci = strtoul(word[1], NULL, 0);
+	plan->learn_tci = strtoul(word[2], NULL, 0);
+	pump.wish = (struct bench_wish){
+		.packet = packet, .tci = plan->learn_tci, .n_translations = strtoul(word[3], NULL, 10)};
+	traffic_wish(pump.traffic, &pump.wish);
+	return 0;
+}
+
+/* bare one|some|all: what the bare program and its twin do from now on */
+static int cmd_bare(char **word, json_object *reply)
+{
+	static const char *const names[] = {"one", "some", "all"};
+	int kind = server_find(word[0], names, YARDSTICK_N_KINDS);
+
+	if (kind < 0)
+		return kind;
+	pump.yardstick.kind = kind;
 	return 0;
 }
 
@@ -94,18 +128,34 @@ static int cmd_learn(char **word, json_object *reply)
 	return err;
 }
 
-/* pass PER-SECOND: every flow once, in order */
+static void say_received(json_object *reply, const struct traffic_count *before)
+{
+	const struct traffic_count after = traffic_settled(pump.traffic), span = traffic_between(before, &after);
+	json_object *each = json_object_new_array();
+
+	for (int i = 0; i < pump.n_receivers; i++)
+		json_object_array_add(each, json_object_new_uint64(span.by_receiver[i]));
+	server_say(reply, "received", span.right + span.unlike);
+	server_say(reply, "unlike", span.unlike);
+	json_object_object_add(reply, "received_each", each);
+}
+
+/* pass PER-SECOND: every flow once, in order; that checksums are right is looked at too */
 static int cmd_pass(char **word, json_object *reply)
 {
 	struct bench_plan *plan = traffic_plan(pump.traffic);
-	uint64_t before = traffic_settled(pump.traffic);
+	const struct traffic_count before = traffic_settled(pump.traffic);
+	struct bench_wish thorough = pump.wish;
 	int err;
 
+	thorough.sums = 1;
+	traffic_wish(pump.traffic, &thorough);
 	plan->next = 0;
 	plan->stride = plan->n_flows > 1;
 	err = traffic_send_slowly(pump.traffic, plan->n_flows, strtoul(word[0], NULL, 10));
 	server_say(reply, "sent", plan->n_flows);
-	server_say(reply, "received", traffic_settled(pump.traffic) - before);
+	say_received(reply, &before);
+	traffic_wish(pump.traffic, &pump.wish);
 	return err;
 }
 
@@ -114,7 +164,7 @@ static int cmd_rush(char **word, json_object *reply)
 {
 	struct bench_plan *plan = traffic_plan(pump.traffic);
 	uint32_t n_frames = strtoul(word[0], NULL, 10), per_second = strtoul(word[1], NULL, 10);
-	uint64_t before = traffic_settled(pump.traffic);
+	const struct traffic_count before = traffic_settled(pump.traffic);
 	struct stopwatch begin, span;
 	int err;
 
@@ -128,19 +178,13 @@ static int cmd_rush(char **word, json_object *reply)
 	server_say(reply, "sent", n_frames);
 	server_say(reply, "sending_ns", plan->last_ns - plan->first_ns);
 	server_say(reply, "held_up_ns", stopwatch_held_up_ns(&span));
-	server_say(reply, "received", traffic_settled(pump.traffic) - before);
+	say_received(reply, &before);
 	return err;
 }
 
 static int program_fd(const char *name)
 {
-	if (!strcmp(name, "own"))
-		return pump.slot.own_fd;
-	if (!strcmp(name, "bare"))
-		return bpf_program__fd(pump.bare->progs.bare);
-	if (!strcmp(name, "twin"))
-		return bpf_program__fd(pump.twin->progs.bare);
-	return -EINVAL;
+	return !strcmp(name, "own") ? pump.slot.own_fd : yardstick_fd(&pump.yardstick, name);
 }
 
 /* attach: looks up who has the port now */
@@ -184,7 +228,7 @@ static int cmd_round(char **word, json_object *reply)
 {
 	uint32_t n_frames = strtoul(word[0], NULL, 10);
 	struct bench_plan *plan = traffic_plan(pump.traffic);
-	uint64_t before, in_time;
+	struct traffic_count before, in_time;
 	struct stopwatch begin, span;
 	int err;
 
@@ -196,12 +240,13 @@ static int cmd_round(char **word, json_object *reply)
 	begin = stopwatch_read();
 	err = traffic_send(pump.traffic, n_frames);
 	span = stopwatch_since(&begin);
-	in_time = traffic_received(pump.traffic) - before;
+	in_time = traffic_received(pump.traffic);
+	in_time = traffic_between(&before, &in_time);
 	if (!err && !slot_holds(&pump.slot, pump.put_fd))
 		err = -EBUSY;
 	server_say(reply, "sent", n_frames);
-	server_say(reply, "in_time", in_time);
-	server_say(reply, "received", traffic_settled(pump.traffic) - before);
+	server_say(reply, "in_time", in_time.right + in_time.unlike);
+	say_received(reply, &before);
 	server_say(reply, "wall_ns", span.wall_ns);
 	server_say(reply, "work_ns", stopwatch_work_ns(&span));
 	server_say(reply, "held_up_ns", stopwatch_held_up_ns(&span));
@@ -214,19 +259,20 @@ static int cmd_round(char **word, json_object *reply)
 static int cmd_cost(char **word, json_object *reply)
 {
 	struct bench_plan *plan = traffic_plan(pump.traffic);
-	struct bench_frame frame;
-	struct xdp_md ctx = {.data_end = sizeof(frame), .ingress_ifindex = if_nametoindex(pump.port)};
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = &frame, .data_size_in = sizeof(frame), .ctx_in = &ctx,
-		.ctx_size_in = sizeof(ctx), .repeat = strtoul(word[2], NULL, 10));
+	uint8_t frame[BENCH_FRAME_SIZE + BENCH_TAG_SIZE];
+	struct xdp_md ctx = {.ingress_ifindex = if_nametoindex(pump.port)};
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .ctx_in = &ctx, .ctx_size_in = sizeof(ctx),
+		.repeat = strtoul(word[2], NULL, 10));
 	struct stopwatch begin, span;
 	int fd = program_fd(word[0]), err;
 
 	if (fd < 0)
 		return -EINVAL;
 	plan->next = strtoul(word[1], NULL, 10) % plan->n_flows;
-	err = traffic_preview(pump.traffic, &frame);
+	err = traffic_preview(pump.traffic, frame, &ctx.data_end);
 	if (err)
 		return err;
+	opts.data_size_in = ctx.data_end;
 	begin = stopwatch_read();
 	err = bpf_prog_test_run_opts(fd, &opts);
 	span = stopwatch_since(&begin);
@@ -238,42 +284,29 @@ static int cmd_cost(char **word, json_object *reply)
 	return err;
 }
 
-/* The one's complement sum: it tells whether the generator's checksums are right */
-static uint16_t sum(const void *bytes, size_t size, uint32_t begin)
-{
-	const uint16_t *words = bytes;
-
-	for (size_t i = 0; i < size / 2; i++)
-		begin += words[i];
-	while (begin >> 16)
-		begin = (begin & 0xffff) + (begin >> 16);
-	return begin;
-}
-
-/* frame FLOW: the frame of one flow, in hex, and whether its checksums are right */
+/* frame FLOW: the frame of one flow, in hex */
 static int cmd_frame(char **word, json_object *reply)
 {
 	struct bench_plan *plan = traffic_plan(pump.traffic);
-	char hex[2 * BENCH_FRAME_SIZE + 1];
-	struct bench_frame f;
+	uint8_t frame[BENCH_FRAME_SIZE + BENCH_TAG_SIZE];
+	char hex[2 * sizeof(frame) + 1];
+	uint32_t size;
 	int err;
 
 	plan->next = strtoul(word[0], NULL, 10) % plan->n_flows;
-	err = traffic_preview(pump.traffic, &f);
+	err = traffic_preview(pump.traffic, frame, &size);
 	if (err)
 		return err;
-	for (int i = 0; i < BENCH_FRAME_SIZE; i++)
-		sprintf(hex + 2 * i, "%02x", ((uint8_t *)&f)[i]);
+	for (uint32_t i = 0; i < size; i++)
+		sprintf(hex + 2 * i, "%02x", frame[i]);
 	json_object_object_add(reply, "hex", json_object_new_string(hex));
-	json_object_object_add(reply, "ip_ok", json_object_new_boolean(sum(&f.ip_version_ihl, 20, 0) == 0xffff));
-	json_object_object_add(reply, "udp_ok",
-		json_object_new_boolean(
-			sum(f.ip_src, 8 + 8 + BENCH_PAYLOAD_SIZE, (f.ip_proto << 8) + f.udp_size) == 0xffff));
 	return 0;
 }
 
 static const struct server_command commands[] = {
 	{"flows", 2, cmd_flows},
+	{"packet", 4, cmd_packet},
+	{"bare", 1, cmd_bare},
 	{"frame", 1, cmd_frame},
 	{"learn", 1, cmd_learn},
 	{"pass", 1, cmd_pass},
@@ -285,51 +318,62 @@ static const struct server_command commands[] = {
 	{"detach", 0, cmd_detach},
 };
 
-static struct bare_bpf *load_bare(const char *out_port)
+/* The places of the arguments DEVICE:PORT, which are cut in two. 0 or -EINVAL. */
+static int read_receivers(char *netns, char **argument, int n, struct place *ret_places, uint32_t *ret_ports)
 {
-	struct bare_bpf *bare = bare_bpf__open_and_load();
-	__u32 key = 0, ifindex = if_nametoindex(out_port);
+	for (int i = 0; i < n; i++) {
+		char *colon = strchr(argument[i], ':');
 
-	if (bare && bpf_map__update_elem(bare->maps.out, &key, sizeof(key), &ifindex, sizeof(ifindex), BPF_ANY)) {
-		bare_bpf__destroy(bare);
-		return NULL;
+		if (!colon)
+			return -EINVAL;
+		*colon = 0;
+		ret_places[i] = (struct place){netns, argument[i]};
+		ret_ports[i] = if_nametoindex(colon + 1);
+		if (!ret_ports[i])
+			return -EINVAL;
 	}
-	return bare;
+	pump.n_receivers = n;
+	return 0;
 }
+
+static int run(const struct place *sender, const struct place *receivers, const uint32_t *ports)
+{
+	int err = yardstick_open(ports, pump.n_receivers, &pump.yardstick);
+
+	if (err)
+		return err;
+	err = traffic_open(sender, receivers, pump.n_receivers, &pump.traffic);
+	if (!err) {
+		server_run(commands, sizeof(commands) / sizeof(*commands));
+		slot_close(&pump.slot);
+		traffic_close(pump.traffic);
+	}
+	yardstick_close(&pump.yardstick);
+	return err;
+}
+
+#define FIRST_RECEIVER 6 /* argument */
 
 int main(int argc, char **argv)
 {
+	struct place receivers[TRAFFIC_MAX_RECEIVERS];
+	uint32_t ports[TRAFFIC_MAX_RECEIVERS];
+	const int n_receivers = argc - FIRST_RECEIVER;
 	int err;
 
-	if (argc != 8) {
-		fputs("usage: pump CPU SENDER-NETNS SENDER-DEVICE RECEIVER-NETNS RECEIVER-DEVICE IN-PORT OUT-PORT\n",
+	if (n_receivers < 1 || n_receivers > TRAFFIC_MAX_RECEIVERS ||
+		read_receivers(argv[5], argv + FIRST_RECEIVER, n_receivers, receivers, ports)) {
+		fputs("usage: pump CPU SENDER-NETNS SENDER-DEVICE IN-PORT RECEIVER-NETNS RECEIVER-DEVICE:OUT-PORT...\n",
 			stderr);
 		return 2;
 	}
-	pump.port = argv[6];
+	pump.port = argv[4];
 	err = stopwatch_pin(atoi(argv[1]));
-	if (err)
-		goto out;
-	setpriority(
-		PRIO_PROCESS, 0, -20); /* others' work on this CPU is noise; without the right to ask, noise it is */
-	err = -EIO;
-	pump.bare = load_bare(argv[7]);
-	if (!pump.bare)
-		goto out;
-	pump.twin = load_bare(argv[7]);
-	if (!pump.twin)
-		goto out_bare;
-	err = traffic_open(&(struct place){argv[2], argv[3]}, &(struct place){argv[4], argv[5]}, &pump.traffic);
-	if (err)
-		goto out_twin;
-	server_run(commands, sizeof(commands) / sizeof(*commands));
-	slot_close(&pump.slot);
-	traffic_close(pump.traffic);
-out_twin:
-	bare_bpf__destroy(pump.twin);
-out_bare:
-	bare_bpf__destroy(pump.bare);
-out:
+	if (!err) {
+		/* Others' work on this CPU is noise; without the right to ask, noise it is. */
+		setpriority(PRIO_PROCESS, 0, -20);
+		err = run(&(struct place){argv[2], argv[3]}, receivers, ports);
+	}
 	if (err)
 		fprintf(stderr, "pump: %s\n", strerror(-err));
 	return err != 0;

@@ -15,6 +15,7 @@ import statistics
 import time
 
 from lab import BenchError, progress
+from measure import in_turn, middle, one_round, warm_up
 from steered import SteeredOvs, SteeredSwitchd
 
 GOOD = 0.99           # of the frames of new flows, to arrive
@@ -27,7 +28,7 @@ DRIP_MS = 2000
 OVS_HELD_RULES = 100000  # where switchd has more
 
 
-def candidates(lab, options, ports=("p1", "p2")):
+def candidates(lab, options, ports=None):
     """Those that were asked for and can run; and why others were left out."""
     every = [SteeredSwitchd(lab, options.cpu, options.build), SteeredOvs(lab, options.cpu, ports)]
     chosen = [c for c in every if c.name in options.only]
@@ -195,24 +196,18 @@ def churning(controller, rate, work):
             raise BenchError("the controller did not get rid of %d flow-mods a second: %s" % (rate, answer))
 
 
-def churn_rounds(pump, controller, candidate, options, one_round):
-    quiet, busy = [], []
-    work = lambda: one_round(pump, "own", options.frames, candidate.own_core)  # noqa: E731
+def churn_rounds(pump, controller, candidate, options):
+    def work():
+        progress("%s: a round" % candidate.name)
+        return one_round(pump, "own", options.frames, candidate.own_core)
     pump.ask("attach")
     try:
-        for number in range(options.rounds):
-            progress("%s: round %d of %d" % (candidate.name, number + 1, options.rounds))
-            for kind in ("quiet", "busy") if number % 2 == 0 else ("busy", "quiet"):
-                if kind == "quiet":
-                    quiet.append(work())
-                else:
-                    busy.append(churning(controller, options.flow_mods, work))
+        return in_turn(options.rounds, work, lambda: churning(controller, options.flow_mods, work))
     finally:
         pump.ask("detach")
-    return quiet, busy
 
 
-def churn(lab, pump, controller, options, warm_up, one_round, middle):
+def churn(lab, pump, controller, options):
     chosen, left_out = candidates(lab, options)
     n_flows = options.live_flows
     report = {"flows": n_flows, "flow_mods_per_second": options.flow_mods, "rounds": options.rounds, "results": [],
@@ -225,7 +220,7 @@ def churn(lab, pump, controller, options, warm_up, one_round, middle):
             candidate.load(n_flows, 1)
             progress("%s: warming up" % candidate.name)
             warm_up(pump, candidate, n_flows)
-            quiet, busy = churn_rounds(pump, controller, candidate, options, one_round)
+            quiet, busy = churn_rounds(pump, controller, candidate, options)
         finally:
             candidate.stop()
         ratio, low, high = middle([b.rate / q.rate for q, b in zip(quiet, busy)])

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The candidates once more, with a controller: secure bridges whose rules come by OpenFlow, over TCP or TLS.
 
-steer(tables)  connects the controller; with tables, a pipeline of so many, of which the last is NORMAL
+start_steered(controller, build, tables)
+               with tables, the controller connects and makes a pipeline of so many, of which the last is NORMAL
 connect(way)   a connection of the controller's, by "tcp" or "tls"
 forget()       empties the flow cache and nothing else
 memory()       bytes that the daemon holds
+steer(command) a command of the controller's that installs rules
 """
 import os
 
@@ -27,11 +29,16 @@ class Steered:
         self.listen()
         if tables:
             self.connect("tcp", 0)
-            if controller.ask("pipeline 0 %d" % tables)["errors"]:
-                raise BenchError("%s refuses a pipeline of %d tables" % (self.name, tables))
+            self.steer("pipeline 0 %d" % tables)
 
     def connect(self, way, speaker):
         self.controller.ask("connect %d 127.0.0.1 %d %s" % (speaker, PORTS[way], self.pki if way == "tls" else "-"))
+
+    def steer(self, command):
+        """A command of the controller's that installs rules, all of which must be taken."""
+        answer = self.controller.ask(command)
+        if answer["errors"]:
+            raise BenchError("%s refuses %d messages of `%s`" % (self.name, answer["errors"], command))
 
     def load(self, n_rules, n_priorities, speaker=0):
         answer = self.controller.ask("load %d %d %d" % (speaker, n_rules, n_priorities))
@@ -64,7 +71,7 @@ class SteeredSwitchd(Steered, Switchd):
         self.launch()
         self.control("bridge", "add", "br0")
         self.control("bridge", "set", "br0", "fail-mode", "secure")
-        for number, port in enumerate(("p1", "p2"), 1):
+        for number, port in enumerate(self.ports, 1):
             self.control("port", "add", "br0", port, "of-port", str(number), "upcall-limit", UNLIMITED, "burst", UNLIMITED)
 
     def listen(self):
@@ -86,9 +93,10 @@ class SteeredSwitchd(Steered, Switchd):
 class SteeredOvs(Steered, Ovs):
     """With ports=(), none of its threads polls: nothing but messages is measured."""
 
-    def __init__(self, lab, cpu, ports=("p1", "p2")):
+    def __init__(self, lab, cpu, ports=None):
         super().__init__(lab, cpu)
-        self.ports = ports
+        if ports is not None:
+            self.ports = ports
 
     def listen(self):
         self.vsctl("set-ssl", self.pki + "/server.key", self.pki + "/server.crt", self.pki + "/ca.crt")
