@@ -4,6 +4,7 @@
 
     forward   frames a second through veth ports: switchd, the Linux bridge, Open vSwitch (AF_XDP) where installed
     cost      nanoseconds a frame of the switch's own program, by BPF_PROG_TEST_RUN
+    masks     frames a second of flows that never repeat, under many masks
     flowmod   flow-mods a second over TCP and TLS, memory a rule, and the longest echo while all rules are dumped
     setup     new flows a second, of which 99 % arrive
     churn     what unrelated flow-mods cost flows that forward
@@ -36,6 +37,7 @@ import os
 import sys
 
 import kinds
+import masks
 import rules
 from forward import cost, forward, print_cost, print_forward
 from lab import BenchError, Controller, Lab, Pump, progress
@@ -49,14 +51,14 @@ def of_rules(bench):
     return measured, getattr(rules, "print_" + bench)
 
 
-BENCHES = {"forward": (forward, print_forward), "cost": (cost, print_cost), "flowmod": of_rules("flowmod"),
-           "setup": of_rules("setup"), "churn": of_rules("churn")}
+BENCHES = {"forward": (forward, print_forward), "cost": (cost, print_cost), "masks": (masks.masks, masks.print_masks),
+           "flowmod": of_rules("flowmod"), "setup": of_rules("setup"), "churn": of_rules("churn")}
 PRINTS_ITSELF = {"forward", "cost"}    # the machine, and what was left out
 
 
 def parse(arguments):
     parser = argparse.ArgumentParser(prog="tests/bench", description=__doc__ + "\n" + "\n".join(
-        module.__doc__.strip("\n") + "\n" for module in (kinds, rules)),
+        module.__doc__.strip("\n") + "\n" for module in (kinds, masks, rules)),
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=tuple(BENCHES))
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
@@ -65,6 +67,7 @@ def parse(arguments):
                         "vlan, nat, select, meter, flood; default %(default)s")
     parser.add_argument("--exact", action="store_true", help="a rule for each flow (forward, cost)")
     parser.add_argument("--translations", type=int, default=1000, help="different ones of nat's rules; default %(default)s")
+    parser.add_argument("--masks", default="1,4,16,64", help="how many (masks), powers of two; default %(default)s")
     parser.add_argument("--vary", choices=("both", "mac", "tuple"), default="both",
                         help="what tells flows apart: MAC addresses, IP addresses and ports, or both")
     parser.add_argument("--rounds", type=int, default=25, help="pairs of rounds; default %(default)s")
@@ -85,10 +88,11 @@ def parse(arguments):
 
 
 def check(parser, options):
-    try:
-        options.flows = [int(n) for n in options.flows.split(",")]
-    except ValueError:
-        parser.error("--flows: expected numbers with commas between, not %s" % options.flows)
+    for name in ("flows", "masks"):
+        try:
+            setattr(options, name, [int(n) for n in getattr(options, name).split(",")])
+        except ValueError:
+            parser.error("--%s: expected numbers with commas between, not %s" % (name, getattr(options, name)))
     try:
         options.kinds = kinds.chosen(options.kind)
     except ValueError as unknown:

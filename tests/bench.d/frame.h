@@ -133,6 +133,7 @@ struct bench_plan {
 	__u32 src_bits;
 	__u32 vary;      /* enum bench_vary */
 	__u32 packet;    /* enum bench_packet */
+	__u32 n_masks;   /* other than 0: addresses by bench_masked_flow(); a power of two up to BENCH_MAX_MASKS */
 	__u32 tci;       /* of the tag of frames from the sender; 0: none */
 	__u32 learn_tci; /* and of those from the receiver */
 	__u32 learn;     /* send destination number `next` as a source, so that the switch learns where it lives */
@@ -168,6 +169,27 @@ static inline __u32 bench_src_bits(__u32 n_flows)
 	while (1ULL << (2 * bits + 2) <= n_flows)
 		bits++;
 	return bits;
+}
+
+/*
+ * Flows for which a switch needs n_masks different masks, with rules for the nested prefixes 10.2.0.0/17 to /32, and
+ * 10.1.0.0/17 to /20: the first bit that is set in the host's part of the destination says how many bits must be
+ * looked at to see which prefixes it is not in, and so does the source's. Classes come in no order; the source's other
+ * bits and its port, which no rule looks at, make every one of BENCH_MASKED_FLOWS flows another.
+ */
+#define BENCH_DST_CLASSES  16
+#define BENCH_SRC_CLASSES  4
+#define BENCH_MAX_MASKS    (BENCH_DST_CLASSES * BENCH_SRC_CLASSES)
+#define BENCH_MASKED_FLOWS (1 << 26)
+
+static inline void bench_masked_flow(__u32 flow, __u32 n_masks, __u32 *ret_src, __u32 *ret_dst)
+{
+	__u32 hash = flow * 0x9e3779b1, class;
+
+	hash = (hash ^ hash >> 15) * 0x85ebca77;
+	class = hash >> 26 & (n_masks - 1);
+	*ret_dst = 0x8000 >> (class % BENCH_DST_CLASSES);
+	*ret_src = 0x8000 >> (class / BENCH_DST_CLASSES % BENCH_SRC_CLASSES) | (flow >> 14 & 0xfff);
 }
 
 #endif

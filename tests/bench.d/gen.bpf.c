@@ -185,8 +185,15 @@ static __always_inline void wait_until_due(void)
 
 static __always_inline struct ends ends_of(__u32 flow)
 {
-	return (struct ends){
-		.src = flow & ((1u << (plan.src_bits & 31)) - 1), .dst = flow >> (plan.src_bits & 31), .flow = flow};
+	struct ends ends = {.flow = flow};
+
+	if (plan.n_masks) {
+		bench_masked_flow(flow, plan.n_masks, &ends.src, &ends.dst);
+	} else {
+		ends.src = flow & ((1u << (plan.src_bits & 31)) - 1);
+		ends.dst = flow >> (plan.src_bits & 31);
+	}
+	return ends;
 }
 
 SEC("xdp")

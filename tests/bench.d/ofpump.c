@@ -198,6 +198,20 @@ static int cmd_steer(char **word, json_object *reply)
 	return err;
 }
 
+/* masks SPEAKER: the rules of frame.h that take masks */
+static int cmd_masks(char **word, json_object *reply)
+{
+	uint8_t bytes[(BENCH_MAX_MASKS + 2) * ORDER_MAX_SIZE];
+	struct speaker *s = speaker(word[0]);
+	size_t size = 0, one;
+
+	if (!s)
+		return -EINVAL;
+	for (uint32_t i = 0; (one = order_masks(bytes + size, i + 1, i)); i++)
+		size += one;
+	return send_and_settle(s, bytes, size, reply);
+}
+
 /*
  * Unrelated rules: of another network than the generator's, of the same form. Each second message deletes the one that
  * was added a while ago, so that their number stays.
@@ -361,6 +375,7 @@ static const struct server_command commands[] = {
 	{"close", 1, cmd_close},
 	{"load", 3, cmd_load},
 	{"steer", 5, cmd_steer},
+	{"masks", 1, cmd_masks},
 	{"clear", 1, cmd_clear},
 	{"pipeline", 2, cmd_pipeline},
 	{"drip", 3, cmd_drip},

@@ -307,6 +307,35 @@ size_t order_generous_meter(uint8_t *out, uint32_t xid)
 	return finish(&pen);
 }
 
+/* Prefixes of one field, the longest first, and a rule for what is in none of them. */
+static void prefix(struct pen *pen, enum field field, uint8_t net, int n_bits)
+{
+	oxm(pen, ETH_TYPE, 0x0800, 2);
+	if (n_bits)
+		masked(pen, field, 10u << 24 | net << 16, 0xffffffffu << (32 - n_bits), 4);
+}
+
+size_t order_masks(uint8_t *out, uint32_t xid, uint32_t number)
+{
+	const bool is_dst = number <= BENCH_DST_CLASSES;
+	const uint32_t rank = is_dst ? number : number - (BENCH_DST_CLASSES + 1);
+	const int n_bits = rank ? 16 + rank : 0;
+	uint8_t *match;
+	struct pen pen;
+
+	if (!is_dst && rank > BENCH_SRC_CLASSES)
+		return 0;
+	pen = start_flow_mod(out, xid, is_dst ? 0 : 1, ORDER_ADD, 100 + rank);
+	match = begin_match(&pen);
+	prefix(&pen, is_dst ? IPV4_DST : IPV4_SRC, is_dst ? BENCH_DST_NET : BENCH_SRC_NET, n_bits);
+	end_match(&pen, match);
+	if (is_dst)
+		goto_table(&pen, 1);
+	else
+		apply_output(&pen, 2);
+	return finish(&pen);
+}
+
 size_t order_clear(uint8_t *out, uint32_t xid)
 {
 	struct pen pen = start_flow_mod(out, xid, ALL_TABLES, ORDER_DELETE, 0);

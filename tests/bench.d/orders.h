@@ -67,6 +67,12 @@ size_t order_select_group(uint8_t *out, uint32_t xid, uint32_t first_port, int n
 /* Meter 1: a band that drops what no link here can bring, and counts all the same. */
 size_t order_generous_meter(uint8_t *out, uint32_t xid);
 
+/*
+ * The rules that take masks, see frame.h. Table 0 has the prefixes of the destination and table 1 those of the source;
+ * 0 when there is no rule of that number any more.
+ */
+size_t order_masks(uint8_t *out, uint32_t xid, uint32_t number);
+
 /* Table `table` of n_tables: a match on a field of its own, then the next table; the last one is NORMAL. */
 size_t order_stage(uint8_t *out, uint32_t xid, uint8_t table, uint8_t n_tables);
 

@@ -58,7 +58,7 @@ static uint32_t n_destinations(const struct bench_plan *plan)
 	return plan->vary & BENCH_VARY_MAC ? ((plan->n_flows - 1) >> plan->src_bits) + 1 : 1;
 }
 
-/* flows N mac|tuple|both: an end to what was said of frames and wishes before */
+/* flows N mac|tuple|both: an end to what was said of frames, masks and wishes before */
 static int cmd_flows(char **word, json_object *reply)
 {
 	struct bench_plan plan = {.n_flows = strtoul(word[0], NULL, 10)};
@@ -76,6 +76,20 @@ static int cmd_flows(char **word, json_object *reply)
 	traffic_wish(pump.traffic, &pump.wish);
 	server_say(reply, "sources", plan.vary & BENCH_VARY_MAC ? 1ULL << plan.src_bits : 1);
 	server_say(reply, "destinations", n_destinations(&plan));
+	return 0;
+}
+
+/* masks N: flows that need so many masks, none of which comes twice; see frame.h */
+static int cmd_masks(char **word, json_object *reply)
+{
+	uint32_t n = strtoul(word[0], NULL, 10);
+
+	if (!n || n > BENCH_MAX_MASKS || n & (n - 1))
+		return -EINVAL;
+	*traffic_plan(pump.traffic) =
+		(struct bench_plan){.n_flows = BENCH_MASKED_FLOWS, .stride = 1, .vary = BENCH_VARY_TUPLE, .n_masks = n};
+	pump.wish = (struct bench_wish){0};
+	traffic_wish(pump.traffic, &pump.wish);
 	return 0;
 }
 
@@ -305,6 +319,7 @@ static int cmd_frame(char **word, json_object *reply)
 
 static const struct server_command commands[] = {
 	{"flows", 2, cmd_flows},
+	{"masks", 1, cmd_masks},
 	{"packet", 4, cmd_packet},
 	{"bare", 1, cmd_bare},
 	{"frame", 1, cmd_frame},

@@ -6,8 +6,10 @@ start_steered(controller, build, tables)
 connect(way)   a connection of the controller's, by "tcp" or "tls"
 forget()       empties the flow cache and nothing else
 memory()       bytes that the daemon holds
+masks()        masks of its cached flows, where it says so
 steer(command) a command of the controller's that installs rules
 """
+import json
 import os
 
 from candidates import Ovs, Switchd, other_cpu
@@ -82,6 +84,9 @@ class SteeredSwitchd(Steered, Switchd):
     def forget(self):
         self.control("cache", "flush")
 
+    def masks(self):
+        return json.loads(self.control("--json", "stats"))["masks"]
+
     def pid(self):
         return self.process.pid
 
@@ -105,6 +110,10 @@ class SteeredOvs(Steered, Ovs):
 
     def forget(self):
         run("ovs-appctl", "--timeout=60", "--target=" + self.path("vswitchd.ctl"), "revalidator/purge")
+
+    def masks(self):
+        """It says how many it had to try, not how many there are."""
+        return None
 
     def pid(self):
         return self.daemons[-1].pid
