@@ -5,6 +5,7 @@
     forward   frames a second through veth ports: switchd, the Linux bridge, Open vSwitch (AF_XDP) where installed
     cost      nanoseconds a frame of the switch's own program, by BPF_PROG_TEST_RUN
     masks     frames a second of flows that never repeat, under many masks
+    latency   round trips between two namespaces, and the first frame of a flow
     flowmod   flow-mods a second over TCP and TLS, memory a rule, and the longest echo while all rules are dumped
     setup     new flows a second, of which 99 % arrive
     churn     what unrelated flow-mods cost flows that forward
@@ -37,6 +38,7 @@ import os
 import sys
 
 import kinds
+import latency
 import masks
 import rules
 from forward import cost, forward, print_cost, print_forward
@@ -52,13 +54,15 @@ def of_rules(bench):
 
 
 BENCHES = {"forward": (forward, print_forward), "cost": (cost, print_cost), "masks": (masks.masks, masks.print_masks),
-           "flowmod": of_rules("flowmod"), "setup": of_rules("setup"), "churn": of_rules("churn")}
+           "latency": (latency.latency, latency.print_latency), "flowmod": of_rules("flowmod"), "setup": of_rules("setup"),
+           "churn": of_rules("churn")}
 PRINTS_ITSELF = {"forward", "cost"}    # the machine, and what was left out
+WITHOUT_PUMP = {"latency"}             # whose ports are not to have a sink
 
 
 def parse(arguments):
     parser = argparse.ArgumentParser(prog="tests/bench", description=__doc__ + "\n" + "\n".join(
-        module.__doc__.strip("\n") + "\n" for module in (kinds, masks, rules)),
+        module.__doc__.strip("\n") + "\n" for module in (kinds, masks, latency, rules)),
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=tuple(BENCHES))
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
@@ -68,6 +72,8 @@ def parse(arguments):
     parser.add_argument("--exact", action="store_true", help="a rule for each flow (forward, cost)")
     parser.add_argument("--translations", type=int, default=1000, help="different ones of nat's rules; default %(default)s")
     parser.add_argument("--masks", default="1,4,16,64", help="how many (masks), powers of two; default %(default)s")
+    parser.add_argument("--trips", type=int, default=2000, help="of a round (latency); default %(default)s")
+    parser.add_argument("--first-flows", type=int, default=5000, help="new ones (latency); default %(default)s")
     parser.add_argument("--vary", choices=("both", "mac", "tuple"), default="both",
                         help="what tells flows apart: MAC addresses, IP addresses and ports, or both")
     parser.add_argument("--rounds", type=int, default=25, help="pairs of rounds; default %(default)s")
@@ -148,7 +154,9 @@ def main():
         receivers = max(k.receivers for k in options.kinds) if options.what in ("forward", "cost") else 1
         with contextlib.ExitStack() as stack:
             lab = stack.enter_context(Lab(receivers))
-            pump = stack.enter_context(Pump(lab, os.path.join(tools, "pump"), options.cpu))
+            pump = None
+            if options.what not in WITHOUT_PUMP:
+                pump = stack.enter_context(Pump(lab, os.path.join(tools, "pump"), options.cpu))
             controller = stack.enter_context(Controller(lab, os.path.join(tools, "ofpump"), options.cpu))
             report = BENCHES[options.what][0](lab, pump, controller, options)
         progress("")

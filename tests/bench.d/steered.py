@@ -5,10 +5,12 @@ start_steered(controller, build, tables)
                with tables, the controller connects and makes a pipeline of so many, of which the last is NORMAL
 connect(way)   a connection of the controller's, by "tcp" or "tls"
 forget()       empties the flow cache and nothing else
+worker()       the thread that works for the first frame of a flow
 memory()       bytes that the daemon holds
 masks()        masks of its cached flows, where it says so
 steer(command) a command of the controller's that installs rules
 """
+import glob
 import json
 import os
 
@@ -90,6 +92,9 @@ class SteeredSwitchd(Steered, Switchd):
     def pid(self):
         return self.process.pid
 
+    def worker(self):
+        return self.pid()
+
     def stop(self):
         self.disconnect()
         super().stop()
@@ -117,6 +122,13 @@ class SteeredOvs(Steered, Ovs):
 
     def pid(self):
         return self.daemons[-1].pid
+
+    def worker(self):
+        for path in glob.glob("/proc/%d/task/*/comm" % self.pid()):
+            with open(path) as comm:
+                if comm.read().startswith("pmd"):
+                    return int(path.split("/")[4])
+        raise BenchError("Open vSwitch has no polling thread")
 
     def stop(self):
         self.disconnect()

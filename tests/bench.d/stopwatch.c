@@ -84,6 +84,14 @@ static uint64_t read_schedstat(const char *path, int index)
 	return ns[index];
 }
 
+uint64_t stopwatch_waited_ns(int tid)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/schedstat", tid);
+	return read_schedstat(tid ? path : "/proc/thread-self/schedstat", 1);
+}
+
 /* proc(5): cpu user nice system idle iowait irq softirq steal; guest time is within user's. */
 static void read_machine(struct stopwatch *now)
 {
@@ -108,7 +116,7 @@ struct stopwatch stopwatch_read(void)
 
 	read_machine(&now);
 	now.ksoftirqd_ns = read_schedstat(ksoftirqd, 0);
-	now.waiting_ns = read_schedstat("/proc/thread-self/schedstat", 1);
+	now.waiting_ns = stopwatch_waited_ns(0);
 	now.thread_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	now.wall_ns = stopwatch_now_ns();
 	return now;
@@ -119,7 +127,7 @@ struct stopwatch stopwatch_since(const struct stopwatch *begin)
 	struct stopwatch span = {
 		.wall_ns = stopwatch_now_ns() - begin->wall_ns,
 		.thread_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - begin->thread_ns,
-		.waiting_ns = read_schedstat("/proc/thread-self/schedstat", 1) - begin->waiting_ns,
+		.waiting_ns = stopwatch_waited_ns(0) - begin->waiting_ns,
 		.ksoftirqd_ns = read_schedstat(ksoftirqd, 0) - begin->ksoftirqd_ns,
 	};
 	struct stopwatch now = {0};

@@ -26,6 +26,9 @@ int stopwatch_pin(int cpu);
 /* CLOCK_MONOTONIC. */
 uint64_t stopwatch_now_ns(void);
 
+/* For how long thread `tid`, or the calling one for 0, has been ready to run so far while something else ran. */
+uint64_t stopwatch_waited_ns(int tid);
+
 /* The clocks of now. */
 struct stopwatch stopwatch_read(void);
 

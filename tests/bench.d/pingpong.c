@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * pingpong.c - measures how long a frame is on its way: a server of a few commands on stdin, a JSON object a line on
+ * stdout.
+ *
+ *     pingpong CPU SENDER-NETNS SENDER-DEVICE IN-PORT RECEIVER-NETNS RECEIVER-DEVICE OUT-PORT
+ *
+ * What: one thread has a packet socket in either namespace. It sends a frame, waits for it on the other side, sends the
+ * answer, waits for that, and looks at the clock. It never sleeps meanwhile: what is measured is the way through the
+ * kernel and the switch, twice, and not how soon a thread is woken up. Sockets and both stacks are in it, for the bare
+ * program as for the switch.
+ * Why not ping or a pair of processes: half of what they tell is the scheduler, and on a machine with other work
+ * nearly all of it.
+ */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <arpa/inet.h>
+#include <net/if.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <json-c/json.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include "frame.h"
+#include "place.h"
+#include "server.h"
+#include "slot.h"
+#include "stopwatch.h"
+#include "yardstick.h"
+
+#define MAX_TRIPS   100000
+#define PATIENCE_NS 200000000 /* a frame that takes longer is lost */
+#define HINDERED_NS 10000     /* a shorter wait for a CPU is the way of waking up */
+
+/* One side: where its frames come from, and the switch's port that they come in by. */
+struct side {
+	int fd;
+	struct slot slot;
+	struct yardstick yardstick;
+};
+
+static struct pingpong {
+	struct side sides[2]; /* the sender's, the receiver's */
+	const char *ports[2];
+	uint64_t trip_ns[MAX_TRIPS], unhindered_ns[MAX_TRIPS];
+} pp;
+
+static uint16_t sum(const void *bytes, size_t size, uint32_t begin)
+{
+	const uint16_t *words = bytes;
+
+	for (size_t i = 0; i < size / 2; i++)
+		begin += words[i];
+	while (begin >> 16)
+		begin = (begin & 0xffff) + (begin >> 16);
+	return begin;
+}
+
+/* Flow number `flow` of 1 << 16, as the generator numbers them (frame.h), or the answer to it. */
+static void write_frame(uint8_t out[BENCH_FRAME_SIZE], uint32_t flow, bool answer)
+{
+	const uint16_t src = flow & 0xff, dst = flow >> 8, from = htons(BENCH_SRC_PORT(flow)),
+		       to = htons(BENCH_DST_PORT);
+	const uint16_t src_net = htons(10 << 8 | BENCH_SRC_NET), dst_net = htons(10 << 8 | BENCH_DST_NET);
+	struct bench_eth *eth = (struct bench_eth *)out;
+	struct bench_udp4 *p = (struct bench_udp4 *)(eth + 1);
+
+	memset(out, 0, BENCH_FRAME_SIZE);
+	*eth = (struct bench_eth){.dst = {htons(answer ? BENCH_SRC_MAC_HEAD : BENCH_DST_MAC_HEAD)},
+		.src = {htons(answer ? BENCH_DST_MAC_HEAD : BENCH_SRC_MAC_HEAD)},
+		.type = htons(ETH_P_IP)};
+	p->ip = (struct bench_ipv4){.version_ihl = 0x45,
+		.size = htons(BENCH_PACKET_SIZE),
+		.ttl = 64,
+		.proto = IPPROTO_UDP,
+		.src = {answer ? dst_net : src_net, htons(answer ? dst : src)},
+		.dst = {answer ? src_net : dst_net, htons(answer ? src : dst)}};
+	p->ip.csum = ~sum(&p->ip, sizeof(p->ip), 0);
+	p->udp = (struct bench_udp){.src = answer ? to : from, .dst = answer ? from : to, .size = htons(BENCH_L4_SIZE)};
+	p->udp.csum = ~sum(p->ip.src, 8 + BENCH_L4_SIZE, htons(IPPROTO_UDP) + p->udp.size);
+}
+
+/* Waits until it is here, whatever else comes before it. */
+static int await(int fd, const uint8_t frame[BENCH_FRAME_SIZE], uint64_t deadline_ns)
+{
+	uint8_t got[2048];
+
+	for (;;) {
+		ssize_t n = recv(fd, got, sizeof(got), MSG_DONTWAIT);
+
+		if (n == BENCH_FRAME_SIZE && !memcmp(got, frame, n))
+			return 0;
+		if (n < 0 && errno != EAGAIN)
+			return -errno;
+		if (stopwatch_now_ns() > deadline_ns)
+			return -ETIMEDOUT;
+	}
+}
+
+static int one_way(const struct side *from, const struct side *to, const uint8_t frame[BENCH_FRAME_SIZE])
+{
+	if (send(from->fd, frame, BENCH_FRAME_SIZE, 0) != BENCH_FRAME_SIZE)
+		return -errno;
+	return await(to->fd, frame, stopwatch_now_ns() + PATIENCE_NS);
+}
+
+static int by_size(const void *a, const void *b)
+{
+	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Sorts them. */
+static void say_times(json_object *reply, const char *key, uint64_t *times, uint32_t n)
+{
+	json_object *said = json_object_new_object();
+
+	json_object_object_add(reply, key, said);
+	server_say(said, "n", n);
+	if (!n)
+		return;
+	qsort(times, n, sizeof(*times), by_size);
+	server_say(said, "p50_ns", times[n / 2]);
+	server_say(said, "p90_ns", times[n * 9ULL / 10]);
+	server_say(said, "p99_ns", times[n * 99ULL / 100]);
+	server_say(said, "max_ns", times[n - 1]);
+}
+
+/* trips N: round trips of flow 0, one after the other */
+static int cmd_trips(char **word, json_object *reply)
+{
+	uint32_t n = strtoul(word[0], NULL, 10), n_back = 0;
+	uint8_t there[BENCH_FRAME_SIZE], back[BENCH_FRAME_SIZE];
+	struct stopwatch begin = stopwatch_read(), span;
+	int err = 0;
+
+	if (!n || n > MAX_TRIPS)
+		return -EINVAL;
+	write_frame(there, 0, false);
+	write_frame(back, 0, true);
+	for (uint32_t i = 0; i < n && (!err || err == -ETIMEDOUT); i++) {
+		uint64_t begin_ns = stopwatch_now_ns();
+
+		err = one_way(&pp.sides[0], &pp.sides[1], there);
+		if (!err)
+			err = one_way(&pp.sides[1], &pp.sides[0], back);
+		if (!err)
+			pp.trip_ns[n_back++] = stopwatch_now_ns() - begin_ns;
+	}
+	span = stopwatch_since(&begin);
+	server_say(reply, "lost", n - n_back);
+	server_say(reply, "held_up_ns", stopwatch_held_up_ns(&span));
+	server_say(reply, "wall_ns", span.wall_ns);
+	say_times(reply, "all", pp.trip_ns, n_back);
+	return err == -ETIMEDOUT ? 0 : err;
+}
+
+/* How long the switch and this thread waited for their CPUs so far, while something else ran there. */
+static uint64_t waited_ns(int switch_tid)
+{
+	return stopwatch_waited_ns(0) + (switch_tid ? stopwatch_waited_ns(switch_tid) : 0);
+}
+
+/*
+ * first N FROM PAUSE-US TID: one way for the flows FROM .. FROM + N - 1, once each, and a pause before each. Those for
+ * which neither this thread nor the switch's, TID, waited for its CPU are told once more by themselves.
+ */
+static int cmd_first(char **word, json_object *reply)
+{
+	uint32_t n = strtoul(word[0], NULL, 10), from = strtoul(word[1], NULL, 10), n_there = 0, n_unhindered = 0;
+	const struct timespec pause = {.tv_nsec = strtoul(word[2], NULL, 10) * 1000};
+	const int tid = atoi(word[3]);
+	uint8_t frame[BENCH_FRAME_SIZE];
+	int err = 0;
+
+	if (!n || n > MAX_TRIPS || pause.tv_nsec >= 1000000000)
+		return -EINVAL;
+	for (uint32_t i = 0; i < n && (!err || err == -ETIMEDOUT); i++) {
+		uint64_t begin_ns, waited;
+
+		write_frame(frame, from + i, false);
+		nanosleep(&pause, NULL);
+		waited = waited_ns(tid);
+		begin_ns = stopwatch_now_ns();
+		err = one_way(&pp.sides[0], &pp.sides[1], frame);
+		if (err)
+			continue;
+		pp.trip_ns[n_there] = stopwatch_now_ns() - begin_ns;
+		if (waited_ns(tid) - waited < HINDERED_NS)
+			pp.unhindered_ns[n_unhindered++] = pp.trip_ns[n_there];
+		n_there++;
+	}
+	server_say(reply, "lost", n - n_there);
+	say_times(reply, "all", pp.trip_ns, n_there);
+	say_times(reply, "unhindered", pp.unhindered_ns, n_unhindered);
+	return err == -ETIMEDOUT ? 0 : err;
+}
+
+static int cmd_detach(char **word, json_object *reply)
+{
+	for (int i = 0; i < 2; i++)
+		slot_close(&pp.sides[i].slot);
+	return 0;
+}
+
+/* attach: looks up who has the ports now */
+static int cmd_attach(char **word, json_object *reply)
+{
+	int err = cmd_detach(word, reply);
+
+	for (int i = 0; i < 2 && !err; i++)
+		err = slot_open(pp.ports[i], &pp.sides[i].slot);
+	return err;
+}
+
+static int program_fd(const struct side *side, const char *name)
+{
+	return !strcmp(name, "own") ? side->slot.own_fd : yardstick_fd(&side->yardstick, name);
+}
+
+/* put own|bare|twin: the program that both ports run from now on */
+static int cmd_put(char **word, json_object *reply)
+{
+	for (int i = 0; i < 2; i++) {
+		int fd = program_fd(&pp.sides[i], word[0]), err;
+
+		if (fd == -EINVAL)
+			return fd;
+		err = slot_holds(&pp.sides[i].slot, fd) ? 0 : slot_put(&pp.sides[i].slot, fd);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static const struct server_command commands[] = {
+	{"trips", 1, cmd_trips},
+	{"first", 4, cmd_first},
+	{"attach", 0, cmd_attach},
+	{"put", 1, cmd_put},
+	{"detach", 0, cmd_detach},
+};
+
+/* A packet socket on that device. The thread stays in its namespace. */
+static int open_socket(const struct place *place)
+{
+	struct sockaddr_ll address = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_IP)};
+	const int yes = 1;
+	uint32_t ifindex;
+	int err = place_enter(place, &ifindex), fd;
+
+	if (err)
+		return err;
+	address.sll_ifindex = ifindex;
+	fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	if (setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &yes, sizeof(yes)) ||
+		setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &yes, sizeof(yes)) ||
+		bind(fd, (struct sockaddr *)&address, sizeof(address))) {
+		err = -errno;
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+/* argv: netns, device, port of either side */
+static int open_all(char **argv)
+{
+	int home = place_home(), err = 0;
+
+	if (home < 0)
+		return home;
+	for (int i = 0; i < 2 && !err; i++) {
+		const uint32_t other = if_nametoindex(argv[3 * !i + 2]);
+
+		pp.sides[i].slot = (struct slot){.own_fd = -1, .link_fd = -1};
+		pp.ports[i] = argv[3 * i + 2];
+		err = other ? yardstick_open(&other, 1, &pp.sides[i].yardstick) : -errno;
+	}
+	for (int i = 0; i < 2 && !err; i++) {
+		pp.sides[i].fd = open_socket(&(struct place){argv[3 * i], argv[3 * i + 1]});
+		err = pp.sides[i].fd < 0 ? pp.sides[i].fd : 0;
+	}
+	place_leave(home);
+	return err;
+}
+
+int main(int argc, char **argv)
+{
+	int err;
+
+	if (argc != 8) {
+		fputs("usage: pingpong CPU SENDER-NETNS SENDER-DEVICE IN-PORT RECEIVER-NETNS RECEIVER-DEVICE "
+		      "OUT-PORT\n",
+			stderr);
+		return 2;
+	}
+	err = stopwatch_pin(atoi(argv[1]));
+	if (!err) {
+		/* Others' work on this CPU is noise; without the right to ask, noise it is. */
+		setpriority(PRIO_PROCESS, 0, -20);
+		err = open_all(argv + 2);
+	}
+	if (err) {
+		fprintf(stderr, "pingpong: %s\n", strerror(-err));
+		return 1;
+	}
+	server_run(commands, sizeof(commands) / sizeof(*commands));
+	cmd_detach(NULL, NULL);
+	return 0;
+}
