@@ -14,7 +14,8 @@
 #define BENCH_FRAME_SIZE 64
 #define BENCH_TAG_SIZE   4
 
-/* MAC addresses are 02:53:00:00:hh:ll (sources) and 02:52:00:00:hh:ll (destinations), hh:ll a number. */
+/* MAC addresses are 02:53:gg:gg:hh:ll (sources) and 02:52:gg:gg:hh:ll (destinations), gg the station, hh:ll a number.
+ */
 #define BENCH_SRC_MAC_HEAD 0x0253
 #define BENCH_DST_MAC_HEAD 0x0252
 
@@ -131,9 +132,10 @@ struct bench_plan {
 	__u32 stride;
 	__u32 next;
 	__u32 src_bits;
-	__u32 vary;      /* enum bench_vary */
-	__u32 packet;    /* enum bench_packet */
-	__u32 n_masks;   /* other than 0: addresses by bench_masked_flow(); a power of two up to BENCH_MAX_MASKS */
+	__u32 vary;    /* enum bench_vary */
+	__u32 packet;  /* enum bench_packet */
+	__u32 n_masks; /* other than 0: addresses by bench_masked_flow(); a power of two up to BENCH_MAX_MASKS */
+	__u32 station;
 	__u32 tci;       /* of the tag of frames from the sender; 0: none */
 	__u32 learn_tci; /* and of those from the receiver */
 	__u32 learn;     /* send destination number `next` as a source, so that the switch learns where it lives */

@@ -34,10 +34,10 @@ static __always_inline __u16 fold(__u32 sum)
 static __always_inline void write_macs(struct bench_eth *eth, __u16 dst_head, __u32 dst, __u16 src_head, __u32 src)
 {
 	eth->dst[0] = bpf_htons(dst_head);
-	eth->dst[1] = 0;
+	eth->dst[1] = bpf_htons(plan.station);
 	eth->dst[2] = bpf_htons(dst);
 	eth->src[0] = bpf_htons(src_head);
-	eth->src[1] = 0;
+	eth->src[1] = bpf_htons(plan.station);
 	eth->src[2] = bpf_htons(src);
 }
 

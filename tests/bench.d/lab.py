@@ -164,9 +164,9 @@ class Server:
 class Pump(Server):
     """The process that sends, counts and times frames (pump.c). ask("round 1000000") gives its answer as a dict."""
 
-    def __init__(self, lab, program, cpu):
-        pairs = zip(lab.receivers, lab.ports[1:])
-        super().__init__(lab, program, cpu, lab.sender, "s0", "p1", lab.receiver, *("%s:%s" % p for p in pairs))
+    def __init__(self, lab, program, cpu, sender="s0", in_port="p1", pairs=None):
+        pairs = pairs or list(zip(lab.receivers, lab.ports[1:]))
+        super().__init__(lab, program, cpu, lab.sender, sender, in_port, lab.receiver, *("%s:%s" % p for p in pairs))
 
 
 class Controller(Server):

@@ -61,7 +61,8 @@ static uint32_t n_destinations(const struct bench_plan *plan)
 /* flows N mac|tuple|both: an end to what was said of frames, masks and wishes before */
 static int cmd_flows(char **word, json_object *reply)
 {
-	struct bench_plan plan = {.n_flows = strtoul(word[0], NULL, 10)};
+	struct bench_plan plan = {
+		.n_flows = strtoul(word[0], NULL, 10), .station = traffic_plan(pump.traffic)->station};
 	static const char *const names[] = {
 		[BENCH_VARY_MAC] = "mac", [BENCH_VARY_TUPLE] = "tuple", [BENCH_VARY_BOTH] = "both"};
 	int vary = server_find(word[1], names, 4);
@@ -79,15 +80,22 @@ static int cmd_flows(char **word, json_object *reply)
 	return 0;
 }
 
+/* station NUMBER: whose MAC addresses are others than those of other pumps */
+static int cmd_station(char **word, json_object *reply)
+{
+	traffic_plan(pump.traffic)->station = strtoul(word[0], NULL, 10) & 0xffff;
+	return 0;
+}
+
 /* masks N: flows that need so many masks, none of which comes twice; see frame.h */
 static int cmd_masks(char **word, json_object *reply)
 {
-	uint32_t n = strtoul(word[0], NULL, 10);
+	uint32_t n = strtoul(word[0], NULL, 10), station = traffic_plan(pump.traffic)->station;
 
 	if (!n || n > BENCH_MAX_MASKS || n & (n - 1))
 		return -EINVAL;
-	*traffic_plan(pump.traffic) =
-		(struct bench_plan){.n_flows = BENCH_MASKED_FLOWS, .stride = 1, .vary = BENCH_VARY_TUPLE, .n_masks = n};
+	*traffic_plan(pump.traffic) = (struct bench_plan){
+		.n_flows = BENCH_MASKED_FLOWS, .stride = 1, .vary = BENCH_VARY_TUPLE, .n_masks = n, .station = station};
 	pump.wish = (struct bench_wish){0};
 	traffic_wish(pump.traffic, &pump.wish);
 	return 0;
@@ -321,6 +329,7 @@ static const struct server_command commands[] = {
 	{"flows", 2, cmd_flows},
 	{"masks", 1, cmd_masks},
 	{"packet", 4, cmd_packet},
+	{"station", 1, cmd_station},
 	{"bare", 1, cmd_bare},
 	{"frame", 1, cmd_frame},
 	{"learn", 1, cmd_learn},
