@@ -7,6 +7,7 @@
     masks     frames a second of flows that never repeat, under many masks
     latency   round trips between two namespaces, and the first frame of a flow
     scale     many ports, and several cores
+    idle      CPU time while nobody sends
     flowmod   flow-mods a second over TCP and TLS, memory a rule, and the longest echo while all rules are dumped
     setup     new flows a second, of which 99 % arrive
     churn     what unrelated flow-mods cost flows that forward
@@ -38,6 +39,7 @@ import json
 import os
 import sys
 
+import idle
 import kinds
 import latency
 import masks
@@ -57,14 +59,15 @@ def of_rules(bench):
 
 BENCHES = {"forward": (forward, print_forward), "cost": (cost, print_cost), "masks": (masks.masks, masks.print_masks),
            "latency": (latency.latency, latency.print_latency), "scale": (scale.scale, scale.print_scale),
-           "flowmod": of_rules("flowmod"), "setup": of_rules("setup"), "churn": of_rules("churn")}
+           "idle": (idle.idle, idle.print_idle), "flowmod": of_rules("flowmod"), "setup": of_rules("setup"),
+           "churn": of_rules("churn")}
 PRINTS_ITSELF = {"forward", "cost"}    # the machine, and what was left out
-WITHOUT_PUMP = {"latency"}             # whose ports are not to have a sink
+WITHOUT_PUMP = {"latency", "idle"}     # whose ports are not to have a sink
 
 
 def parse(arguments):
     parser = argparse.ArgumentParser(prog="tests/bench", description=__doc__ + "\n" + "\n".join(
-        module.__doc__.strip("\n") + "\n" for module in (kinds, masks, latency, scale, rules)),
+        module.__doc__.strip("\n") + "\n" for module in (kinds, masks, latency, scale, idle, rules)),
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=tuple(BENCHES))
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
@@ -76,7 +79,8 @@ def parse(arguments):
     parser.add_argument("--masks", default="1,4,16,64", help="how many (masks), powers of two; default %(default)s")
     parser.add_argument("--trips", type=int, default=2000, help="of a round (latency); default %(default)s")
     parser.add_argument("--first-flows", type=int, default=5000, help="new ones (latency); default %(default)s")
-    parser.add_argument("--ports", type=int, default=1000, help="how many (scale); default %(default)s")
+    parser.add_argument("--ports", type=int, help="how many; default 1000 (scale) and 100 (idle)")
+    parser.add_argument("--seconds", type=int, default=60, help="of idleness; default %(default)s")
     parser.add_argument("--vary", choices=("both", "mac", "tuple"), default="both",
                         help="what tells flows apart: MAC addresses, IP addresses and ports, or both")
     parser.add_argument("--rounds", type=int, default=25, help="pairs of rounds; default %(default)s")
@@ -115,6 +119,7 @@ def check(parser, options):
         parser.error("cost: one --kind at a time")
     if options.vary == "mac" and any(k.has_rules(options) for k in options.kinds):
         parser.error("--vary mac: rules tell flows apart by addresses and ports of IP")
+    options.ports = options.ports or {"idle": 100}.get(options.what, 1000)
     options.only = options.only.split(",")
     unknown = set(options.only) - {"switchd", "bridge", "ovs", "twin"}
     if unknown:

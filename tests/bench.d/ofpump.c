@@ -27,6 +27,7 @@
 #define WAIT_MS         120000
 #define ECHO_TIMEOUT_MS 30000
 #define ECHO_PAUSE_NS   500000
+#define ATTEND_STEP_MS  500 /* well below the time between two echoes that are asked for */
 #define BARRIER_XID     0x7fffffff
 
 static struct speaker *speakers[MAX_SPEAKERS];
@@ -212,6 +213,26 @@ static int cmd_masks(char **word, json_object *reply)
 	return send_and_settle(s, bytes, size, reply);
 }
 
+/* attend SPEAKER MILLISECONDS: is there, says nothing, and answers echoes */
+static int cmd_attend(char **word, json_object *reply)
+{
+	const uint64_t end = stopwatch_now_ns() + strtoul(word[1], NULL, 10) * 1000000;
+	struct speaker *s = speaker(word[0]);
+	const uint8_t *message;
+	uint64_t n = 0;
+	size_t size;
+	int err = 0;
+
+	if (!s)
+		return -EINVAL;
+	while (stopwatch_now_ns() < end && (!err || err == -ETIMEDOUT)) {
+		err = speaker_receive(s, ATTEND_STEP_MS, &message, &size);
+		n += !err;
+	}
+	server_say(reply, "messages", n);
+	return err == -ETIMEDOUT ? 0 : err;
+}
+
 /*
  * Unrelated rules: of another network than the generator's, of the same form. Each second message deletes the one that
  * was added a while ago, so that their number stays.
@@ -376,6 +397,7 @@ static const struct server_command commands[] = {
 	{"load", 3, cmd_load},
 	{"steer", 5, cmd_steer},
 	{"masks", 1, cmd_masks},
+	{"attend", 2, cmd_attend},
 	{"clear", 1, cmd_clear},
 	{"pipeline", 2, cmd_pipeline},
 	{"drip", 3, cmd_drip},
