@@ -27,7 +27,7 @@
 #include <linux/types.h>
 
 /* Raised when any layout or meaning below changes. A daemon throws away pinned maps of another version. */
-#define SW_ABI_VERSION 6
+#define SW_ABI_VERSION 7
 
 #define SW_MAX_PORTS     1024  /* port ids 1 .. 1023; 0 is "no port" */
 #define SW_MAX_BRIDGES   64    /* bridge ids 1 .. 63; 0 is "no bridge" */
@@ -36,6 +36,7 @@
 #define SW_MAX_SETS      512   /* flood sets, ids 0 .. 511 */
 #define SW_MAX_REWRITES  4096  /* rewrites, ids 0 .. 4095 */
 #define SW_MAX_EDITS     16    /* of one rewrite; what needs more goes up */
+#define SW_MAX_PUSHED    128   /* bytes by which its pushes may lengthen a frame, and its pops shorten it */
 #define SW_MAX_XSKS      4096  /* slots of the XSKMAP, handed out in runs of one a queue */
 #define SW_MAX_FDB       65536 /* FDB entries, all bridges together */
 #define SW_NAME_SIZE     16    /* a device's or bridge's name with its NUL, as IFNAMSIZ */
@@ -289,18 +290,39 @@ struct sw_set_info {
 enum sw_edit_op {
 	SW_EDIT_NONE,
 	SW_EDIT_ETH,       /* arg: offset of the address */
-	SW_EDIT_PUSH_VLAN, /* an 802.1Q tag, with VID and PCP of the outer one */
+	SW_EDIT_PUSH_VLAN, /* a tag, with VID and PCP of the outer one; arg: its EtherType */
 	SW_EDIT_POP_VLAN,  /* the outer tag, 802.1ad's too */
 	SW_EDIT_VLAN_VID,  /* value: in network order, with the CFI bit or without */
 	SW_EDIT_VLAN_PCP,
+	SW_EDIT_LAST_LINK = SW_EDIT_VLAN_PCP,
+
+	SW_EDIT_ETH_TYPE,     /* behind a tag, if there is one */
+	SW_EDIT_PUSH_MPLS,    /* arg: the EtherType */
+	SW_EDIT_POP_MPLS,     /* likewise, of what is behind the label */
+	SW_EDIT_MPLS,         /* part of the outer label stack entry; arg: its lowest bit */
+	SW_EDIT_SET_MPLS_TTL, /* arg: the TTL */
+	SW_EDIT_DEC_MPLS_TTL,
+	SW_EDIT_COPY_TTL_OUT,
+	SW_EDIT_COPY_TTL_IN,
+	SW_EDIT_PUSH_PBB, /* arg: the EtherType */
+	SW_EDIT_POP_PBB,
+	SW_EDIT_PBB_ISID,
+	SW_EDIT_LAST_SHIM = SW_EDIT_PBB_ISID,
+
 	SW_EDIT_SET_TTL, /* arg: the TTL */
 	SW_EDIT_DEC_TTL,
 	SW_EDIT_IP_DSCP,
 	SW_EDIT_IP_ECN,
+	SW_EDIT_IP_PROTO,
 	SW_EDIT_IPV4, /* an address; arg: its offset in the header */
 	SW_EDIT_IPV6, /* likewise */
-	SW_EDIT_L4,   /* arg: offset in the header of ip_proto; one byte of ICMP, or two */
-	SW_EDIT_ARP,  /* arg: offset in the packet; 2, 4 or 6 bytes */
+	SW_EDIT_IPV6_LABEL,
+	SW_EDIT_LAST_IP = SW_EDIT_IPV6_LABEL,
+
+	SW_EDIT_L4,  /* arg: offset in the header of ip_proto; one byte of ICMP, or two */
+	SW_EDIT_ARP, /* arg: offset in the packet; 2, 4 or 6 bytes */
+	SW_EDIT_ND_TARGET,
+	SW_EDIT_ND_OPTION, /* a link-layer address; arg: the option's type */
 	SW_N_EDIT_OPS,
 };
 
@@ -318,6 +340,11 @@ struct sw_edit {
 #define SW_LOOK_TTL 1 /* that its TTL is ttl_least at least */
 #define SW_LOOK_L4  2 /* where its layer-4 checksum is: within reach, or that there is none */
 #define SW_LOOK_DST 4 /* that no IPv6 extension header may hold the destination which that checksum means */
+/*
+ * What shows only on the way, because edits before have moved headers: the frame's front is kept, and put back where an
+ * edit finds that the frame is none for it. Stands alone.
+ */
+#define SW_LOOK_UNDO 8
 
 #define SW_REWRITE_TAGS 3 /* behind more tags than this nothing is known */
 

@@ -273,10 +273,10 @@ SW_INLINE enum sw_upcall act_rewrite_hindrance(
 	return rewrite->looks && rewrite_look(ctx, rewrite) ? SW_UPCALL_REWRITE : SW_UPCALL_NONE;
 }
 
-/* Rewrites, and counts the length that came of it; 0: the frame goes on. */
-SW_INLINE enum sw_drop act_rewrite_all(struct xdp_md *ctx, struct frame *frame, const struct sw_rewrite *rewrite)
+/* Rewrites, and counts the length that came of it; 0: the frame goes on. REWRITE_UNFIT: up. */
+SW_INLINE int act_rewrite_all(struct xdp_md *ctx, struct frame *frame, const struct sw_rewrite *rewrite)
 {
-	enum sw_drop reason = rewrite_run(ctx, rewrite);
+	int reason = rewrite_run(ctx, rewrite);
 
 	frame->size = frame_first_size(ctx);
 	return reason;
@@ -311,6 +311,8 @@ static __attribute__((noinline)) int act_rewritten(struct xdp_md *ctx, struct fr
 	if (reason)
 		return upcall(ctx, frame, reason);
 	reason = act_rewrite_all(ctx, frame, rewrite);
+	if (reason == REWRITE_UNFIT)
+		return upcall(ctx, frame, SW_UPCALL_REWRITE);
 	if (reason)
 		return frame_drop(frame, frame->in_port, reason);
 	if (!members)

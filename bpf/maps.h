@@ -178,6 +178,7 @@ struct sw_layers {
 	__be16 eth_type_be; /* behind one tag, as it stands there */
 	__u8 is_tagged;
 	__u8 is_later; /* fragment: it has no layer-4 header */
+	__s32 moved;   /* bytes by which the frame begins earlier than when it came */
 };
 
 /* Where a CPU puts what does not fit on the stack. */
@@ -187,6 +188,7 @@ struct sw_scratch {
 	struct sw_key key;
 	struct sw_headers headers;
 	struct sw_layers layers;
+	__u32 came_size; /* of the frame whose front is in `bytes`, see SW_LOOK_UNDO */
 };
 
 struct {

@@ -11,8 +11,9 @@
 
 #define N_HEADS    4096
 #define NONE       SW_MAX_REWRITES
-#define ETH_VLAN   0x8100
 #define TAG_SIZE   4
+#define ITAG_SIZE  18  /* with EtherType and the customer's addresses */
+#define SURE_ROOM  32  /* bytes of headroom that a frame has which other switches may have lengthened before */
 #define TTL_NEVER  256 /* of ttl_least: no TTL is enough */
 #define ELEM_WORDS (sizeof(struct sw_rewrite) / 8)
 
@@ -28,16 +29,25 @@ static const struct form {
 	{FIELD_ETH_SRC, SW_EDIT_ETH, 6, 6, 0, 0},
 	{FIELD_VLAN_VID, SW_EDIT_VLAN_VID, 2, 0, 0, 0},
 	{FIELD_VLAN_PCP, SW_EDIT_VLAN_PCP, 1, 0, 0, 0},
+	{FIELD_ETH_TYPE, SW_EDIT_ETH_TYPE, 2, 0, 0, 0},
+	{FIELD_MPLS_LABEL, SW_EDIT_MPLS, 4, 12, 0, 0},
+	{FIELD_MPLS_TC, SW_EDIT_MPLS, 1, 9, 0, 0},
+	{FIELD_MPLS_BOS, SW_EDIT_MPLS, 1, 8, 0, 0},
+	{FIELD_PBB_ISID, SW_EDIT_PBB_ISID, 3, 0, 0, 0},
 	{FIELD_IP_DSCP, SW_EDIT_IP_DSCP, 1, 0, 0, 0},
 	{FIELD_IP_ECN, SW_EDIT_IP_ECN, 1, 0, 0, 0},
+	{FIELD_IP_PROTO, SW_EDIT_IP_PROTO, 1, 0, 0, SW_LOOK_L4},
 	{FIELD_IPV4_SRC, SW_EDIT_IPV4, 4, 12, 0, SW_LOOK_L4},
 	{FIELD_IPV4_DST, SW_EDIT_IPV4, 4, 16, 0, SW_LOOK_L4},
 	{FIELD_IPV6_SRC, SW_EDIT_IPV6, 16, 8, 0, SW_LOOK_L4},
 	{FIELD_IPV6_DST, SW_EDIT_IPV6, 16, 24, 0, SW_LOOK_L4 | SW_LOOK_DST},
+	{FIELD_IPV6_FLABEL, SW_EDIT_IPV6_LABEL, 4, 0, 0, 0},
 	{FIELD_TCP_SRC, SW_EDIT_L4, 2, 0, SW_IP_TCP, SW_LOOK_L4},
 	{FIELD_TCP_DST, SW_EDIT_L4, 2, 2, SW_IP_TCP, SW_LOOK_L4},
 	{FIELD_UDP_SRC, SW_EDIT_L4, 2, 0, SW_IP_UDP, SW_LOOK_L4},
 	{FIELD_UDP_DST, SW_EDIT_L4, 2, 2, SW_IP_UDP, SW_LOOK_L4},
+	{FIELD_SCTP_SRC, SW_EDIT_L4, 2, 0, SW_IP_SCTP, SW_LOOK_L4},
+	{FIELD_SCTP_DST, SW_EDIT_L4, 2, 2, SW_IP_SCTP, SW_LOOK_L4},
 	{FIELD_ICMP_TYPE, SW_EDIT_L4, 1, 0, SW_IP_ICMP, SW_LOOK_L4},
 	{FIELD_ICMP_CODE, SW_EDIT_L4, 1, 1, SW_IP_ICMP, SW_LOOK_L4},
 	{FIELD_ICMPV6_TYPE, SW_EDIT_L4, 1, 0, SW_IP_ICMPV6, SW_LOOK_L4},
@@ -47,9 +57,35 @@ static const struct form {
 	{FIELD_ARP_SPA, SW_EDIT_ARP, 4, 14, 0, 0},
 	{FIELD_ARP_THA, SW_EDIT_ARP, 6, 18, 0, 0},
 	{FIELD_ARP_TPA, SW_EDIT_ARP, 4, 24, 0, 0},
+	{FIELD_ND_TARGET, SW_EDIT_ND_TARGET, 16, 0, 0, SW_LOOK_L4},
+	{FIELD_ND_SLL, SW_EDIT_ND_OPTION, 6, 1, 0, SW_LOOK_UNDO},
+	{FIELD_ND_TLL, SW_EDIT_ND_OPTION, 6, 2, 0, SW_LOOK_UNDO},
 };
 
-#define N_FORMS (sizeof(forms) / sizeof(forms[0]))
+/* The other actions. */
+static const struct plain {
+	uint8_t type; /* enum action_type */
+	uint8_t op;   /* enum sw_edit_op */
+	bool has_arg;
+	uint8_t looks;
+	int8_t pushed; /* bytes */
+} plains[] = {
+	{ACTION_PUSH_VLAN, SW_EDIT_PUSH_VLAN, true, 0, TAG_SIZE},
+	{ACTION_POP_VLAN, SW_EDIT_POP_VLAN, false, 0, -TAG_SIZE},
+	{ACTION_PUSH_MPLS, SW_EDIT_PUSH_MPLS, true, 0, TAG_SIZE},
+	{ACTION_POP_MPLS, SW_EDIT_POP_MPLS, true, 0, -TAG_SIZE},
+	{ACTION_PUSH_PBB, SW_EDIT_PUSH_PBB, true, 0, ITAG_SIZE},
+	{ACTION_POP_PBB, SW_EDIT_POP_PBB, false, 0, -ITAG_SIZE},
+	{ACTION_SET_MPLS_TTL, SW_EDIT_SET_MPLS_TTL, true, 0, 0},
+	{ACTION_DEC_MPLS_TTL, SW_EDIT_DEC_MPLS_TTL, false, SW_LOOK_UNDO, 0},
+	{ACTION_COPY_TTL_OUT, SW_EDIT_COPY_TTL_OUT, false, 0, 0},
+	{ACTION_COPY_TTL_IN, SW_EDIT_COPY_TTL_IN, false, 0, 0},
+	{ACTION_SET_NW_TTL, SW_EDIT_SET_TTL, true, 0, 0},
+	{ACTION_DEC_NW_TTL, SW_EDIT_DEC_TTL, false, SW_LOOK_TTL, 0},
+};
+
+#define N_FORMS  (sizeof(forms) / sizeof(forms[0]))
+#define N_PLAINS (sizeof(plains) / sizeof(plains[0]))
 
 static const struct form *form_of_field(uint8_t field)
 {
@@ -70,36 +106,38 @@ static const struct form *form_of_edit(const struct sw_edit *edit)
 	return NULL;
 }
 
-/* The edit that an action is; op SW_EDIT_NONE: the program cannot do it. */
+static const struct plain *plain_of_action(uint8_t type)
+{
+	for (size_t i = 0; i < N_PLAINS; i++) {
+		if (plains[i].type == type)
+			return &plains[i];
+	}
+	return NULL;
+}
+
+static const struct plain *plain_of_edit(const struct sw_edit *edit)
+{
+	for (size_t i = 0; i < N_PLAINS; i++) {
+		if (plains[i].op == edit->op)
+			return &plains[i];
+	}
+	return NULL;
+}
+
+/* The edit that an action is; op SW_EDIT_NONE: it is none. */
 static struct sw_edit edit_of(const struct action *action)
 {
-	const struct form *form;
+	const struct form *form = action->type == ACTION_SET_FIELD ? form_of_field(action->field) : NULL;
+	const struct plain *plain = plain_of_action(action->type);
 	struct sw_edit edit = {0};
 
-	switch ((enum action_type)action->type) {
-	case ACTION_PUSH_VLAN: /* the egress program, and NORMAL, know no other kind of tag */
-		edit.op = action->arg == ETH_VLAN ? SW_EDIT_PUSH_VLAN : SW_EDIT_NONE;
-		break;
-	case ACTION_POP_VLAN:
-		edit.op = SW_EDIT_POP_VLAN;
-		break;
-	case ACTION_SET_NW_TTL:
-		edit.op = SW_EDIT_SET_TTL;
-		edit.arg = (uint8_t)action->arg;
-		break;
-	case ACTION_DEC_NW_TTL:
-		edit.op = SW_EDIT_DEC_TTL;
-		break;
-	case ACTION_SET_FIELD:
-		form = form_of_field(action->field);
-		if (!form)
-			break;
+	if (form) {
 		edit = (struct sw_edit){
 			.op = form->op, .size = form->size, .arg = form->arg, .ip_proto = form->ip_proto};
 		memcpy(edit.value, action->value, form->size);
-		break;
-	default:
-		break;
+	} else if (plain) {
+		edit.op = plain->op;
+		edit.arg = plain->has_arg ? (uint16_t)action->arg : 0;
 	}
 	return edit;
 }
@@ -107,34 +145,19 @@ static struct sw_edit edit_of(const struct action *action)
 /* False: nothing that edit_of() gives. */
 static bool action_of(const struct sw_edit *edit, struct action *ret)
 {
+	const struct plain *plain = plain_of_edit(edit);
 	const struct form *form;
 
-	switch ((enum sw_edit_op)edit->op) {
-	case SW_EDIT_PUSH_VLAN:
-		*ret = (struct action){.type = ACTION_PUSH_VLAN, .arg = ETH_VLAN};
-		return true;
-	case SW_EDIT_POP_VLAN:
-		*ret = (struct action){.type = ACTION_POP_VLAN};
-		return true;
-	case SW_EDIT_SET_TTL:
-		*ret = (struct action){.type = ACTION_SET_NW_TTL, .arg = edit->arg};
-		return true;
-	case SW_EDIT_DEC_TTL:
-		*ret = (struct action){.type = ACTION_DEC_NW_TTL};
-		return true;
-	default:
-		form = form_of_edit(edit);
-		if (!form)
-			return false;
-		*ret = (struct action){.type = ACTION_SET_FIELD, .field = form->field};
-		memcpy(ret->value, edit->value, form->size);
+	if (plain) {
+		*ret = (struct action){.type = plain->type, .arg = plain->has_arg ? edit->arg : 0};
 		return true;
 	}
-}
-
-bool rewrite_is_fast(const struct action *action)
-{
-	return edit_of(action).op != SW_EDIT_NONE;
+	form = form_of_edit(edit);
+	if (!form)
+		return false;
+	*ret = (struct action){.type = ACTION_SET_FIELD, .field = form->field};
+	memcpy(ret->value, edit->value, form->size);
+	return true;
 }
 
 /* ---- what must be known of a frame before ---- */
@@ -167,39 +190,91 @@ static uint16_t least_ttl(const struct sw_rewrite *rewrite, int n_tags)
 	return (uint16_t)least;
 }
 
+static uint8_t looks_of_edit(const struct sw_edit *edit)
+{
+	const struct plain *plain = plain_of_edit(edit);
+	const struct form *form = form_of_edit(edit);
+
+	return plain ? plain->looks : form ? form->looks : 0;
+}
+
+/* Behind it other headers may be in sight than a look at a frame's VLAN tags and IP header has found. */
+static bool is_upheaval(const struct sw_edit *edit)
+{
+	switch ((enum sw_edit_op)edit->op) {
+	case SW_EDIT_ETH_TYPE:
+	case SW_EDIT_PUSH_MPLS:
+	case SW_EDIT_POP_MPLS:
+	case SW_EDIT_PUSH_PBB:
+	case SW_EDIT_POP_PBB:
+	case SW_EDIT_IP_PROTO:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static uint8_t looks_of(const struct sw_rewrite *rewrite)
 {
+	bool is_upset = false;
 	uint8_t looks = 0;
 
 	for (int i = 0; i < rewrite->n_edits; i++) {
-		const struct form *form = form_of_edit(&rewrite->edits[i]);
+		uint8_t one = looks_of_edit(&rewrite->edits[i]);
 
-		looks |= form ? form->looks : 0;
-		looks |= rewrite->edits[i].op == SW_EDIT_DEC_TTL ? SW_LOOK_TTL : 0;
+		looks |= one && is_upset ? SW_LOOK_UNDO : one;
+		is_upset |= is_upheaval(&rewrite->edits[i]);
 	}
-	return looks;
+	if (rewrite->growth > SURE_ROOM)
+		looks |= SW_LOOK_UNDO;
+	return looks & SW_LOOK_UNDO ? SW_LOOK_UNDO : looks;
+}
+
+/* By how much the pushes lengthen a frame at most, or the pops shorten one. */
+static uint32_t moved_by(const struct sw_rewrite *rewrite, int sign)
+{
+	uint32_t sum = 0;
+
+	for (int i = 0; i < rewrite->n_edits; i++) {
+		const struct plain *plain = plain_of_edit(&rewrite->edits[i]);
+
+		sum += plain && plain->pushed * sign > 0 ? (uint32_t)(plain->pushed * sign) : 0;
+	}
+	return sum;
 }
 
 /* All that follows from the edits. */
 static void describe(struct sw_rewrite *rewrite)
 {
+	rewrite->growth = (uint16_t)moved_by(rewrite, 1);
 	rewrite->looks = looks_of(rewrite);
-	rewrite->growth = 0;
-	for (int i = 0; i < rewrite->n_edits; i++)
-		rewrite->growth += rewrite->edits[i].op == SW_EDIT_PUSH_VLAN ? TAG_SIZE : 0;
 	for (int n = 0; n <= SW_REWRITE_TAGS; n++)
-		rewrite->ttl_least[n] = least_ttl(rewrite, n);
+		rewrite->ttl_least[n] = rewrite->looks & SW_LOOK_TTL ? least_ttl(rewrite, n) : 0;
 }
 
 bool rewrite_compile(const struct action *const *actions, uint32_t n, struct sw_rewrite *ret)
 {
+	struct sw_rewrite rewrite = {.n_edits = (uint8_t)n};
+
 	if (!n || n > SW_MAX_EDITS)
 		return false;
-	*ret = (struct sw_rewrite){.n_edits = (uint8_t)n};
-	for (uint32_t i = 0; i < n; i++)
-		ret->edits[i] = edit_of(actions[i]);
-	describe(ret);
+	for (uint32_t i = 0; i < n; i++) {
+		rewrite.edits[i] = edit_of(actions[i]);
+		if (rewrite.edits[i].op == SW_EDIT_NONE)
+			return false;
+	}
+	if (moved_by(&rewrite, 1) > SW_MAX_PUSHED || moved_by(&rewrite, -1) > SW_MAX_PUSHED)
+		return false;
+	describe(&rewrite);
+	*ret = rewrite;
 	return true;
+}
+
+bool rewrite_is_fast(const struct action *const *actions, uint32_t n)
+{
+	struct sw_rewrite rewrite;
+
+	return rewrite_compile(actions, n, &rewrite);
 }
 
 /* ---- the map ---- */

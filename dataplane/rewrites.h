@@ -6,9 +6,8 @@
  * Equal lists share an id, and ids are counted, as those of flood sets are (sets.h). The map itself is the record of
  * what there is, which a daemon's death leaves alone.
  *
- * Which actions: those whose every frame the program can tell how to change: addresses, VLAN tags, TTLs, DSCP and ECN,
- * ports of TCP and UDP, ICMP, ARP. SCTP's checksum is a CRC over the whole packet, and MPLS, PBB and neighbour
- * discovery are not the fast path's: those stay the daemon's (rewrite.h).
+ * Which actions: all that rewrite. A list is for the daemon that is longer than SW_MAX_EDITS, or by which a frame could
+ * grow or shrink by more than SW_MAX_PUSHED.
  *
  * Invariants
  * E1 A rewrite is written while nobody holds it, its n_edits last; it is given away only then. Whoever let a program
@@ -32,9 +31,9 @@
 struct action;
 struct rewrites;
 
-/* Whether the program can carry out this action on any frame. */
-bool rewrite_is_fast(const struct action *action);
-/* What the program reads, of n actions that are all fast; false: there are none, or more than SW_MAX_EDITS. */
+/* Whether the program can carry these actions out. */
+bool rewrite_is_fast(const struct action *const *actions, uint32_t n);
+/* What the program reads; false: it cannot, or n is 0. */
 bool rewrite_compile(const struct action *const *actions, uint32_t n, struct sw_rewrite *ret);
 
 /* Takes over what is in memory (SW_MAX_REWRITES of them), none of it held; what contradicts itself goes. NULL: ENOMEM.

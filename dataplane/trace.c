@@ -7,6 +7,7 @@
 #include "dataplane/normal.h"
 #include "dataplane/program.h"
 #include "dataplane/rewrite.h"
+#include "dataplane/rewrites.h"
 #include "dataplane/text.h"
 
 #include <errno.h>
@@ -17,7 +18,7 @@
 #define ETH_SIZE   14
 #define TAG_SIZE   4
 #define IPV6_SIZE  40
-#define HEADROOM   (SW_MAX_EDITS * TAG_SIZE)
+#define HEADROOM   SW_MAX_PUSHED
 #define TAILROOM   64
 #define ONE_BUFFER 3072 /* bytes that every driver, and BPF_PROG_TEST_RUN, puts into one buffer */
 
@@ -194,6 +195,23 @@ static uint32_t broadcast_limit(const struct hit *hit)
 	return limit;
 }
 
+/* By how much the rewrites may lengthen it. */
+static uint32_t growth_of(const struct hit *hit)
+{
+	const struct xlate *answer = hit->carried_out;
+	struct sw_rewrite rewrite;
+
+	return rewrite_compile(answer->rewrites, answer->n_rewrites, &rewrite) ? rewrite.growth : 0;
+}
+
+/* Whether what the program does to a frame, or not, shows only on the way: it is not played through once more here. */
+static bool shows_on_the_way(const struct xlate *answer)
+{
+	struct sw_rewrite rewrite;
+
+	return rewrite_compile(answer->rewrites, answer->n_rewrites, &rewrite) && rewrite.looks & SW_LOOK_UNDO;
+}
+
 /* Headers that the program may leave to the daemon, although it would do the same (bpf/rewrite.h). */
 static bool is_left_to_daemon(const struct hit *hit)
 {
@@ -202,6 +220,8 @@ static bool is_left_to_daemon(const struct hit *hit)
 
 	if (!hit->carried_out->n_rewrites)
 		return false;
+	if (shows_on_the_way(hit->carried_out))
+		return true;
 	if (hit->rewrite == REWRITE_BAD_TTL || hit->size > ONE_BUFFER || !layers_find(&frame, &layers))
 		return true;
 	if (layers.eth_type == SW_ETH_VLAN || layers.eth_type == SW_ETH_SVLAN)
@@ -229,7 +249,7 @@ static bool may_go_up(const struct hit *hit)
 	case WAY_OUT:
 		return hit->size > ONE_BUFFER && !pipeline_port(hit->pl, answer->outputs[0].port)->sg;
 	case WAY_BROADCAST:
-		return hit->size + (1 + hit->carried_out->n_rewrites) * TAG_SIZE > broadcast_limit(hit);
+		return hit->size + TAG_SIZE + growth_of(hit) > broadcast_limit(hit);
 	case WAY_UP:
 		return true;
 	}

@@ -297,8 +297,6 @@ static void rewrite(struct walk *w, const struct action *action)
 	op->reason = PACKET_IN_INVALID_TTL;
 	op->metadata = view_metadata(&w->view);
 	op->tunnel_id = view_tunnel_id(&w->view);
-	if (!rewrite_is_fast(action))
-		only_by_daemon(w, "it rewrites the frame as only the daemon can");
 	if (w->depth) /* a bucket's copy, which no table sees */
 		return;
 	if (!view_rewrite(&w->view, action, &w->t.answer->mask, &bad_ttl))
@@ -640,6 +638,8 @@ static void choose_form(struct walk *w)
 	if (census.n_rewrites && !answer->in_daemon && !are_rewritten_alike(answer))
 		only_by_daemon(w, census.n_outputs ? "it is rewritten in more ways than one"
 						   : "it is rewritten, and goes nowhere");
+	if (answer->n_rewrites && !rewrite_is_fast(answer->rewrites, answer->n_rewrites))
+		only_by_daemon(w, "it would grow or shrink by more than the program can");
 	if (answer->in_daemon) {
 		answer->n_outputs = 0;
 		answer->n_rewrites = 0;

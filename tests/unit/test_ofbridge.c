@@ -325,7 +325,8 @@ START_TEST(what_only_the_daemon_can_do_is_counted_by_it_alone)
 	uint8_t frame[SIZE];
 
 	make_frame(1, 2, frame);
-	FLOW(.match = "eth_type=0x0800", .apply = "push_vlan:0x88a8,output:2");
+	FLOW(.match = "eth_type=0x0800",
+		.apply = "pop_pbb,pop_pbb,pop_pbb,pop_pbb,pop_pbb,pop_pbb,pop_pbb,pop_pbb,output:2");
 	lab_settle(&lab);
 	for (int i = 0; i < 10; i++)
 		ck_assert(arrive(PORT_1, frame) == (i > 0));

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "bpf/crc32c.h"
 #include "dataplane/action.h"
 #include "dataplane/layers.h"
 #include "dataplane/rewrite.h"
@@ -469,6 +470,21 @@ static bool is_same_frame(const struct lab *a, const struct lab *b)
 	return true;
 }
 
+/* The program's, against one bit after the other. */
+START_TEST(a_crc_is_moved_over_any_number_of_zero_bytes)
+{
+	struct seeded random = seeded_start();
+	const uint32_t begun = (uint32_t)seeded_next(&random);
+	uint32_t crc = begun;
+
+	for (uint32_t n = 0; n < 65536; n++) {
+		ck_assert_msg(sw_crc32c_shift(begun, n) == crc, "seed %lu, %u bytes", random.seed, n);
+		for (int bit = 0; bit < 8; bit++)
+			crc = crc & 1 ? crc >> 1 ^ 0x82f63b78 : crc >> 1;
+	}
+}
+END_TEST
+
 START_TEST(a_field_set_and_set_back_leaves_the_same_bytes)
 {
 	struct seeded random = seeded_start();
@@ -716,6 +732,7 @@ int main(void)
 	tcase_add_loop_test(tcase, a_remark_leaves_what_is_not_ip, 0, 3);
 	tcase_add_test(tcase, a_field_that_is_set_is_what_changes_and_checksums_stay_as_right_as_they_were);
 	tcase_add_loop_test(tcase, no_address_and_no_port_of_all_makes_a_checksum_wrong_or_a_udp_checksum_zero, 0, 4);
+	tcase_add_test(tcase, a_crc_is_moved_over_any_number_of_zero_bytes);
 	tcase_add_test(tcase, a_field_set_and_set_back_leaves_the_same_bytes);
 	tcase_add_test(tcase, the_other_actions_leave_checksums_as_right_as_they_were);
 	tcase_add_test(tcase, a_pop_undoes_a_push);

@@ -297,7 +297,8 @@ static const struct row rows[] = {
 		.agree = false},
 	{"a tag that a rule pushes", OPEN, KNOWN, "push_vlan:0x8100,output:p2", IN("p1") A TO_B, OUT_OF_AS(2, 0),
 		.agree = false},
-	{"a rewrite that the daemon does", OPEN, KNOWN, "push_vlan:0x88a8,output:p2", IN("p1") A TO_B, UPWARDS,
+	{"a rewrite that the daemon does", OPEN, KNOWN,
+		"pop_pbb,pop_pbb,pop_pbb,pop_pbb,pop_pbb,pop_pbb,pop_pbb,pop_pbb,output:p2", IN("p1") A TO_B, UPWARDS,
 		.agree = true},
 
 	{"a miss goes up", OPEN, KNOWN, NULL, IN("p1") A TO_B, {.miss = true, .what = UP}, .agree = true,
