@@ -20,6 +20,7 @@
 #define IPV6_SIZE  40
 #define HEADROOM   SW_MAX_PUSHED
 #define TAILROOM   64
+#define DEEPEST    32   /* bytes of a transport's header that a rewrite looks at */
 #define ONE_BUFFER 3072 /* bytes that every driver, and BPF_PROG_TEST_RUN, puts into one buffer */
 
 static const char *drop_word(enum sw_drop reason)
@@ -141,6 +142,7 @@ struct hit {
 	uint32_t size;
 	struct frame rewritten; /* of an answer that rewrites: as it is to leave */
 	enum rewrite rewrite;
+	bool is_obscure; /* on the way there were headers that the program does not look through */
 	const struct dp_probe *probe;
 };
 
@@ -204,7 +206,7 @@ static uint32_t growth_of(const struct hit *hit)
 	return rewrite_compile(answer->rewrites, answer->n_rewrites, &rewrite) ? rewrite.growth : 0;
 }
 
-/* Whether what the program does to a frame, or not, shows only on the way: it is not played through once more here. */
+/* Whether the program finds out on the way only that a frame is for the daemon. */
 static bool shows_on_the_way(const struct xlate *answer)
 {
 	struct sw_rewrite rewrite;
@@ -220,10 +222,10 @@ static bool is_left_to_daemon(const struct hit *hit)
 
 	if (!hit->carried_out->n_rewrites)
 		return false;
-	if (shows_on_the_way(hit->carried_out))
-		return true;
 	if (hit->rewrite == REWRITE_BAD_TTL || hit->size > ONE_BUFFER || !layers_find(&frame, &layers))
 		return true;
+	if (shows_on_the_way(hit->carried_out))
+		return hit->is_obscure;
 	if (layers.eth_type == SW_ETH_VLAN || layers.eth_type == SW_ETH_SVLAN)
 		return true;
 	if (layers.eth_type == SW_ETH_IPV4)
@@ -386,6 +388,18 @@ static void judge_miss(struct trace_result *ret)
 	ret->agree = probe->drop != SW_DROP_NONE || probe->went_up;
 }
 
+/* IPv6 extension headers, what lies deep, and messages whose options may. */
+static bool is_obscure(const struct frame *frame)
+{
+	struct layers layers;
+	uint32_t end;
+
+	if (!layers_find(frame, &layers) || !layers.ip.version)
+		return false;
+	end = layers.ip.l4 + (layers.ip.l4_proto == SW_IP_ICMPV6 ? layers.ip.l4_size : DEEPEST);
+	return end > SW_PARSE_MAX || (layers.ip.version == 6 && layers.ip.l4 != layers.l3 + IPV6_SIZE);
+}
+
 /* The frame in `room`, as the answer's rewrites make it. */
 static void rewrite(struct hit *hit, uint8_t *room)
 {
@@ -394,8 +408,10 @@ static void rewrite(struct hit *hit, uint8_t *room)
 	hit->rewritten = (struct frame){room + HEADROOM, hit->size, HEADROOM, TAILROOM};
 	hit->rewrite = REWRITE_DONE;
 	memcpy(hit->rewritten.data, hit->frame, hit->size);
-	for (uint32_t i = 0; i < answer->n_rewrites && hit->rewrite == REWRITE_DONE; i++)
+	for (uint32_t i = 0; i < answer->n_rewrites && hit->rewrite == REWRITE_DONE; i++) {
+		hit->is_obscure |= is_obscure(&hit->rewritten);
 		hit->rewrite = rewrite_apply(&hit->rewritten, answer->rewrites[i]);
+	}
 }
 
 /* `program` is what the answer compiles to, `carried_out` what it is for this frame. */

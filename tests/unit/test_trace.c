@@ -160,6 +160,7 @@ struct row {
 	uint8_t flags_off; /* that the flow has wrong */
 	bool full;         /* the FDB takes no further address */
 	bool ipv4;         /* says its EtherType, and there is no such header */
+	const char *begin; /* of the payload, 8 bytes; NULL: as the rest of it */
 };
 
 #define OPEN                                                                                                           \
@@ -174,6 +175,7 @@ struct row {
 #define IN_10    "0a/10@1 0b/10@2 0c/10@3 "
 #define TO_C     ",eth_dst=02:00:00:00:00:0c"
 #define V10      ",vlan_vid=10"
+#define TO_IPV6  "push_mpls:0x8847,pop_mpls:0x86dd,set_field:2001:db8::1->ipv6_dst,"
 #define REWRITES "set_field:02:00:00:00:00:77->eth_dst,"
 #define PCP5     ",vlan_pcp=5"
 
@@ -297,6 +299,14 @@ static const struct row rows[] = {
 		.agree = false},
 	{"a tag that a rule pushes", OPEN, KNOWN, "push_vlan:0x8100,output:p2", IN("p1") A TO_B, OUT_OF_AS(2, 0),
 		.agree = false},
+	{"a label whose TTL ends goes up", OPEN, KNOWN, "push_mpls:0x8847,dec_mpls_ttl,output:p3", IN("p1") A TO_B,
+		UPWARDS, .agree = true},
+	{"a label whose TTL does not end goes up", OPEN, KNOWN,
+		"push_mpls:0x8847,set_mpls_ttl:2,dec_mpls_ttl,output:p3", IN("p1") A TO_B, UPWARDS, .agree = false},
+	{"what a label has hidden has extension headers", OPEN, KNOWN, TO_IPV6 "output:p3", IN("p1") A TO_B, UPWARDS,
+		.agree = true, .begin = "\x60\0\0\0\0\6\x3c\x40"},
+	{"what a label has hidden has none", OPEN, KNOWN, TO_IPV6 "output:p3", IN("p1") A TO_B, UPWARDS, .agree = false,
+		.begin = "\x60\0\0\0\0\6\x3b\x40"},
 	{"a rewrite that the daemon does", OPEN, KNOWN,
 		"pop_pbb,pop_pbb,pop_pbb,pop_pbb,pop_pbb,pop_pbb,pop_pbb,pop_pbb,output:p2", IN("p1") A TO_B, UPWARDS,
 		.agree = true},
@@ -342,6 +352,8 @@ START_TEST(they_agree_or_not)
 	memcpy(macs + 6, key.f.eth_src, 6);
 	type_be = htons(row->ipv4 ? 0x0800 : 0x88b5);
 	size = put_frame(frame, macs, tci_of_key(&key), (uint8_t *)&type_be, row->payload ? row->payload : 46);
+	if (row->begin)
+		memcpy(frame + 14, row->begin, 8);
 	ck_assert_int_eq(trace_run(&parts, &key, frame, size, NULL, result, &complaint), 0);
 	ck_assert(result->probed);
 	ck_assert_msg(result->agree == row->agree, "%s: %s, for '%s': '%s'", row->sentence,
