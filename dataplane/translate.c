@@ -284,10 +284,9 @@ static void run_group(struct walk *w, uint32_t id)
 static void rewrite(struct walk *w, const struct action *action)
 {
 	struct xop *op;
-	bool bad_ttl = false;
 
 	if (action->type == ACTION_SET_FIELD && action->field == FIELD_TUNNEL_ID) {
-		view_rewrite(&w->view, action, &w->t.answer->mask, &bad_ttl);
+		view_rewrite(&w->view, action, &w->t.answer->mask);
 		return;
 	}
 	op = add_op(w, XOP_REWRITE);
@@ -299,9 +298,7 @@ static void rewrite(struct walk *w, const struct action *action)
 	op->tunnel_id = view_tunnel_id(&w->view);
 	if (w->depth) /* a bucket's copy, which no table sees */
 		return;
-	if (!view_rewrite(&w->view, action, &w->t.answer->mask, &bad_ttl))
-		stop_for_frame(w);
-	w->over |= bad_ttl;
+	w->over |= !view_rewrite(&w->view, action, &w->t.answer->mask);
 }
 
 static void run_actions(struct walk *w, const struct actions *actions)

@@ -90,6 +90,14 @@ static void set_link_unknown(struct view *view)
 	view->flow.x.f.vlan_tci_be = view->flow.x.f.eth_type_be = 0; /* or a classifier's way would depend on them */
 }
 
+static void set_addresses_unknown(struct view *view)
+{
+	for (int w = 1; w < SW_L2_WORDS; w++) {
+		set_kind(view, w, UINT64_MAX, UNKNOWN);
+		view->flow.w[w] = 0;
+	}
+}
+
 /* ---- beginning ---- */
 
 /*
@@ -342,10 +350,7 @@ static bool pop_pbb(struct view *view, struct sw_key *mask)
 		return true;
 	set_payload(view, UNKNOWN);
 	set_link_unknown(view);
-	for (int w = 1; w < SW_L2_WORDS; w++) { /* the addresses */
-		set_kind(view, w, UINT64_MAX, UNKNOWN);
-		view->flow.w[w] = 0;
-	}
+	set_addresses_unknown(view);
 	return true;
 }
 
@@ -486,24 +491,52 @@ static bool rewrite_key(struct view *view, const struct action *action, struct s
 
 /* ---- rewriting ---- */
 
+static void forget_field(struct view *view, enum field_id field)
+{
+	struct flow bits = {0};
+
+	flow_look(&bits, field);
+	set_field_kind(view, field, UNKNOWN);
+	for (int w = 0; w < FLOW_WORDS; w++)
+		view->flow.w[w] &= ~bits.w[w];
+}
+
+/* The key does not tell what the action does to a frame: what it may change is unknown, for who looks at it. */
+static void forget(struct view *view, const struct action *action)
+{
+	if (action->type == ACTION_SET_FIELD && action->field != FIELD_ETH_TYPE) {
+		forget_field(view, action->field);
+		reinterpret(view, action->field);
+		return;
+	}
+	set_payload(view, UNKNOWN);
+	set_link_unknown(view);
+	if (action->type == ACTION_POP_PBB)
+		set_addresses_unknown(view);
+}
+
 static bool changes_bytes(const struct action *action)
 {
 	return action->type != ACTION_SET_FIELD || action->field != FIELD_TUNNEL_ID;
 }
 
-bool view_rewrite(struct view *view, const struct action *action, struct sw_key *mask, bool *ret_bad_ttl)
+bool view_rewrite(struct view *view, const struct action *action, struct sw_key *mask)
 {
-	*ret_bad_ttl = false;
+	bool bad_ttl;
+
 	if (!changes_bytes(action)) {
 		field_write(FIELD_TUNNEL_ID, &view->flow, action->value);
 		return true;
 	}
 	view->rewritten = true;
-	if (!view->has_frame)
-		return rewrite_key(view, action, mask);
-	*ret_bad_ttl = rewrite_apply(&view->frame, action) == REWRITE_BAD_TTL;
+	if (!view->has_frame) {
+		if (!rewrite_key(view, action, mask))
+			forget(view, action);
+		return true;
+	}
+	bad_ttl = rewrite_apply(&view->frame, action) == REWRITE_BAD_TTL;
 	extract(view);
-	return true;
+	return !bad_ttl;
 }
 
 /* ---- the pipeline's own ---- */

@@ -57,10 +57,10 @@ void view_of_frame(struct view *view, const struct frame *frame, uint32_t of_por
 /* ORs those of `bits` that are the key's into *mask; true if some are unknown. */
 bool view_look(const struct view *view, const struct flow *bits, struct sw_key *mask);
 /*
- * Does to the view what the action does to the frame. What of the key decides it is ORed into *mask. False: that is
- * unknown, and so is what follows. *ret_bad_ttl: a frame at hand has a TTL that ends it.
+ * Does to the view what the action does to the frame. What of the key decides it is ORed into *mask; where that is
+ * unknown, so is what the action may change. False: a frame at hand has a TTL that ends it.
  */
-bool view_rewrite(struct view *view, const struct action *action, struct sw_key *mask, bool *ret_bad_ttl);
+bool view_rewrite(struct view *view, const struct action *action, struct sw_key *mask);
 /* The pipeline's own fields. */
 void view_set_metadata(struct view *view, uint64_t metadata, uint64_t mask);
 uint64_t view_metadata(const struct view *view);

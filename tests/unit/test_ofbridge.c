@@ -1191,6 +1191,44 @@ START_TEST(a_field_that_is_not_there_is_not_there_for_later_tables)
 }
 END_TEST
 
+/* The key does not hold what stands behind a B-TAG: what a pop does there is known when a table asks, by the frame. */
+START_TEST(what_the_key_does_not_tell_is_not_known_to_later_tables)
+{
+	static const uint8_t backbone[] = {
+		2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x88, 0xa8, 0, 5, 0x88, 0xe7, 0, 0, 0, 7};
+	uint8_t frame[SIZE];
+
+	make_frame(1, 2, frame);
+	memcpy(frame, backbone, sizeof(backbone));
+	memcpy(frame + sizeof(backbone), (uint8_t[]){2, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, 8}, 12);
+	FLOW(.apply = "pop_pbb", .go_to = 1);
+	FLOW(.table = 1, .match = "eth_dst=02:00:00:00:00:09", .apply = "output:2", .priority = 1);
+	FLOW(.table = 1, .apply = "output:3");
+	lab_settle(&lab);
+	for (int i = 0; i < 4; i++) {
+		frame[sizeof(backbone) + 5] = i % 2 ? 9 : 7;
+		arrive(PORT_1, frame);
+		ck_assert_str_eq(sent(), i % 2 ? "2" : "3");
+	}
+}
+END_TEST
+
+/* Where none asks, the program does it. */
+START_TEST(what_the_key_does_not_tell_is_found_by_the_program)
+{
+	uint8_t frame[SIZE];
+
+	make_frame(1, 2, frame);
+	memcpy(frame + 12, (uint8_t[]){0x88, 0x47, 0, 1, 1, 64, 0x45, 0, 0, SIZE - 18}, 10);
+	FLOW(.match = "eth_type=0x8847", .apply = "pop_mpls:0x0800,set_field:192.0.2.1->ip_dst,dec_ttl,output:2");
+	lab_settle(&lab);
+	ck_assert(!arrive(PORT_1, frame));
+	ck_assert_str_eq(sent(), "2");
+	ck_assert(arrive(PORT_1, frame));
+	ck_assert_str_eq(sent(), "");
+}
+END_TEST
+
 /*
  * Nothing is rewritten where the header is cut, and what a table behind it lets through for its new port would be let
  * through with the old one: RFC 1858's tiny fragment, whose ports are there and whose header is not.
@@ -1550,6 +1588,8 @@ int main(void)
 	tcase_add_test(t, a_frame_that_the_program_leaves_to_the_daemon_is_rewritten_and_counted_once);
 	tcase_add_test(t, a_rewritten_frame_may_be_bridged);
 	tcase_add_test(t, a_field_that_is_not_there_is_not_there_for_later_tables);
+	tcase_add_test(t, what_the_key_does_not_tell_is_not_known_to_later_tables);
+	tcase_add_test(t, what_the_key_does_not_tell_is_found_by_the_program);
 	tcase_add_test(t, a_header_that_is_cut_has_no_new_port_for_later_tables);
 	tcase_add_test(t, a_header_of_another_protocol_is_not_shown_by_its_ports);
 	tcase_add_test(t, a_header_that_contradicts_itself_has_no_new_address_for_later_tables);

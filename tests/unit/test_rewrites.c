@@ -354,6 +354,8 @@ static const struct {
 	{"NORMAL", "dec_ttl,NORMAL", "drop", NULL, "upcall:action", "NORMAL is one of several actions"},
 	{"a tag, a label and a backbone's header", "push_vlan:0x88a8,dec_ttl,push_mpls:0x8847,push_pbb:0x88e7,output:2",
 		"drop", NULL, "rewrite:[push_vlan:0x88a8,dec_ttl,push_mpls:0x8847,push_pbb:0x88e7],output:p2", NULL},
+	{"a field of what a pop lays bare", "push_mpls:0x8847,pop_mpls:0x0800,set_field:192.0.2.1->ip_dst,output:2",
+		"drop", NULL, "rewrite:[push_mpls:0x8847,pop_mpls:0x0800,set_field:192.0.2.1->ip_dst],output:p2", NULL},
 	{"made longer than the program can", EIGHT_PUSHES ",output:2", "drop", NULL, "upcall:action",
 		"it would grow or shrink by more than the program can"},
 	{"no output", "dec_ttl", "drop", NULL, "upcall:action", "it is rewritten, and goes nowhere"},
