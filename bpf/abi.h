@@ -37,6 +37,8 @@
 #define SW_MAX_REWRITES  4096  /* rewrites, ids 0 .. 4095 */
 #define SW_MAX_EDITS     16    /* of one rewrite; what needs more goes up */
 #define SW_MAX_PUSHED    128   /* bytes by which its pushes may lengthen a frame, and its pops shorten it */
+#define SW_MAX_METERS    4096  /* meters, slots 1 .. 4095; 0 is "no meter" */
+#define SW_METER_BANDS   4     /* of one meter; what needs more goes up */
 #define SW_MAX_XSKS      4096  /* slots of the XSKMAP, handed out in runs of one a queue */
 #define SW_MAX_FDB       65536 /* FDB entries, all bridges together */
 #define SW_NAME_SIZE     16    /* a device's or bridge's name with its NUL, as IFNAMSIZ */
@@ -131,6 +133,7 @@ enum sw_op {
 	SW_OP_NORMAL,  /* first only; arg: VID. Looks the frame's addresses up in the FDB (bpf/normal.h): a destination
 			  that it knows ends the program there; what is for everybody goes on to the steps behind */
 	SW_OP_REWRITE, /* first of two; arg: index into `rewrites`. Behind it stands OUTPUT or BROADCAST */
+	SW_OP_METER,   /* in front of all others; arg: slot of `meters`, which may end the frame or remark it */
 };
 
 struct sw_step {
@@ -357,6 +360,39 @@ struct sw_rewrite {
 	struct sw_edit edits[SW_MAX_EDITS];
 };
 
+/*
+ * A meter of map `meters` (mmap-able), as program and daemon run it (bpf/meter.h). Written while no flow names it; `id`
+ * last, and 0 says that it is free. From then on only the bands' `full_at` changes. One of one band is a cache line.
+ */
+#define SW_METER_FRAMES  1 /* its bands count frames; else bits */
+#define SW_METER_REMARKS 2 /* some band of it remarks */
+
+struct sw_meter_band {
+	__u64 full_at; /* the state: what will have been filled in by when the bucket is full, in units, modulo 2^64 */
+	__u64 depth;   /* of the bucket; units, below 2^62 */
+	__u32 fill;    /* units a nanosecond */
+	__u32 price;   /* units a bit or a frame */
+	__u8 drops;    /* else it remarks: ... */
+	__u8 levels;   /* ... raises the drop precedence by so much */
+	__u8 zero1[6];
+};
+
+struct sw_meter {
+	__u32 id; /* OpenFlow's; it and the bridge tell a daemon that adopts it whose it was */
+	__u8 n_bands;
+	__u8 flags; /* SW_METER_* */
+	__u16 bridge;
+	__u64 zero2[3];
+	struct sw_meter_band bands[SW_METER_BANDS]; /* in order of falling rate: the first that is exceeded applies */
+	__u64 zero3[4];
+};
+
+/*
+ * Frames for which a band applied: struct sw_flow_stats in map `band_stats` (mmap-able), at
+ * (row * SW_MAX_METERS + slot) * SW_METER_BANDS + band. Map `passed` (mmap-able), laid out as `flow_stats`, has what of
+ * the flow's frames its meter let go on.
+ */
+
 enum sw_upcall {
 	SW_UPCALL_NONE,
 	SW_UPCALL_MISS,   /* no entry in the cache */
@@ -488,6 +524,7 @@ _Static_assert(sizeof(struct sw_key) == SW_KEY_WORDS * 8, "the key has padding")
 _Static_assert(sizeof(struct sw_step) == 4, "a step is half a word");
 _Static_assert(sizeof(struct sw_edit) == 24, "an edit is as large as an action");
 _Static_assert(sizeof(struct sw_rewrite) == 16 + SW_MAX_EDITS * 24, "a rewrite has padding");
+_Static_assert(sizeof(struct sw_meter) == 192, "a meter is three cache lines");
 _Static_assert(sizeof(struct sw_flow) == 128, "a flow slot is a pair of cache lines");
 _Static_assert(__builtin_offsetof(struct sw_flow, key.w[SW_L2_WORDS]) <= 64, "layer 2 and the steps: one cache line");
 _Static_assert(sizeof(struct sw_bucket) == 64, "a bucket is a cache line");

@@ -8,6 +8,9 @@
  * guest sent, and a broadcast that the kernel could not carry out whole is found before a byte is changed.
  *
  * Or it is a REWRITE and one output or broadcast (bpf/rewrite.h).
+ *
+ * In front of all that may stand a METER (bpf/metered.h). It is run when nothing is left that would send the frame up,
+ * and before a byte is changed or the frame dropped for another reason: what goes up has not been metered.
  */
 #ifndef SW_ACT_H
 #define SW_ACT_H
@@ -16,10 +19,17 @@
 #include <bpf/bpf_helpers.h>
 #include "frame.h"
 #include "maps.h"
+#include "metered.h"
 #include "normal.h"
 #include "rewrite.h"
 #include "upcall.h"
 #include "vlan.h"
+
+/* The number of the first step behind the meter. */
+SW_INLINE __u32 act_first(const struct frame *frame)
+{
+	return frame->meter ? 1 : 0;
+}
 
 /* By how much the rewrites, which are the steps from `first` to the last but one, lengthen the frame. */
 SW_INLINE int act_growth(const struct sw_flow *flow, __u32 first)
@@ -125,11 +135,13 @@ static __attribute__((noinline)) int act_broadcast(
 	set = bpf_map_lookup_elem(&set_info, &set_id);
 	if (!set)
 		return frame_drop(frame, frame->in_port, SW_DROP_BAD_PROGRAM);
-	if (!set->n_members)
-		return frame_drop(frame, frame->in_port, SW_DROP_NO_OUTPUT);
-	hindrance = act_broadcast_hindrance(ctx, frame, set, act_growth(flow, first));
+	hindrance = set->n_members ? act_broadcast_hindrance(ctx, frame, set, act_growth(flow, first)) : SW_UPCALL_NONE;
 	if (hindrance)
 		return upcall(ctx, frame, hindrance);
+	if (metered_away(frame))
+		return XDP_DROP;
+	if (!set->n_members)
+		return frame_drop(frame, frame->in_port, SW_DROP_NO_OUTPUT);
 	members = bpf_map_lookup_elem(&sets, &set_id);
 	if (!members)
 		return frame_drop(frame, frame->in_port, SW_DROP_BAD_PROGRAM);
@@ -158,6 +170,8 @@ SW_INLINE int act_steps(struct xdp_md *ctx, struct frame *frame, const struct sw
 	case SW_OP_OUTPUT:
 		if (flow->flags & SW_FLOW_ONE_BUFFER && frame_is_split(ctx))
 			return upcall(ctx, frame, SW_UPCALL_FRAGS);
+		if (metered_away(frame))
+			return XDP_DROP;
 		if (last > first) {
 			reason = act_rewrite(ctx, frame, flow, first);
 			if (reason)
@@ -169,7 +183,7 @@ SW_INLINE int act_steps(struct xdp_md *ctx, struct frame *frame, const struct sw
 	case SW_OP_UPCALL:
 		return upcall(ctx, frame, terminal->arg);
 	case SW_OP_DROP:
-		return frame_drop(frame, frame->in_port, terminal->arg);
+		return metered_away(frame) ? XDP_DROP : frame_drop(frame, frame->in_port, terminal->arg);
 	default:
 		return frame_drop(frame, frame->in_port, SW_DROP_BAD_PROGRAM);
 	}
@@ -178,7 +192,7 @@ SW_INLINE int act_steps(struct xdp_md *ctx, struct frame *frame, const struct sw
 /* What is left of a program behind its NORMAL. A function, so that unicast does not make room for it. */
 static __attribute__((noinline)) int act_flood(struct xdp_md *ctx, struct frame *frame, const struct sw_flow *flow)
 {
-	return flow ? act_steps(ctx, frame, flow, 1) : XDP_DROP;
+	return flow ? act_steps(ctx, frame, flow, act_first(frame) + 1) : XDP_DROP;
 }
 
 /* Takes the tag off, puts one in front or rewrites its VID, so that the frame leaves as `out` says. */
@@ -213,6 +227,8 @@ SW_INLINE int act_forward(struct xdp_md *ctx, struct frame *frame, union sw_fdb_
 
 	if (to.flags & SW_FDB_ONE_BUFFER && frame_is_split(ctx))
 		return upcall(ctx, frame, SW_UPCALL_FRAGS);
+	if (metered_away(frame))
+		return XDP_DROP;
 	if (!act_tag_fits(frame->tci, to.out, vid)) {
 		reason = act_retag(ctx, frame->tci, to.out, vid);
 		if (reason)
@@ -222,14 +238,14 @@ SW_INLINE int act_forward(struct xdp_md *ctx, struct frame *frame, union sw_fdb_
 	return act_output(frame->cpu, frame->size, to.port);
 }
 
-/* The flow's NORMAL, for a frame with these words 1 and 2 of the key. */
-SW_INLINE enum sw_normal act_ask_fdb(
-	const struct sw_config *cfg, const struct sw_flow *flow, __u64 dst, __u64 src, struct sw_normal_answer *ret)
+/* The flow's NORMAL, its step number `at`, for a frame with these words 1 and 2 of the key. */
+SW_INLINE enum sw_normal act_ask_fdb(const struct sw_config *cfg, const struct sw_flow *flow, __u32 at, __u64 dst,
+	__u64 src, struct sw_normal_answer *ret)
 {
 	const struct sw_normal_frame question = {
 		.dst = dst,
 		.src = src,
-		.vid = flow->steps[0].arg,
+		.vid = flow->steps[at].arg,
 		.bridge = flow->bridge,
 		.in_port = flow->in_port,
 		.flags = flow->flags,
@@ -245,15 +261,15 @@ SW_INLINE int act_normal(
 {
 	struct sw_normal_answer answer;
 
-	switch (act_ask_fdb(cfg, flow, frame->dst, frame->src, &answer)) {
+	switch (act_ask_fdb(cfg, flow, act_first(frame), frame->dst, frame->src, &answer)) {
 	case SW_NORMAL_FORWARD:
-		return act_forward(ctx, frame, answer.to, flow->steps[0].arg);
+		return act_forward(ctx, frame, answer.to, flow->steps[act_first(frame)].arg);
 	case SW_NORMAL_UPCALL:
 		return upcall(ctx, frame, SW_UPCALL_NORMAL);
 	case SW_NORMAL_LEARN:
 		return upcall(ctx, frame, SW_UPCALL_LEARN);
 	case SW_NORMAL_DROP:
-		return frame_drop(frame, frame->in_port, answer.drop);
+		return metered_away(frame) ? XDP_DROP : frame_drop(frame, frame->in_port, answer.drop);
 	default:
 		return act_flood(ctx, frame, flow);
 	}
@@ -285,7 +301,7 @@ SW_INLINE int act_rewrite_all(struct xdp_md *ctx, struct frame *frame, const str
 /* A program of REWRITE and one output or broadcast. */
 static __attribute__((noinline)) int act_rewritten(struct xdp_md *ctx, struct frame *frame, const struct sw_flow *flow)
 {
-	__u32 rewrite_id, target, is_output;
+	__u32 rewrite_id, target, is_output, first;
 	struct sw_rewrite *rewrite;
 	struct sw_set_info *set = 0;
 	void *members = 0;
@@ -293,16 +309,18 @@ static __attribute__((noinline)) int act_rewritten(struct xdp_md *ctx, struct fr
 
 	if (!flow)
 		return XDP_DROP;
-	rewrite_id = flow->steps[0].arg;
-	target = flow->steps[1].arg;
-	is_output = flow->steps[1].op == SW_OP_OUTPUT;
+	first = act_first(frame);
+	rewrite_id = flow->steps[first].arg;
+	target = flow->steps[first + 1].arg;
+	is_output = flow->steps[first + 1].op == SW_OP_OUTPUT;
 	rewrite = bpf_map_lookup_elem(&rewrites, &rewrite_id);
-	if (!rewrite || !rewrite->n_edits || flow->n_steps != 2 || (!is_output && flow->steps[1].op != SW_OP_BROADCAST))
+	if (!rewrite || !rewrite->n_edits || flow->n_steps != first + 2 ||
+		(!is_output && flow->steps[first + 1].op != SW_OP_BROADCAST))
 		return frame_drop(frame, frame->in_port, SW_DROP_BAD_PROGRAM);
 	if (!is_output) {
 		set = bpf_map_lookup_elem(&set_info, &target);
 		if (set && !set->n_members)
-			return frame_drop(frame, frame->in_port, SW_DROP_NO_OUTPUT);
+			return metered_away(frame) ? XDP_DROP : frame_drop(frame, frame->in_port, SW_DROP_NO_OUTPUT);
 		members = bpf_map_lookup_elem(&sets, &target);
 		if (!set || !members)
 			return frame_drop(frame, frame->in_port, SW_DROP_BAD_PROGRAM);
@@ -310,6 +328,9 @@ static __attribute__((noinline)) int act_rewritten(struct xdp_md *ctx, struct fr
 	reason = act_rewrite_hindrance(ctx, frame, rewrite, set);
 	if (reason)
 		return upcall(ctx, frame, reason);
+	if (metered_away(frame))
+		return XDP_DROP;
+	metered_remark(ctx, frame);
 	reason = act_rewrite_all(ctx, frame, rewrite);
 	if (reason == REWRITE_UNFIT)
 		return upcall(ctx, frame, SW_UPCALL_REWRITE);
@@ -325,11 +346,16 @@ static __attribute__((noinline)) int act_rewritten(struct xdp_md *ctx, struct fr
 /* Runs the flow's program; the verdict. */
 SW_INLINE int act(struct xdp_md *ctx, const struct sw_config *cfg, struct frame *frame, const struct sw_flow *flow)
 {
-	if (flow->steps[0].op == SW_OP_NORMAL)
+	if (flow->steps[0].op == SW_OP_METER) {
+		frame->meter = flow->steps[0].arg;
+		if (metered_hinders(ctx, frame))
+			return upcall(ctx, frame, SW_UPCALL_FRAGS);
+	}
+	if (flow->steps[act_first(frame)].op == SW_OP_NORMAL)
 		return act_normal(ctx, cfg, frame, flow);
-	if (flow->steps[0].op == SW_OP_REWRITE)
+	if (flow->steps[act_first(frame)].op == SW_OP_REWRITE)
 		return act_rewritten(ctx, frame, flow);
-	return act_steps(ctx, frame, flow, 0);
+	return act_steps(ctx, frame, flow, act_first(frame));
 }
 
 #endif

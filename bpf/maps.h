@@ -7,6 +7,7 @@
  *	flows		n_flows			flow_stats	n_rows * n_flows
  *	buckets		n_buckets		emc		possible CPUs * SW_EMC_SIZE
  *	port_stats	n_rows * SW_MAX_PORTS	drops		n_rows * SW_MAX_PORTS * SW_DROP_SLOTS
+ *	passed		n_rows * n_flows	band_stats	n_rows * SW_MAX_METERS * SW_METER_BANDS
  * Every element is reached through bpf_map_lookup_elem, which the kernel inlines for arrays and which checks the index,
  * so no size is trusted. What has a fixed size and is asked of every frame is a global variable instead, which takes
  * neither the call's instructions nor the check. A counter that is out of reach is not counted and the frame goes on.
@@ -108,6 +109,30 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, SW_MAX_METERS);
+	__type(key, __u32); /* meter slot */
+	__type(value, struct sw_meter);
+} meters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sw_flow_stats);
+} band_stats SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sw_flow_stats);
+} passed SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct sw_registry);
@@ -165,7 +190,8 @@ struct frame {
 	__u32 slot;     /* of the flow that matched, for an upcall that its steps ask for */
 	__u64 dst, src; /* words 1 and 2 of its key; known once a flow matched */
 	__u32 tci;      /* host order, as vlan_tci_be in the key; likewise */
-	__u32 zero;
+	__u16 meter;    /* slot of the meter that it is still to pass; 0: none */
+	__u16 levels;   /* by so many its drop precedence is still to be raised */
 };
 
 /* Where the headers of a frame lie that is being rewritten; see bpf/rewrite.h. */

@@ -172,7 +172,9 @@ static __attribute__((noinline)) int long_way(struct xdp_md *ctx)
 		return verdict;
 	if (hit.flow->flags & SW_FLOW_CSUM)
 		finish_csum(ctx, frame->cpu, frame->in_port, frame->size);
-	return act(ctx, cfg, frame, hit.flow);
+	verdict = act(ctx, cfg, frame, hit.flow);
+	metered_remark(ctx, frame);
+	return verdict;
 }
 
 /* Where a flow that the short way takes sends this frame; 0: it is not one of those. */
@@ -182,7 +184,7 @@ SW_INLINE int short_output(
 	struct sw_normal_answer answer;
 
 	if (sw_likely(flow->steps[0].op == SW_OP_NORMAL)) {
-		if (act_ask_fdb(cfg, flow, key->w[1], key->w[2], &answer) != SW_NORMAL_FORWARD)
+		if (act_ask_fdb(cfg, flow, 0, key->w[1], key->w[2], &answer) != SW_NORMAL_FORWARD)
 			return 0;
 		*ret = answer.to;
 		return 1;
@@ -202,6 +204,45 @@ SW_INLINE enum sw_drop short_retag(
 		return SW_DROP_NONE;
 	*size += act_tag_growth(tci, out);
 	return act_retag(ctx, tci, out, vid);
+}
+
+SW_INLINE int short_is_metered(const struct sw_flow *flow)
+{
+	return flow->steps[0].op == SW_OP_METER && flow->steps[1].op == SW_OP_OUTPUT && flow->n_steps == 2;
+}
+
+/* An IPv4 frame without a tag whose checksum needs no second glance. */
+SW_INLINE int short_is_plain(struct xdp_md *ctx)
+{
+	const struct sw_wire_eth *eth = sw_at(frame_data(ctx), frame_end(ctx), 0, sizeof(*eth));
+
+	return eth && eth->type_be == sw_swap16(SW_ETH_IPV4) && csum_is_plain(ctx, sizeof(*eth));
+}
+
+/* A meter and an output, which no hint led to: a short way of their own, beside the other's. */
+static __attribute__((noinline)) int short_metered(struct xdp_md *ctx, __u32 slot, __u32 size)
+{
+	const struct sw_flow *flow = sw_mem_flow(0, slot);
+	const struct sw_config *cfg = config_get();
+	struct sw_scratch *s = scratch_get();
+	struct sw_hit hit = {.slot = slot};
+	struct frame *frame;
+
+	if (!flow || !cfg || !s)
+		return XDP_DROP;
+	frame = &s->frame;
+	*frame = (struct frame){.cpu = bpf_get_smp_processor_id(),
+		.size = size,
+		.slot = slot,
+		.in_port = flow->in_port,
+		.meter = flow->steps[0].arg};
+	count_hit(cfg, frame->cpu, frame->in_port, size, &hit);
+	if (flow->flags & SW_FLOW_CSUM && !short_is_plain(ctx))
+		finish_csum(ctx, frame->cpu, frame->in_port, size);
+	if (metered_away(frame))
+		return XDP_DROP;
+	metered_remark(ctx, frame);
+	return act_output(frame->cpu, size, flow->steps[1].arg);
 }
 
 SW_INLINE int short_way(struct xdp_md *ctx)
@@ -227,7 +268,7 @@ SW_INLINE int short_way(struct xdp_md *ctx)
 		return NEXT;
 	}
 	if (!short_output(cfg, &key, hit.flow, &to))
-		return NEXT;
+		return !hit.by_hint && short_is_metered(hit.flow) ? short_metered(ctx, hit.slot, size) : NEXT;
 	count_hit(cfg, cpu, hit.flow->in_port, size, &hit);
 	if (hit.flow->flags & SW_FLOW_CSUM &&
 		!(headers.eth_type_be == sw_swap16(SW_ETH_IPV4) && csum_is_plain(ctx, headers.l3)))

@@ -37,6 +37,8 @@ struct dp_memory {
 	struct sw_fdb_bucket *fdb;
 	struct sw_fdb_times *fdb_times;
 	struct sw_rewrite *rewrites;
+	struct sw_meter *meters;
+	struct sw_flow_stats *band_stats, *passed;
 };
 
 enum dp_mode { DP_MODE_NATIVE, DP_MODE_GENERIC, DP_MODE_OFFLOAD };

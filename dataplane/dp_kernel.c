@@ -37,8 +37,11 @@ static bool map_memory(struct dpk *k)
 	m->fdb = k->skel->bss->core.fdb;
 	m->fdb_times = dpk_map_memory(k->skel->maps.fdb_times);
 	m->rewrites = dpk_map_memory(k->skel->maps.rewrites);
+	m->meters = dpk_map_memory(k->skel->maps.meters);
+	m->band_stats = dpk_map_memory(k->skel->maps.band_stats);
+	m->passed = dpk_map_memory(k->skel->maps.passed);
 	return m->flows && m->buckets && m->flow_stats && m->port_stats && m->drops && m->registry && m->fdb_times &&
-	       m->rewrites;
+	       m->rewrites && m->meters && m->band_stats && m->passed;
 }
 
 static void unmap_memory(struct dpk *k)
@@ -53,6 +56,9 @@ static void unmap_memory(struct dpk *k)
 	dpk_unmap(k->skel->maps.registry, m->registry);
 	dpk_unmap(k->skel->maps.fdb_times, m->fdb_times);
 	dpk_unmap(k->skel->maps.rewrites, m->rewrites);
+	dpk_unmap(k->skel->maps.meters, m->meters);
+	dpk_unmap(k->skel->maps.band_stats, m->band_stats);
+	dpk_unmap(k->skel->maps.passed, m->passed);
 }
 
 /* The registry's version last: without it nobody adopts what is only half there. */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The program is run on the frame by BPF_PROG_TEST_RUN, in a second instance: the same object, verified again, with the
- * live flows, hints, ports and sets, a copy of configuration and addresses, and with counters of its own. So the users'
- * counters, the marks of what was used and the upcall limits are not disturbed, what is counted there is this one
- * frame's, and the fast path pays nothing for it. Verifying it takes a third of a second, so it is kept for a while.
+ * live flows, hints, ports and sets, a copy of configuration, addresses and meters, and with counters of its own. So
+ * the users' counters, the marks of what was used and the upcall limits are not disturbed, what is counted there is
+ * this one frame's, and the fast path pays nothing for it. Verifying it takes a third of a second, so it is kept for a
+ * while.
  */
 #include "dataplane/dp_kernel.h"
 
@@ -34,7 +35,8 @@ static const char *verdict_name(uint32_t verdict)
 static bool is_own(const struct switch_bpf *twin, const struct bpf_map *map)
 {
 	return bpf_map__is_internal(map) || map == twin->maps.scratch || map == twin->maps.port_stats ||
-	       map == twin->maps.drops || map == twin->maps.flow_stats || map == twin->maps.miss_buckets;
+	       map == twin->maps.drops || map == twin->maps.flow_stats || map == twin->maps.miss_buckets ||
+	       map == twin->maps.meters || map == twin->maps.band_stats || map == twin->maps.passed;
 }
 
 static int share_maps(const struct dpk *k, struct switch_bpf *twin)
@@ -157,6 +159,17 @@ static bool find_slot(const struct dpk *k, const struct switch_bpf *twin, uint32
 	return found;
 }
 
+/* Their states too: a frame that is asked about takes nothing from anybody. */
+static bool copy_meters(const struct dpk *k, const struct switch_bpf *twin)
+{
+	struct sw_meter *meters = dpk_map_memory(twin->maps.meters);
+
+	if (meters)
+		memcpy(meters, k->dp.memory.meters, dpk_map_bytes(twin->maps.meters));
+	dpk_unmap(twin->maps.meters, meters);
+	return meters;
+}
+
 static int run(struct switch_bpf *twin, uint32_t ifindex, const void *frame, uint32_t size, struct dp_probe *ret)
 {
 	struct xdp_md ctx = {.data_end = size, .ingress_ifindex = ifindex};
@@ -185,6 +198,8 @@ int dpk_probe(struct datapath *dp, uint32_t ifindex, const void *frame, uint32_t
 
 	if (error)
 		return error;
+	if (!copy_meters(k, k->twin))
+		return -ENOMEM;
 	k->twin->bss->core = k->skel->bss->core;
 	memset(ret, 0, sizeof(*ret));
 	error = run(k->twin, ifindex, frame, size, ret);

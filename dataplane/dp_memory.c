@@ -2,6 +2,7 @@
 #include "dataplane/dp_memory.h"
 
 #include "bpf/lookup.h"
+#include "bpf/meter.h"
 #include "dataplane/sets.h"
 
 #include <assert.h>
@@ -114,6 +115,28 @@ bool dp_memory_lookup(
 	}
 	count_hit(m, cpu, size, &hit);
 	*ret = (struct dp_memory_hit){.flow = hit.flow, .slot = hit.slot, .by_hint = hit.by_hint};
+	return true;
+}
+
+static void count_in(struct sw_flow_stats *stats, uint32_t size)
+{
+	stats->packets++;
+	stats->bytes += size;
+}
+
+bool dp_memory_meter(struct datapath *dp, uint32_t cpu, const struct dp_memory_hit *hit, uint32_t size, uint64_t now_ns)
+{
+	const struct dp_memory *memory = &dp->memory;
+	uint32_t slot = hit->flow->steps[0].arg, band;
+	struct sw_meter *meter = &memory->meters[slot];
+
+	assert(hit->flow->steps[0].op == SW_OP_METER && meter->id);
+	band = sw_meter_run(meter, size, now_ns);
+	if (band < SW_METER_BANDS)
+		count_in(&memory->band_stats[((size_t)cpu * SW_MAX_METERS + slot) * SW_METER_BANDS + band], size);
+	if (band < SW_METER_BANDS && meter->bands[band].drops)
+		return false;
+	count_in(&memory->passed[(size_t)cpu * memory->config->n_flows + hit->slot], size);
 	return true;
 }
 
@@ -499,6 +522,9 @@ static struct dp_memory lay_out(struct layout *layout, size_t n_flows, size_t n_
 		.fdb = lay(layout, SW_FDB_BUCKETS * sizeof(struct sw_fdb_bucket)),
 		.fdb_times = lay(layout, SW_FDB_BUCKETS * SW_FDB_CELLS * sizeof(struct sw_fdb_times)),
 		.rewrites = lay(layout, SW_MAX_REWRITES * sizeof(struct sw_rewrite)),
+		.meters = lay(layout, SW_MAX_METERS * sizeof(struct sw_meter)),
+		.band_stats = lay(layout, N_ROWS * SW_MAX_METERS * SW_METER_BANDS * sizeof(struct sw_flow_stats)),
+		.passed = lay(layout, N_ROWS * n_flows * sizeof(struct sw_flow_stats)),
 	};
 }
 

@@ -34,6 +34,8 @@ static void set_sizes(struct fixture *f)
 	bpf_map__set_max_entries(f->skel->maps.flows, f->n_flows);
 	bpf_map__set_max_entries(f->skel->maps.buckets, f->n_buckets);
 	bpf_map__set_max_entries(f->skel->maps.flow_stats, f->n_rows * f->n_flows);
+	bpf_map__set_max_entries(f->skel->maps.passed, f->n_rows * f->n_flows);
+	bpf_map__set_max_entries(f->skel->maps.band_stats, f->n_rows * SW_MAX_METERS * SW_METER_BANDS);
 	bpf_map__set_max_entries(f->skel->maps.emc, n_cpus * SW_EMC_SIZE);
 	bpf_map__set_max_entries(f->skel->maps.port_stats, f->n_rows * SW_MAX_PORTS);
 	bpf_map__set_max_entries(f->skel->maps.drops, f->n_rows * SW_MAX_PORTS * SW_DROP_SLOTS);
@@ -66,8 +68,11 @@ int fixture_open(struct fixture *f, uint32_t n_flows, uint32_t n_buckets)
 	f->emc = map_memory(f->skel->maps.emc);
 	f->fdb = f->skel->bss->core.fdb;
 	f->rewrites = map_memory(f->skel->maps.rewrites);
+	f->meters = map_memory(f->skel->maps.meters);
+	f->band_stats = map_memory(f->skel->maps.band_stats);
+	f->passed = map_memory(f->skel->maps.passed);
 	if (!f->flows || !f->buckets || !f->flow_stats || !f->port_stats || !f->miss_buckets || !f->set_info ||
-		!f->drops || !f->emc || !f->rewrites) {
+		!f->drops || !f->emc || !f->rewrites || !f->meters || !f->band_stats || !f->passed) {
 		fixture_close(f);
 		return -ENOMEM;
 	}
@@ -88,6 +93,9 @@ void fixture_close(struct fixture *f)
 	unmap_memory(f->skel->maps.drops, f->drops);
 	unmap_memory(f->skel->maps.emc, f->emc);
 	unmap_memory(f->skel->maps.rewrites, f->rewrites);
+	unmap_memory(f->skel->maps.meters, f->meters);
+	unmap_memory(f->skel->maps.band_stats, f->band_stats);
+	unmap_memory(f->skel->maps.passed, f->passed);
 	switch_bpf__destroy(f->skel);
 	memset(f, 0, sizeof(*f));
 }
@@ -116,6 +124,8 @@ void fixture_forget_buckets(struct fixture *f)
 void fixture_forget_counters(struct fixture *f)
 {
 	memset(f->flow_stats, 0, sizeof(*f->flow_stats) * f->n_rows * f->n_flows);
+	memset(f->passed, 0, sizeof(*f->passed) * f->n_rows * f->n_flows);
+	memset(f->band_stats, 0, sizeof(*f->band_stats) * f->n_rows * SW_MAX_METERS * SW_METER_BANDS);
 	memset(f->port_stats, 0, sizeof(*f->port_stats) * f->n_rows * SW_MAX_PORTS);
 	memset(f->drops, 0, sizeof(*f->drops) * f->n_rows * SW_MAX_PORTS * SW_DROP_SLOTS);
 }
@@ -127,6 +137,7 @@ void fixture_reset(struct fixture *f)
 	memset(f->flows, 0, sizeof(*f->flows) * f->n_flows);
 	memset(f->fdb, 0, sizeof(*f->fdb) * SW_FDB_BUCKETS);
 	memset(f->rewrites, 0, sizeof(*f->rewrites) * SW_MAX_REWRITES);
+	memset(f->meters, 0, sizeof(*f->meters) * SW_MAX_METERS);
 	fixture_forget_hints(f);
 	fixture_forget_counters(f);
 	memset(f->miss_buckets, 0, sizeof(*f->miss_buckets) * SW_MAX_PORTS);
@@ -196,7 +207,7 @@ void fixture_set_bridge(struct fixture *f, uint32_t slot, uint16_t bridge)
 	struct sw_flow *flow = &f->flows[slot];
 
 	flow->bridge = bridge;
-	flow->domain = sw_fdb_hash_domain(f->config->seed, flow->steps[0].arg, bridge);
+	flow->domain = sw_fdb_hash_domain(f->config->seed, flow->steps[flow->steps[0].op == SW_OP_METER].arg, bridge);
 }
 
 static uint32_t publish(struct fixture *f, const struct sw_key *key, unsigned int mask_id, uint32_t in_port,

@@ -30,6 +30,8 @@ struct fixture {
 	uint64_t *emc;
 	struct sw_fdb_bucket *fdb;
 	struct sw_rewrite *rewrites;
+	struct sw_meter *meters;
+	struct sw_flow_stats *band_stats, *passed;
 	uint32_t next_slot;
 };
 
@@ -59,7 +61,7 @@ void fixture_set_output(struct fixture *f, uint32_t port_id, uint32_t ifindex);
 void fixture_set_members(struct fixture *f, uint32_t set_id, const uint32_t *ids, const uint32_t *ifindexes,
 	unsigned int n, uint32_t min_frame);
 
-/* Makes a flow that begins with NORMAL one of this bridge. */
+/* Makes a flow that begins with NORMAL, perhaps behind a METER, one of this bridge. */
 void fixture_set_bridge(struct fixture *f, uint32_t slot, uint16_t bridge);
 
 /* Publishes a flow whose key is masked here; its slot. Where 0: as the table does, 1: into the alternate bucket. */

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/*
+ * meter.h - the token buckets of a meter's bands: one arithmetic for the program and for the daemon.
+ *
+ * What: a bucket's whole state is one word, so that a compare-and-swap is all it takes to share it among CPUs and with
+ * the daemon. The word says when the bucket will be full: not as a time, but as how much a source that fills `fill`
+ * units every nanosecond since the clock's beginning will have given by then. What such a source has given at `now` is
+ * now * fill, so the bucket lacks full_at - now * fill units, or nothing if that is not above zero. A frame that passes
+ * makes it lack so much more.
+ *
+ * Why this form: a unit is chosen (dataplane/meter.c) such that a nanosecond fills a whole number of them and a bit, or
+ * a frame, is a whole number of them too. So there is no division, nothing is ever rounded, and every rate is exact for
+ * frames of any size. A level and a time in two words, as in a textbook, would need a lock, and CPUs that wait for each
+ * other.
+ *
+ * Words are modulo 2^64, for a clock times a rate is longer than any word, and what counts is the difference: read as a
+ * signed number it is right as long as the bucket was looked at within the last 2^63 units. For rates that divide by
+ * large powers of ten that is years; for the oddest it is a quarter of an hour (10 Gb/s) or two seconds (4 Tb/s). The
+ * daemon moves up the words of buckets at rest (meter_band_rest() of dataplane/meter_slots.h), every second while flows
+ * are cached and before it runs any itself. With no daemon, a bucket of which nobody asked for so long may be found
+ * with more missing than it ever had room for: then it is taken to be empty, once, and is full again after burst /
+ * rate.
+ *
+ * Invariants
+ * V1 What passes a band in any span of time t is at most depth + t * fill, and one frame if that is larger than depth.
+ * V2 The decision depends on nothing but the words, the frame's size and the time: the daemon's and the program's are
+ *    the same.
+ * Safe error: a frame that passes and was let go by nobody. There is one: CPUs that meet over a word try
+ * SW_METER_TRIES times, and a frame that came to nothing by then counts as one that exceeds the band. Each failure
+ * means that another frame was decided meanwhile, so all of them do come through, in turns of some 10 ns.
+ *
+ * Time: CLOCK_BOOTTIME on both sides. One CPU's clock may be behind another's, or the daemon's read a while ago: that
+ * reads as less filled in.
+ */
+#ifndef SW_METER_H
+#define SW_METER_H
+
+#include "abi.h"
+#include "extract.h"
+#include "hash.h"
+
+#define SW_METER_TRIES 32
+
+SW_INLINE __u64 sw_meter_read(const struct sw_meter_band *band)
+{
+	return *(const volatile __u64 *)&band->full_at;
+}
+
+/*
+ * What the bucket lacks when so much has been filled in; more than sw_meter_bound(): nobody has looked at it for too
+ * long.
+ */
+SW_INLINE __u64 sw_meter_lack(__u64 full_at, __u64 filled)
+{
+	__u64 lack = full_at - filled;
+
+	return (__s64)lack > 0 ? lack : 0;
+}
+
+/* No bucket lacks more: its depth, or the largest frame, as seen by a clock that is half a second behind. */
+SW_INLINE __u64 sw_meter_bound(const struct sw_meter_band *band)
+{
+	return band->depth + ((__u64)band->fill << 29) + ((__u64)band->price << 20);
+}
+
+/*
+ * Takes `amount` units out of the band's bucket; 0: there is no room, and nothing is taken. A full bucket lets a frame
+ * of any size through and owes what it did not have.
+ */
+SW_INLINE int sw_meter_take(struct sw_meter_band *band, __u64 amount, __u64 now_ns)
+{
+	__u64 filled = now_ns * band->fill, was = sw_meter_read(band), found, lack;
+	__u32 i;
+
+	for (i = 0; i < SW_METER_TRIES; i++) {
+		lack = sw_meter_lack(was, filled);
+		if (sw_unlikely(lack > sw_meter_bound(band))) {
+			__sync_val_compare_and_swap(&band->full_at, was, filled + band->depth);
+			return 0;
+		}
+		if (lack && lack + amount > band->depth)
+			return 0;
+		found = __sync_val_compare_and_swap(&band->full_at, was, filled + lack + amount);
+		if (sw_likely(found == was))
+			return 1;
+		was = found;
+	}
+	return 0;
+}
+
+/* Units that a frame of `size` bytes takes, FCS left out. */
+SW_INLINE __u64 sw_meter_amount(const struct sw_meter_band *band, __u32 flags, __u32 size)
+{
+	return (__u64)band->price * (flags & SW_METER_FRAMES ? 1 : (__u64)size * 8);
+}
+
+/* A frame of `size` bytes: every band is asked, and filled. The first that it exceeds; SW_METER_BANDS: none. */
+SW_INLINE __u32 sw_meter_run(struct sw_meter *meter, __u32 size, __u64 now_ns)
+{
+	__u32 i, applies = SW_METER_BANDS;
+
+	for (i = 0; i < SW_METER_BANDS && i < meter->n_bands; i++) {
+		struct sw_meter_band *band = &meter->bands[i];
+
+		if (!sw_meter_take(band, sw_meter_amount(band, meter->flags, size), now_ns) &&
+			applies == SW_METER_BANDS)
+			applies = i;
+	}
+	return applies;
+}
+
+#endif
