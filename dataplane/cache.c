@@ -4,7 +4,7 @@
 #include "bpf/hash.h"
 #include "dataplane/cache_parts.h"
 #include "dataplane/datapath.h"
-#include "dataplane/program.h"
+#include "dataplane/meter_slots.h"
 #include "dataplane/rewrites.h"
 #include "dataplane/sets.h"
 
@@ -25,9 +25,12 @@ static int allocate(struct cache *cache)
 	cache->limbo = calloc(cache->n_slots, sizeof(*cache->limbo));
 	cache->live = calloc((cache->n_slots + 63) / 64, sizeof(*cache->live));
 	cache->dirty = calloc(cache->n_slots, sizeof(*cache->dirty));
+	cache->seen_passed = calloc(cache->n_slots, sizeof(*cache->seen_passed));
 	if (links_init(&cache->links, cache->n_slots))
 		return -ENOMEM;
-	return cache->entries && cache->live && cache->vacant && cache->limbo && cache->dirty ? 0 : -ENOMEM;
+	return cache->entries && cache->live && cache->vacant && cache->limbo && cache->dirty && cache->seen_passed
+		       ? 0
+		       : -ENOMEM;
 }
 
 static void vacate(struct cache *cache, uint32_t slot)
@@ -56,6 +59,7 @@ struct cache *cache_create(struct datapath *dp, const struct pipeline *pl, struc
 	cache->config = dp->memory.config;
 	cache->flows = dp->memory.flows;
 	cache->stats = dp->memory.flow_stats;
+	cache->passed = dp->memory.passed;
 	cache->pl = pl;
 	cache->sets = sets;
 	cache->n_slots = cache->config->n_flows;
@@ -82,6 +86,7 @@ void cache_destroy(struct cache *cache)
 	free(cache->vacant);
 	free(cache->limbo);
 	free(cache->dirty);
+	free(cache->seen_passed);
 	links_fini(&cache->links);
 	free(cache);
 }
@@ -193,10 +198,12 @@ static const char *why_up(const struct entry *entry, const struct sw_flow *flow,
 static void link_path(struct cache *cache, uint32_t slot, const struct xlate *answer)
 {
 	struct entry *entry = &cache->entries[slot];
+	bool behind = false;
 
 	for (uint32_t i = 0; i < answer->n_ops; i++) {
+		behind |= answer->ops[i].type == XOP_METER;
 		if (answer->ops[i].type == XOP_COUNT)
-			links_add(&cache->links, slot, answer->ops[i].tally);
+			links_add(&cache->links, slot, answer->ops[i].tally, behind);
 	}
 	entry->credits = cache->flows[slot].steps[0].op != SW_OP_UPCALL;
 	entry->why = why_up(entry, &cache->flows[slot], answer);
@@ -222,6 +229,13 @@ static bool has_links_for(struct cache *cache, const struct xlate *answer)
 	return has_links(cache, n);
 }
 
+struct program cache_held(const struct cache *cache, uint32_t slot)
+{
+	const struct entry *entry = &cache->entries[slot];
+
+	return (struct program){.set = entry->set, .rewrite = entry->rewrite, .meter = entry->meter};
+}
+
 /* The daemon's side of a slot that was just published. */
 static void enter(struct cache *cache, uint32_t slot, const struct program *program)
 {
@@ -229,6 +243,7 @@ static void enter(struct cache *cache, uint32_t slot, const struct program *prog
 		.set = program->set,
 		.rewrite = program->rewrite,
 		.lacks = program->lacks,
+		.meter = program->meter,
 		.plain = true};
 	masks_hold(&cache->masks, cache->flows[slot].mask);
 	cache_live_add(cache, slot);
@@ -264,7 +279,7 @@ void cache_remove(struct cache *cache, uint32_t slot)
 static void copy_links(struct cache *cache, uint32_t from, uint32_t to)
 {
 	for (uint32_t at = cache->links.first[from]; at; at = cache->links.pool[at].next_of_slot)
-		links_add(&cache->links, to, cache->links.pool[at].tally);
+		links_add(&cache->links, to, cache->links.pool[at].tally, cache->links.pool[at].behind);
 	cache->entries[to].credits = cache->entries[from].credits;
 	cache->entries[to].why = cache->entries[from].why;
 	set_plain(cache, to, cache->entries[from].plain);
@@ -324,15 +339,14 @@ void cache_go_home(struct cache *cache, uint32_t slot)
 {
 	const struct sw_flow *flow = &cache->flows[slot];
 	uint32_t home = sw_hash_home(cache_hash(cache, slot), cache->n_slots);
-	struct program same = {.n_steps = flow->n_steps,
-		.flags = flow->flags,
-		.set = cache->entries[slot].set,
-		.rewrite = cache->entries[slot].rewrite};
+	struct program same = cache_held(cache, slot);
 
 	if (slot == home || slot == (home ^ 1) || (!is_vacant(cache, home) && !is_vacant(cache, home ^ 1)))
 		return;
 	if (!program_hold(cache->sets, &same))
 		return;
+	same.n_steps = flow->n_steps;
+	same.flags = flow->flags;
 	memcpy(same.steps, flow->steps, sizeof(same.steps));
 	replace(cache, slot, &same, NULL);
 }
@@ -405,12 +419,12 @@ void cache_grace_begin(struct cache *cache)
 static void reclaim(struct cache *cache, uint64_t now_ns)
 {
 	uint32_t slot = cache->limbo[cache->limbo_head];
-	struct entry *entry = &cache->entries[slot];
+	const struct program held = cache_held(cache, slot);
 
 	cache->limbo_head = (cache->limbo_head + 1) & (cache->n_slots - 1);
 	cache->n_limbo--;
 	cache_harvest_last(cache, slot, now_ns);
-	program_release(cache->sets, &(struct program){.set = entry->set, .rewrite = entry->rewrite});
+	program_release(cache->sets, &held);
 	vacate(cache, slot);
 }
 
@@ -420,6 +434,7 @@ static void drop_adopted_sets(struct cache *cache)
 		return;
 	cache->holds_adopted_sets = false;
 	rewrites_drop_all(sets_rewrites(cache->sets));
+	meter_slots_drop_all(sets_meter_slots(cache->sets));
 	for (uint32_t set = 0; set < SW_MAX_SETS; set++) {
 		if (cache->adopted_sets[set])
 			sets_drop(cache->sets, set);

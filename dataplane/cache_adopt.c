@@ -14,7 +14,7 @@
 #include "dataplane/datapath.h"
 #include "dataplane/flow.h"
 #include "dataplane/log.h"
-#include "dataplane/program.h"
+#include "dataplane/meter_slots.h"
 #include "dataplane/rewrites.h"
 #include "dataplane/sets.h"
 
@@ -63,21 +63,27 @@ static bool is_sane_last_step(const struct cache *cache, const struct sw_step *s
 
 static bool are_sane_rewritten(const struct cache *cache, const struct sw_flow *flow)
 {
-	const struct sw_step *last = &flow->steps[1];
+	uint8_t first = program_first(flow->steps);
+	const struct sw_step *last = &flow->steps[first + 1];
 
-	return flow->n_steps == 2 && rewrites_exist(sets_rewrites(cache->sets), flow->steps[0].arg) &&
+	return flow->n_steps == first + 2 && rewrites_exist(sets_rewrites(cache->sets), flow->steps[first].arg) &&
 	       (last->op == SW_OP_OUTPUT || last->op == SW_OP_BROADCAST) && is_sane_last_step(cache, last);
 }
 
 static bool are_sane_steps(const struct cache *cache, const struct sw_flow *flow)
 {
-	if (!flow->n_steps || flow->n_steps > SW_MAX_STEPS)
+	uint8_t first = program_first(flow->steps);
+	const struct sw_step *step = &flow->steps[first];
+
+	if (flow->n_steps <= first || flow->n_steps > SW_MAX_STEPS)
 		return false;
-	if (flow->steps[0].op == SW_OP_NORMAL && flow->steps[0].arg > 4094)
+	if (first && !meter_slots_exist(sets_meter_slots(cache->sets), flow->steps[0].arg))
 		return false;
-	if (flow->steps[0].op == SW_OP_REWRITE)
+	if (step->op == SW_OP_NORMAL && step->arg > 4094)
+		return false;
+	if (step->op == SW_OP_REWRITE)
 		return are_sane_rewritten(cache, flow);
-	for (uint8_t i = flow->steps[0].op == SW_OP_NORMAL; i < flow->n_steps - 1; i++) {
+	for (uint8_t i = first + (step->op == SW_OP_NORMAL); i < flow->n_steps - 1; i++) {
 		uint8_t op = flow->steps[i].op;
 
 		if (op != SW_OP_VLAN_PUSH && op != SW_OP_VLAN_POP && op != SW_OP_VLAN_SET)
@@ -212,12 +218,20 @@ static uint16_t set_of(const struct sw_flow *flow)
 
 static uint16_t rewrite_of(const struct sw_flow *flow)
 {
-	return flow->steps[0].op == SW_OP_REWRITE ? flow->steps[0].arg : SW_MAX_REWRITES;
+	const struct sw_step *step = &flow->steps[program_first(flow->steps)];
+
+	return step->op == SW_OP_REWRITE ? step->arg : SW_MAX_REWRITES;
+}
+
+static uint16_t meter_of(const struct sw_flow *flow)
+{
+	return flow->steps[0].op == SW_OP_METER ? flow->steps[0].arg : 0;
 }
 
 static void hold_all_sets(struct cache *cache)
 {
 	rewrites_hold_all(sets_rewrites(cache->sets));
+	meter_slots_hold_all(sets_meter_slots(cache->sets));
 	for (uint32_t set = 0; set < SW_MAX_SETS; set++)
 		cache->adopted_sets[set] = sets_hold(cache->sets, set) == 0;
 	cache->holds_adopted_sets = true;
@@ -230,9 +244,16 @@ static void enter(struct adoption *a, uint32_t slot)
 	const struct sw_flow *flow = &cache->flows[slot];
 	struct entry *entry = &cache->entries[slot];
 
-	*entry = (struct entry){
-		.state = ENTRY_LIVE, .set = set_of(flow), .rewrite = rewrite_of(flow), .plain = true, .adopted = true};
-	program_hold(cache->sets, &(struct program){.set = entry->set, .rewrite = entry->rewrite});
+	struct program held;
+
+	*entry = (struct entry){.state = ENTRY_LIVE,
+		.set = set_of(flow),
+		.rewrite = rewrite_of(flow),
+		.meter = meter_of(flow),
+		.plain = true,
+		.adopted = true};
+	held = cache_held(cache, slot);
+	program_hold(cache->sets, &held);
 	cache_harvest(cache, slot, 0);
 	a->n_flows[flow->mask]++;
 	cache_live_add(cache, slot);

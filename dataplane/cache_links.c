@@ -47,13 +47,14 @@ static void give_back(struct links *links, uint32_t at)
 	links->free = at;
 }
 
-void links_add(struct links *links, uint32_t slot, struct tally *tally)
+void links_add(struct links *links, uint32_t slot, struct tally *tally, bool behind)
 {
 	uint32_t at = take(links);
 
 	links->pool[at] = (struct link){
 		.tally = tally,
 		.slot = slot,
+		.behind = behind,
 		.next_of_slot = links->first[slot],
 		.next_of_tally = tally->links,
 	};
@@ -106,8 +107,11 @@ void links_drop_tally(struct links *links, struct tally *tally)
 	tally->links = 0;
 }
 
-void links_credit(const struct links *links, uint32_t slot, uint64_t packets, uint64_t bytes, uint64_t now_ns)
+void links_credit(
+	const struct links *links, uint32_t slot, bool behind, uint64_t packets, uint64_t bytes, uint64_t now_ns)
 {
-	for (uint32_t at = links->first[slot]; at; at = links->pool[at].next_of_slot)
-		tally_add(links->pool[at].tally, packets, bytes, now_ns);
+	for (uint32_t at = links->first[slot]; at; at = links->pool[at].next_of_slot) {
+		if (links->pool[at].behind == behind)
+			tally_add(links->pool[at].tally, packets, bytes, now_ns);
+	}
 }

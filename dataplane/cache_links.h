@@ -8,6 +8,8 @@
  *
  * Why not a search through the slots: a change of one rule among a million would look at every flow there is.
  *
+ * What stands behind a meter counts only what that let go on: such an edge is credited with another number.
+ *
  * Invariants
  * E1 An edge is in exactly two lists, its slot's and its tally's, or in the free list.
  * E2 A slot's edges stand until its last harvest, so that what is counted late is credited too (S1).
@@ -21,7 +23,8 @@
 
 struct link {
 	struct tally *tally;
-	uint32_t slot;
+	uint32_t slot : 31;
+	uint32_t behind : 1;   /* a meter that the slot's program runs */
 	uint32_t next_of_slot; /* index; 0: the end. Also the next free one */
 	uint32_t prev_of_tally, next_of_tally;
 };
@@ -39,12 +42,13 @@ void links_fini(struct links *links);
 /* Whether n more can be had. */
 bool links_have_room(const struct links *links, uint32_t n);
 /* There must be room. */
-void links_add(struct links *links, uint32_t slot, struct tally *tally);
+void links_add(struct links *links, uint32_t slot, struct tally *tally, bool behind);
 /* All edges of the slot go. */
 void links_drop_slot(struct links *links, uint32_t slot);
 /* All edges of the tally go; its slots keep their others. */
 void links_drop_tally(struct links *links, struct tally *tally);
-/* Credits everybody whom the slot counts for. */
-void links_credit(const struct links *links, uint32_t slot, uint64_t packets, uint64_t bytes, uint64_t now_ns);
+/* Credits everybody whom the slot counts for, of those in front of its meter, or behind it. */
+void links_credit(
+	const struct links *links, uint32_t slot, bool behind, uint64_t packets, uint64_t bytes, uint64_t now_ns);
 
 #endif

@@ -13,6 +13,7 @@
 #include "dataplane/cache_links.h"
 #include "dataplane/cache_masks.h"
 #include "dataplane/pipeline.h"
+#include "dataplane/program.h"
 #include "dataplane/sets.h"
 
 enum entry_state {
@@ -31,6 +32,7 @@ struct entry {
 	uint32_t recent;  /* packets between the last two sweeps */
 	uint16_t set;     /* that it holds, or SW_MAX_SETS */
 	uint16_t rewrite; /* that it holds, or SW_MAX_REWRITES */
+	uint16_t meter;   /* slot that it holds; 0: none */
 	uint8_t state;
 	bool active;     /* used since the last sweep, as a settle found */
 	bool credits;    /* what its slot counts is its tallies' */
@@ -48,6 +50,8 @@ struct cache {
 	struct sw_config *config;
 	struct sw_flow *flows;
 	struct sw_flow_stats *stats;
+	struct sw_flow_stats *passed;      /* what their meters let go on, laid out as `stats` */
+	struct sw_flow_stats *seen_passed; /* of metered entries: sums over the rows when last harvested */
 	const struct pipeline *pl;
 	struct sets *sets;
 
@@ -100,6 +104,8 @@ void cache_remove(struct cache *cache, uint32_t slot);
  * each port and VLAN a single one may carry all the traffic there is.
  */
 void cache_go_home(struct cache *cache, uint32_t slot);
+/* What an entry holds. */
+struct program cache_held(const struct cache *cache, uint32_t slot);
 /* Starts a grace period if something waits for one and none is running. */
 void cache_grace_begin(struct cache *cache);
 /* A slot that is dead in the maps begins its wait. */

@@ -14,6 +14,12 @@ static struct sw_flow_stats *row_of(const struct cache *cache, uint32_t row, uin
 	return &cache->stats[(size_t)row * cache->n_slots + slot];
 }
 
+/* Of a dead slot too: it says so until it is written again. */
+static bool is_metered(const struct cache *cache, uint32_t slot)
+{
+	return cache->flows[slot].steps[0].op == SW_OP_METER;
+}
+
 static uint64_t sum_packets(const struct cache *cache, uint32_t slot)
 {
 	uint64_t sum = 0;
@@ -78,12 +84,32 @@ static void credit(struct cache *cache, uint32_t slot, uint64_t packets, uint64_
 	if (!packets && !bytes)
 		return;
 	if (cache->entries[slot].credits)
-		links_credit(&cache->links, slot, packets, bytes, now_ns);
+		links_credit(&cache->links, slot, false, packets, bytes, now_ns);
 	if (cache->entries[slot].state != ENTRY_LIMBO)
 		return;
 	heir = heir_of(cache, slot);
 	if (heir != INDEX_NONE)
 		own_row_add(cache, heir, packets, bytes);
+}
+
+static struct sw_flow_stats *passed_row(const struct cache *cache, uint32_t row, uint32_t slot)
+{
+	return &cache->passed[(size_t)row * cache->n_slots + slot];
+}
+
+/* What the slot's meter has let go on is credited to whoever stands behind that. */
+static void harvest_passed(struct cache *cache, uint32_t slot, uint64_t now_ns)
+{
+	struct sw_flow_stats *seen = &cache->seen_passed[slot], sum = {0}, fresh;
+
+	for (uint32_t row = 0; row < cache->config->n_rows; row++) {
+		sum.packets += __atomic_load_n(&passed_row(cache, row, slot)->packets, __ATOMIC_RELAXED);
+		sum.bytes += __atomic_load_n(&passed_row(cache, row, slot)->bytes, __ATOMIC_RELAXED);
+	}
+	fresh = (struct sw_flow_stats){sum.packets - seen->packets, sum.bytes - seen->bytes};
+	*seen = sum;
+	if (fresh.packets || fresh.bytes)
+		links_credit(&cache->links, slot, true, fresh.packets, fresh.bytes, now_ns);
 }
 
 /* The program counts packets first, so the bytes of its last frame may come with the next harvest. */
@@ -92,6 +118,8 @@ uint64_t cache_harvest(struct cache *cache, uint32_t slot, uint64_t now_ns)
 	struct entry *entry = &cache->entries[slot];
 	uint64_t packets = sum_packets(cache, slot), n = packets - entry->seen_packets;
 
+	if (is_metered(cache, slot))
+		harvest_passed(cache, slot, now_ns);
 	if (!n)
 		return 0;
 	entry->seen_packets = packets;
@@ -118,6 +146,9 @@ void cache_harvest_last(struct cache *cache, uint32_t slot, uint64_t now_ns)
 	links_drop_slot(&cache->links, slot);
 	for (uint32_t row = 0; row < cache->config->n_rows; row++)
 		*row_of(cache, row, slot) = (struct sw_flow_stats){0};
+	for (uint32_t row = 0; is_metered(cache, slot) && row < cache->config->n_rows; row++)
+		*passed_row(cache, row, slot) = (struct sw_flow_stats){0};
+	cache->seen_passed[slot] = (struct sw_flow_stats){0};
 }
 
 /* ---- making room ---- */

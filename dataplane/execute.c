@@ -273,6 +273,7 @@ static void meter(struct run *run, const struct xop *op)
 	struct meters *meters = pipeline_bridge(run->ex->pl, run->answer->bridge)->meters;
 	uint8_t levels = 0;
 
+	run->counted = false; /* by the flow, what stands behind: it did not run the meter */
 	switch (meters_run(meters, op->meter, at_hand(run)->size, run->now_ns, &levels)) {
 	case METER_PASS:
 		break;
@@ -355,6 +356,8 @@ static void take_back(const struct run *run, uint32_t from, uint32_t to)
 	const struct xlate *answer = run->answer;
 
 	for (uint32_t i = from; run->counted && answer->n_rewrites && i < to; i++) {
+		if (answer->ops[i].type == XOP_METER)
+			return; /* behind it the flow did not count the frame */
 		if (answer->ops[i].type == XOP_COUNT)
 			uncount(run, answer->ops[i].tally);
 	}

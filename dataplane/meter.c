@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dataplane/meter.h"
 
+#include "bpf/meter.h"
 #include "dataplane/id_map.h"
+#include "dataplane/meter_slots.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define BILLION         1000000000
+#define MILLION         1000000U
+#define BILLION         1000000000U
 #define BITS_PER_KB     1000
 #define DEPTH_DIVISOR   10  /* where no burst was given: a tenth of a second */
 #define FRAME_KB        525 /* but no less than 64 KiB, rounded up */
@@ -14,42 +17,43 @@
 
 #define FLAGS_KNOWN (METER_KBPS | METER_PKTPS | METER_BURST | METER_STATS)
 
-enum { METER_ADD, METER_MODIFY, METER_DELETE }; /* OFPMC_* */
-
-/*
- * Of a bit or of a frame: what a rate in whole ones a second fills in a nanosecond is then a whole number. 128 bits,
- * since a burst of 4 Gkb are 4 * 10^21 of them.
- */
-typedef __int128 billionths;
-
-struct bucket {
-	billionths level; /* below zero: a frame larger than the bucket went through on credit */
-	billionths depth;
-	uint64_t rate; /* a nanosecond */
-};
-
-/* One block of memory, with what its pointers point to. */
+/* One block of memory, with what its pointers point to; but the tally, to which others are linked, has its own. */
 struct entry {
 	struct meter meter; /* what is handed out */
-	uint64_t filled_ns;
 	struct meter_band *asked;
-	struct meter_band_stats *stats;
-	struct bucket buckets[]; /* one a band, as the other two */
+	struct meter_band_stats *stats; /* what the bands of its slot had counted when it took it over; else its own */
+	struct sw_meter_band *own;      /* where it has no slot */
+	uint64_t ran_ns;                /* of its own ones, last */
+	uint8_t *order;                 /* bands in order of falling rate, the first of equals first */
 };
 
 struct meters {
+	struct meter_slots *slots;
+	uint16_t bridge;
 	struct id_map map; /* to struct entry */
 };
 
-struct meters *meters_create(void)
+struct meters *meters_create(struct meter_slots *slots, uint16_t bridge)
 {
-	return calloc(1, sizeof(struct meters));
+	struct meters *meters = calloc(1, sizeof(*meters));
+
+	if (!meters)
+		return NULL;
+	meters->slots = slots;
+	meters->bridge = bridge;
+	return meters;
 }
 
-static void remove_all(struct meters *meters)
+static void entry_free(struct entry *entry)
+{
+	free(entry->meter.in);
+	free(entry);
+}
+
+static void free_all(struct meters *meters)
 {
 	for (uint32_t i = 0; i < meters->map.n; i++)
-		free(meters->map.values[i]);
+		entry_free(meters->map.values[i]);
 	id_map_free(&meters->map);
 }
 
@@ -57,7 +61,7 @@ void meters_destroy(struct meters *meters)
 {
 	if (!meters)
 		return;
-	remove_all(meters);
+	free_all(meters);
 	free(meters);
 }
 
@@ -101,40 +105,100 @@ static uint64_t max(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
-static void bucket_init(struct bucket *bucket, const struct meter_band *band, uint16_t flags)
+static uint32_t greatest_divisor(uint32_t a, uint32_t b)
+{
+	return b ? greatest_divisor(b, a % b) : a;
+}
+
+/*
+ * The unit is the largest of which both a nanosecond's fill and a bit, or a frame, are whole numbers. The deepest
+ * bucket that can be asked for, 2^32 kb or frames, is then still less than 2^62 of them.
+ */
+static struct sw_meter_band bucket_of(const struct meter_band *band, uint16_t flags)
 {
 	bool is_kbps = flags & METER_KBPS, has_burst = flags & METER_BURST && band->burst;
-	uint64_t unit = is_kbps ? BITS_PER_KB : 1, at_least = is_kbps ? FRAME_KB : FRAMES_AT_LEAST;
-	uint64_t depth = has_burst ? band->burst : max(band->rate / DEPTH_DIVISOR, at_least);
+	uint32_t ones = is_kbps ? MILLION : BILLION, divisor = greatest_divisor(band->rate, ones);
+	uint64_t depth =
+		has_burst ? band->burst : max(band->rate / DEPTH_DIVISOR, is_kbps ? FRAME_KB : FRAMES_AT_LEAST);
 
-	bucket->rate = band->rate * unit;
-	bucket->depth = (billionths)depth * unit * BILLION;
-	bucket->level = bucket->depth;
+	return (struct sw_meter_band){
+		.depth = depth * (is_kbps ? BITS_PER_KB : 1) * (ones / divisor),
+		.fill = band->rate / divisor,
+		.price = ones / divisor,
+		.drops = band->type == BAND_DROP,
+		.levels = band->type == BAND_DROP ? 0 : band->prec_level,
+	};
+}
+
+static void sort(struct entry *entry)
+{
+	for (uint32_t i = 0; i < entry->meter.n_bands; i++) {
+		uint32_t at = i;
+
+		for (; at && entry->asked[entry->order[at - 1]].rate < entry->asked[i].rate; at--)
+			entry->order[at] = entry->order[at - 1];
+		entry->order[at] = i;
+	}
+}
+
+/* A slot with its buckets full, or that of a meter of before the start that is the same, as it is. */
+static void take_slot(struct meters *meters, struct entry *entry)
+{
+	struct sw_meter meter = {.id = entry->meter.id, .bridge = meters->bridge, .n_bands = entry->meter.n_bands};
+
+	if (!meters->slots || entry->meter.n_bands > SW_METER_BANDS || entry->meter.id > METER_MAX)
+		return;
+	meter.flags = (entry->meter.flags & METER_PKTPS ? SW_METER_FRAMES : 0) |
+		      (entry->meter.remarks ? SW_METER_REMARKS : 0);
+	for (uint32_t i = 0; i < meter.n_bands; i++)
+		meter.bands[i] = entry->own[entry->order[i]];
+	entry->meter.slot = meter_slots_take(meters->slots, &meter);
+	for (uint32_t i = 0; entry->meter.slot && i < meter.n_bands; i++) {
+		struct sw_flow_stats had = meter_slots_stats(meters->slots, entry->meter.slot, i);
+
+		entry->stats[entry->order[i]] = (struct meter_band_stats){had.packets, had.bytes};
+	}
 }
 
 /* Its counters are zero, its buckets full. */
-static struct entry *entry_create(const struct meter_mod *mod, uint64_t now_ns)
+static struct entry *entry_create(struct meters *meters, const struct meter_mod *mod, uint64_t now_ns)
 {
 	uint32_t n = mod->n_bands;
-	struct entry *entry = calloc(
-		1, sizeof(*entry) + n * (sizeof(*entry->buckets) + sizeof(*entry->stats) + sizeof(*entry->asked)));
+	struct entry *entry = calloc(1, sizeof(*entry) + n * (sizeof(*entry->own) + sizeof(*entry->stats) +
+								     sizeof(*entry->asked) + sizeof(*entry->order)));
 
 	if (!entry)
 		return NULL;
-	entry->stats = (struct meter_band_stats *)&entry->buckets[n];
+	entry->own = (struct sw_meter_band *)&entry[1];
+	entry->stats = (struct meter_band_stats *)&entry->own[n];
 	entry->asked = (struct meter_band *)&entry->stats[n];
-	entry->filled_ns = now_ns;
+	entry->order = (uint8_t *)&entry->asked[n];
+	entry->ran_ns = now_ns;
+	entry->meter = (struct meter){
+		.id = mod->id, .flags = mod->flags, .n_bands = n, .bands = entry->asked, .created_ns = now_ns};
 	for (uint32_t i = 0; i < n; i++) {
 		entry->asked[i] = mod->bands[i];
-		bucket_init(&entry->buckets[i], &mod->bands[i], mod->flags);
+		entry->own[i] = bucket_of(&mod->bands[i], mod->flags);
+		entry->own[i].full_at = now_ns * entry->own[i].fill;
+		entry->meter.remarks |= mod->bands[i].type == BAND_DSCP_REMARK;
 	}
-	entry->meter = (struct meter){.id = mod->id,
-		.flags = mod->flags,
-		.n_bands = n,
-		.bands = entry->asked,
-		.band_stats = entry->stats,
-		.created_ns = now_ns};
+	sort(entry);
+	take_slot(meters, entry);
 	return entry;
+}
+
+static void leave_slot(struct meters *meters, struct entry *entry)
+{
+	if (entry->meter.slot)
+		meter_slots_drop(meters->slots, entry->meter.slot);
+}
+
+static void discard(struct meters *meters, struct entry *entry)
+{
+	if (!entry)
+		return;
+	leave_slot(meters, entry);
+	entry_free(entry);
 }
 
 static enum of_err add(struct meters *meters, const struct meter_mod *mod, uint64_t now_ns)
@@ -148,9 +212,11 @@ static enum of_err add(struct meters *meters, const struct meter_mod *mod, uint6
 		return OF_ERR_METER_MOD_METER_EXISTS;
 	if (meters->map.n >= METERS_LIMIT)
 		return OF_ERR_METER_MOD_OUT_OF_METERS;
-	entry = entry_create(mod, now_ns);
-	if (!entry || id_map_insert(&meters->map, mod->id, entry) < 0) {
-		free(entry);
+	entry = entry_create(meters, mod, now_ns);
+	if (entry)
+		entry->meter.in = calloc(1, sizeof(*entry->meter.in));
+	if (!entry || !entry->meter.in || id_map_insert(&meters->map, mod->id, entry) < 0) {
+		discard(meters, entry);
 		return OF_ERR_METER_MOD_OUT_OF_METERS;
 	}
 	return OF_OK;
@@ -166,15 +232,15 @@ static enum of_err modify(struct meters *meters, const struct meter_mod *mod, ui
 	old = find(meters, mod->id);
 	if (!old)
 		return OF_ERR_METER_MOD_UNKNOWN_METER;
-	entry = entry_create(mod, now_ns);
+	entry = entry_create(meters, mod, now_ns);
 	if (!entry)
 		return OF_ERR_METER_MOD_OUT_OF_METERS;
-	entry->meter.packets_in = old->meter.packets_in;
-	entry->meter.bytes_in = old->meter.bytes_in;
+	entry->meter.in = old->meter.in;
+	old->meter.in = NULL;
 	entry->meter.created_ns = old->meter.created_ns;
 	entry->meter.n_rules = old->meter.n_rules;
 	id_map_replace(&meters->map, mod->id, entry);
-	free(old);
+	discard(meters, old);
 	return OF_OK;
 }
 
@@ -184,10 +250,12 @@ static void remove_named(struct meters *meters, uint32_t id)
 	struct entry *entry = find(meters, id);
 
 	if (id == METER_ALL) {
-		remove_all(meters);
+		for (uint32_t i = 0; i < meters->map.n; i++)
+			leave_slot(meters, meters->map.values[i]);
+		free_all(meters);
 	} else if (entry) {
 		id_map_remove(&meters->map, id);
-		free(entry);
+		discard(meters, entry);
 	}
 }
 
@@ -237,61 +305,82 @@ void meters_hold(struct meters *meters, uint32_t id, int change)
 
 /* ---- frames ---- */
 
-static void fill(struct entry *entry, uint64_t now_ns)
+struct meter_band_stats meters_band_stats(const struct meters *meters, const struct meter *meter, uint32_t band)
 {
-	uint64_t passed_ns = now_ns > entry->filled_ns ? now_ns - entry->filled_ns : 0;
+	const struct entry *entry = find(meters, meter->id);
+	struct meter_band_stats stats = entry->stats[band];
 
-	for (uint32_t i = 0; i < entry->meter.n_bands; i++) {
-		struct bucket *bucket = &entry->buckets[i];
+	for (uint32_t i = 0; meter->slot && i < meter->n_bands; i++) {
+		struct sw_flow_stats sum;
 
-		bucket->level += (billionths)bucket->rate * passed_ns;
-		if (bucket->level > bucket->depth)
-			bucket->level = bucket->depth;
-	}
-	entry->filled_ns += passed_ns;
-}
-
-/* A full bucket lets any frame through: one that is deeper than a frame never has to. */
-static bool take(struct bucket *bucket, billionths amount)
-{
-	if (bucket->level < amount && bucket->level < bucket->depth)
-		return false;
-	bucket->level -= amount;
-	return true;
-}
-
-/* Of the bands that a frame of that size exceeds the one of the highest rate, the first of equals; n_bands: none. */
-static uint32_t band_exceeded(struct entry *entry, uint32_t size)
-{
-	billionths amount = (billionths)(entry->meter.flags & METER_KBPS ? (uint64_t)size * 8 : 1) * BILLION;
-	uint32_t n = entry->meter.n_bands, worst = n;
-
-	for (uint32_t i = 0; i < n; i++) {
-		if (take(&entry->buckets[i], amount))
+		if (entry->order[i] != band)
 			continue;
-		if (worst == n || entry->asked[i].rate > entry->asked[worst].rate)
+		sum = meter_slots_stats(meters->slots, meter->slot, i);
+		stats = (struct meter_band_stats){sum.packets - stats.packets, sum.bytes - stats.bytes};
+	}
+	return stats;
+}
+
+/* Its own buckets are not swept: they are moved up before they are asked. */
+static void wake(struct entry *entry, uint64_t now_ns)
+{
+	if (now_ns <= entry->ran_ns)
+		return;
+	for (uint32_t i = 0; i < entry->meter.n_bands; i++)
+		meter_band_rest(&entry->own[i], entry->ran_ns, now_ns);
+	entry->ran_ns = now_ns;
+}
+
+/* Of the bands that a frame of that size exceeds the one of the highest rate, by its place in that order; n: none. */
+static uint32_t own_band_exceeded(struct entry *entry, uint32_t size, uint64_t now_ns)
+{
+	uint32_t flags = entry->meter.flags & METER_PKTPS ? SW_METER_FRAMES : 0, n = entry->meter.n_bands, worst = n;
+
+	wake(entry, now_ns);
+	for (uint32_t i = 0; i < n; i++) {
+		struct sw_meter_band *band = &entry->own[entry->order[i]];
+
+		if (!sw_meter_take(band, sw_meter_amount(band, flags, size), entry->ran_ns) && worst == n)
 			worst = i;
 	}
 	return worst;
 }
 
+static uint32_t band_exceeded(struct meters *meters, struct entry *entry, uint32_t size, uint64_t now_ns)
+{
+	uint32_t band;
+
+	if (!entry->meter.slot)
+		return own_band_exceeded(entry, size, now_ns);
+	band = sw_meter_run(meter_slots_at(meters->slots, entry->meter.slot), size, now_ns);
+	return band == SW_METER_BANDS ? entry->meter.n_bands : band;
+}
+
+static void count(struct meters *meters, struct entry *entry, uint32_t at, uint32_t size)
+{
+	if (entry->meter.slot) {
+		meter_slots_count(meters->slots, entry->meter.slot, at, size);
+		return;
+	}
+	entry->stats[entry->order[at]].packets++;
+	entry->stats[entry->order[at]].bytes += size;
+}
+
 enum meter_verdict meters_run(struct meters *meters, uint32_t id, uint32_t size, uint64_t now_ns, uint8_t *ret_levels)
 {
 	struct entry *entry = find(meters, id);
-	uint32_t band;
+	const struct meter_band *band;
+	uint32_t at;
 
 	if (!entry)
 		return METER_PASS;
-	entry->meter.packets_in++;
-	entry->meter.bytes_in += size;
-	fill(entry, now_ns);
-	band = band_exceeded(entry, size);
-	if (band == entry->meter.n_bands)
+	at = band_exceeded(meters, entry, size, now_ns);
+	if (at == entry->meter.n_bands)
 		return METER_PASS;
-	entry->stats[band].packets++;
-	entry->stats[band].bytes += size;
-	if (entry->asked[band].type == BAND_DROP)
+	count(meters, entry, at, size);
+	band = &entry->asked[entry->order[at]];
+	if (band->type == BAND_DROP)
 		return METER_DROP;
-	*ret_levels = entry->asked[band].prec_level;
+	*ret_levels = band->prec_level;
 	return METER_REMARK;
 }

@@ -7,6 +7,7 @@
 #include "dataplane/datapath.h"
 #include "dataplane/execute.h"
 #include "dataplane/fdb.h"
+#include "dataplane/meter.h"
 #include "dataplane/ofbridge.h"
 #include "dataplane/pipeline.h"
 
@@ -18,7 +19,7 @@
 #define HELD_MAX_NS  (30 * NS_A_S) /* no controller has given rules */
 #define HELD_MORE_NS (5 * NS_A_S)  /* one has begun to, and asks for no barrier */
 
-enum { OFPGC_DELETE = 2, OFPMC_DELETE = 2 };
+enum { OFPGC_DELETE = 2 };
 
 struct ofbridge {
 	struct ofbridges *all;
@@ -142,6 +143,15 @@ static void let_go(struct ofbridge *b)
 	cache_let_go(b->all->parts.cache, b->id);
 }
 
+/* The meter's, or all meters', for METER_ALL. */
+static void unlink_meters(struct ofbridges *all, const struct meters *meters, uint32_t id)
+{
+	const struct meter *meter = id == METER_ALL ? meters_next(meters, 0) : meters_find(meters, id);
+
+	for (; meter; meter = id == METER_ALL ? meters_next(meters, meter->id) : NULL)
+		cache_unlink(all->parts.cache, meter->in, now_of(all));
+}
+
 static void bridge_going(void *ctx, uint16_t id)
 {
 	struct ofbridges *all = ctx;
@@ -158,6 +168,7 @@ static void bridge_going(void *ctx, uint16_t id)
 		group_changing(all, id, group);
 		group_going(all, id, group);
 	}
+	unlink_meters(all, bridge->meters, METER_ALL);
 	for (unsigned table = 0; table < TABLES_MAX; table++)
 		cache_unlink(all->parts.cache, &tables_table(bridge->tables, (uint8_t)table)->missed, now_of(all));
 	b->listened = false;
@@ -428,10 +439,16 @@ enum of_err ofbridge_group_mod(struct ofbridge *b, const struct group_mod *mod)
 enum of_err ofbridge_meter_mod(struct ofbridge *b, const struct meter_mod *mod)
 {
 	const struct bridge *bridge = bridge_of(b);
+	enum of_err error;
 
-	if (mod->command == OFPMC_DELETE)
+	if (mod->command == METER_DELETE) {
 		tables_meter_gone(bridge->tables, mod->id);
-	return meters_mod(bridge->meters, mod, now_of(b->all));
+		unlink_meters(b->all, bridge->meters, mod->id);
+	}
+	error = meters_mod(bridge->meters, mod, now_of(b->all));
+	if (!error && mod->command == METER_MODIFY)
+		cache_touch(b->all->parts.cache, meters_find(bridge->meters, mod->id)->in);
+	return error;
 }
 
 enum of_err ofbridge_port_mod(

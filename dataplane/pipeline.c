@@ -27,6 +27,7 @@ struct pipeline {
 	uint64_t version;
 	struct pipeline_events events;
 	bool has_events;
+	struct meter_slots *meter_slots;
 	uint8_t *scratch;
 	struct bridge_ctx bridge_ctx[SW_MAX_BRIDGES];
 	struct bridge *bridges[SW_MAX_BRIDGES]; /* by id */
@@ -80,6 +81,11 @@ void pipeline_destroy(struct pipeline *pl)
 		free_bridge(pl->bridges[id]);
 	free(pl->scratch);
 	free(pl);
+}
+
+void pipeline_set_meter_slots(struct pipeline *pl, struct meter_slots *slots)
+{
+	pl->meter_slots = slots;
 }
 
 void pipeline_set_events(struct pipeline *pl, const struct pipeline_events *events)
@@ -370,7 +376,7 @@ static int create_parts(struct pipeline *pl, struct bridge *bridge)
 		ctx, group_changing, check_bucket, port_is_live, group_going, liveness_changed};
 	const struct tables_events tables = {ctx, rule_added, rule_modified, rule_removed, check_rule, rule_refresh};
 
-	bridge->meters = meters_create();
+	bridge->meters = meters_create(pl->meter_slots, bridge->id);
 	bridge->groups = groups_create(&groups);
 	if (bridge->meters && bridge->groups)
 		bridge->tables = tables_create(bridge->groups, bridge->meters, &tables);
@@ -425,6 +431,7 @@ int pipeline_bridge_remove(struct pipeline *pl, uint16_t id, struct complaint *c
 		return complain(c, -EBUSY, "bridge '%s' still has %u ports", bridge->name, bridge->n_ports);
 	if (pl->has_events)
 		pl->events.bridge_going(pl->events.ctx, id);
+	meters_mod(bridge->meters, &(struct meter_mod){.command = METER_DELETE, .id = METER_ALL}, 0);
 	pl->bridges[id] = NULL;
 	free_bridge(bridge);
 	pl->version++;

@@ -13,8 +13,8 @@
  * Three forms of an answer. Where frames leave as they came, or with a bridge's tags, by ports, it is a list of
  * outputs, which program.c can compile. Where all copies of a frame are rewritten alike, by actions that the program
  * can do, and leave by ports, it is a list of rewrites and a list of outputs, which program.c can compile too; and the
- * operations, for the frames that come up nevertheless. Else it is a list of operations (xlate.in_daemon says why).
- * Operations are carried out by execute.c in the daemon, in order.
+ * operations, for the frames that come up nevertheless. In front of either may stand one meter. Else it is a list of
+ * operations (xlate.in_daemon says why). Operations are carried out by execute.c in the daemon, in order.
  *
  * What a key does not say. The program's key ends at layer 4 and looks through one tag; behind MPLS, PBB or a second
  * tag, or for a field beyond FLOW_FAST_WORDS, only the frame knows. A translation of a key alone stops there
@@ -24,7 +24,8 @@
  * T1 Pure: the same pipeline and key give the same answer, and asking changes neither.
  * T2 Complete: the answer holds for every key that agrees with this one in xlate.mask (C2). in_ifindex is always in it.
  * T3 Every fact outside the key that the answer rests on changes only with pipeline_version(), or is told by
- *    pipeline_events: a rule or a group on its path, a rule that is new.
+ *    pipeline_events: a rule or a group on its path, a rule that is new. A meter is changed by ofbridge_meter_mod(),
+ *    which has those asked that go through it.
  * Safe error: a bit too many. Unsafe error: one too few.
  *
  * Ownership: the pipeline owns bridges and ports; pointers handed out are borrowed until the next change of
@@ -41,6 +42,7 @@
 struct complaint;
 struct group;
 struct groups;
+struct meter_slots;
 struct meters;
 struct pipeline;
 struct rule;
@@ -109,7 +111,7 @@ enum xop_type {
 	XOP_CONTROLLER, /* to the controller: `in` says how */
 	XOP_TABLE,      /* through the tables from the first on (a packet-out only) */
 	XOP_REWRITE,    /* `action` on its bytes; a bad TTL ends what is done with the frame */
-	XOP_METER,      /* `meter` may end it, or remark it */
+	XOP_METER,      /* `meter` may end it, or remark it; its tally stands before */
 	XOP_SAVE,       /* what follows is done to a copy, ... */
 	XOP_RESTORE,    /* ... up to here */
 };
@@ -141,6 +143,8 @@ struct xop {
  * that is for everybody in its VLAN, and stand only for such; for a frame of which the addresses are known,
  * normal_carry_out() puts its own in their place. Of the operations only XOP_COUNT is there: what the frames count for.
  * n_rewrites not 0: each output gets the frame as `rewrites`, in order, make it. The operations are all there.
+ * meter not 0: before all that the frame passes that meter, and what stands behind it is for those that it lets go on.
+ * The operations are all there.
  * in_daemon set: the operations say all, and outputs nothing. `drop` is the reason if no operation parts with the
  * frame.
  */
@@ -149,6 +153,7 @@ struct xlate {
 	uint16_t bridge;    /* id; 0 when the frame's device is no port */
 	uint16_t in_port;   /* id */
 	uint16_t vid;       /* VLAN it was put into */
+	uint16_t meter;     /* slot of the program's meters (meter_slots.h) */
 	bool normal;        /* left to the FDB, frame by frame; see above */
 	bool flood;         /* the outputs are "all others in the VLAN" */
 	bool needs_frame;   /* the key does not say enough: the operations are not complete */
@@ -170,7 +175,7 @@ struct xlate {
 /* Whoever has such a frame carries out the operations; else there are outputs alone. */
 static inline bool xlate_has_ops(const struct xlate *xlate)
 {
-	return xlate->in_daemon || xlate->n_rewrites;
+	return xlate->in_daemon || xlate->n_rewrites || xlate->meter;
 }
 
 /* Where translate() tells its reasoning, a line at a time; `depth` is for indenting. */
@@ -201,6 +206,10 @@ struct pipeline_events {
 /* NULL: out of memory. */
 struct pipeline *pipeline_create(const struct fdb *fdb);
 void pipeline_destroy(struct pipeline *pl);
+
+/* Where meters of bridges that are added from now on are run by the program too; NULL, as at first: nowhere. Borrowed.
+ */
+void pipeline_set_meter_slots(struct pipeline *pl, struct meter_slots *slots);
 
 /* Without events (NULL) each of them raises the version, and a removed rule is freed at once. Copied. */
 void pipeline_set_events(struct pipeline *pl, const struct pipeline_events *events);

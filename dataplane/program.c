@@ -2,6 +2,7 @@
 #include "dataplane/program.h"
 
 #include "bpf/hash.h"
+#include "dataplane/meter_slots.h"
 #include "dataplane/pipeline.h"
 #include "dataplane/rewrites.h"
 #include "dataplane/sets.h"
@@ -38,11 +39,19 @@ static void add(struct program *program, enum sw_op op, uint32_t arg)
 	program->steps[program->n_steps++] = (struct sw_step){.op = op, .arg = arg};
 }
 
-/* A NORMAL at the front stays. */
+uint8_t program_first(const struct sw_step *steps)
+{
+	return steps[0].op == SW_OP_METER;
+}
+
+/* A NORMAL at the front stays, and the meter before it. */
 static void go_up(struct program *program)
 {
-	program->n_steps = program->n_steps && program->steps[0].op == SW_OP_NORMAL;
-	add(program, SW_OP_UPCALL, program->n_steps ? SW_UPCALL_NORMAL : SW_UPCALL_ACTION);
+	uint8_t first = program->n_steps ? program_first(program->steps) : 0;
+	bool is_normal = program->n_steps > first && program->steps[first].op == SW_OP_NORMAL;
+
+	program->n_steps = is_normal ? first + 1 : 0;
+	add(program, SW_OP_UPCALL, is_normal ? SW_UPCALL_NORMAL : SW_UPCALL_ACTION);
 }
 
 /* Every output's driver takes what the fast path redirects to it. */
@@ -186,7 +195,9 @@ static void compile_rewrite(
 	if (ret->rewrite != SW_MAX_REWRITES && !is_one)
 		ret->set = set_of(sets, xlate);
 	if (ret->rewrite == SW_MAX_REWRITES || (!is_one && ret->set == SW_MAX_SETS)) {
-		program_release(sets, ret);
+		if (ret->rewrite != SW_MAX_REWRITES)
+			rewrites_drop(sets_rewrites(sets), ret->rewrite);
+		ret->set = SW_MAX_SETS;
 		ret->rewrite = SW_MAX_REWRITES;
 		ret->lacks = true;
 		go_up(ret);
@@ -205,20 +216,45 @@ static void add_normal(struct program *program, const struct bridge *bridge, uin
 		program->flags |= SW_FLOW_RESERVED;
 }
 
+/* False: it was taken away. */
+static bool add_meter(struct sets *sets, uint16_t slot, struct program *ret)
+{
+	if (meter_slots_hold(sets_meter_slots(sets), slot)) {
+		ret->lacks = true;
+		return false;
+	}
+	ret->meter = slot;
+	add(ret, SW_OP_METER, slot);
+	return true;
+}
+
+/* A program that is up alone has no meter after all. */
+static void drop_unused_meter(struct sets *sets, struct program *ret)
+{
+	if (!ret->meter || ret->steps[0].op == SW_OP_METER)
+		return;
+	meter_slots_drop(sets_meter_slots(sets), ret->meter);
+	ret->meter = 0;
+}
+
 void program_compile(struct sets *sets, const struct pipeline *pl, const struct sw_key *key, const struct xlate *xlate,
 	struct program *ret)
 {
 	const struct port *in_port = pipeline_port(pl, xlate->in_port);
 	struct tag tag = tag_of(key, &xlate->mask);
+	bool is_metered = true;
 
 	ret->n_steps = 0;
 	ret->flags = in_port && in_port->csum ? SW_FLOW_CSUM : 0;
 	ret->lacks = false;
 	ret->set = SW_MAX_SETS;
 	ret->rewrite = SW_MAX_REWRITES;
-	if (xlate->normal)
+	ret->meter = 0;
+	if (xlate->meter)
+		is_metered = add_meter(sets, xlate->meter, ret);
+	if (xlate->normal && is_metered)
 		add_normal(ret, pipeline_bridge(pl, xlate->bridge), xlate->vid);
-	if (xlate->in_daemon || !xlate->cacheable || !is_fast(pl, xlate))
+	if (!is_metered || xlate->in_daemon || !xlate->cacheable || !is_fast(pl, xlate))
 		go_up(ret);
 	else if (!xlate->n_outputs)
 		add(ret, SW_OP_DROP, xlate->drop);
@@ -228,16 +264,22 @@ void program_compile(struct sets *sets, const struct pipeline *pl, const struct 
 		compile_one(pl, &tag, xlate, ret);
 	else
 		compile_many(sets, pl, &tag, xlate, ret);
+	drop_unused_meter(sets, ret);
 }
 
 bool program_hold(struct sets *sets, const struct program *program)
 {
-	if (program->set != SW_MAX_SETS && sets_hold(sets, program->set))
-		return false;
-	if (program->rewrite == SW_MAX_REWRITES || !rewrites_hold(sets_rewrites(sets), program->rewrite))
+	struct program held = {.set = SW_MAX_SETS, .rewrite = SW_MAX_REWRITES};
+
+	if (program->set != SW_MAX_SETS && !sets_hold(sets, program->set))
+		held.set = program->set;
+	if (program->rewrite != SW_MAX_REWRITES && !rewrites_hold(sets_rewrites(sets), program->rewrite))
+		held.rewrite = program->rewrite;
+	if (program->meter && !meter_slots_hold(sets_meter_slots(sets), program->meter))
+		held.meter = program->meter;
+	if (held.set == program->set && held.rewrite == program->rewrite && held.meter == program->meter)
 		return true;
-	if (program->set != SW_MAX_SETS)
-		sets_drop(sets, program->set);
+	program_release(sets, &held);
 	return false;
 }
 
@@ -247,11 +289,15 @@ void program_release(struct sets *sets, const struct program *program)
 		sets_drop(sets, program->set);
 	if (program->rewrite != SW_MAX_REWRITES)
 		rewrites_drop(sets_rewrites(sets), program->rewrite);
+	if (program->meter)
+		meter_slots_drop(sets_meter_slots(sets), program->meter);
 }
 
 uint64_t program_domain(const struct sw_step *steps, uint64_t seed, uint16_t bridge)
 {
-	return steps[0].op == SW_OP_NORMAL ? sw_fdb_hash_domain(seed, steps[0].arg, bridge) : 0;
+	const struct sw_step *first = &steps[program_first(steps)];
+
+	return first->op == SW_OP_NORMAL ? sw_fdb_hash_domain(seed, first->arg, bridge) : 0;
 }
 
 bool program_is_of(const struct program *program, const struct sw_flow *flow)
@@ -358,6 +404,9 @@ static void put_step(struct text *text, const struct pipeline *pl, const struct 
 		break;
 	case SW_OP_REWRITE:
 		put_rewrite(text, sets, step->arg);
+		break;
+	case SW_OP_METER:
+		put(text, "meter:%u", meter_slots_at(sets_meter_slots(sets), step->arg)->id);
 		break;
 	case SW_OP_UPCALL:
 		put(text, "upcall:%s", upcall_word(step->arg));

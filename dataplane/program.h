@@ -16,6 +16,8 @@
  * broadcast of what came of it. Which tag that has nobody knows, so no member of such a broadcast may be one whose tag
  * the egress program would take off.
  *
+ * In front of all that may stand a METER; a program that sends every frame up has none, and leaves it to the daemon.
+ *
  * What the fast path cannot do goes up to the daemon: an answer that only the daemon can carry out, an output
  * whose driver takes no redirected frame, forms that the egress program could not tell apart, no set left. Where it is
  * only frames in several buffers that a driver does not take (a tap's), a flag tells the program to send those up.
@@ -43,18 +45,23 @@ struct program {
 	bool lacks;       /* a set or a rewrite: none could be had, and frames go up until one can */
 	uint32_t set;     /* that it holds, or SW_MAX_SETS */
 	uint32_t rewrite; /* that it holds, or SW_MAX_REWRITES */
+	uint16_t meter;   /* slot that it holds; 0: none */
 };
 
 /*
- * Compiles, and holds the set and the rewrite that it needs: hand it to program_release() or to a cache entry. Never
- * fails: it degrades to an upcall. Of `key` only the tag is looked at, and that may be masked.
+ * Compiles, and holds the set, the rewrite and the meter that it needs: hand it to program_release() or to a cache
+ * entry. Never fails: it degrades to an upcall. Of `key` only the tag is looked at, and that may be masked.
  */
 void program_compile(struct sets *sets, const struct pipeline *pl, const struct sw_key *key, const struct xlate *xlate,
 	struct program *ret);
 /* Holds once more what it holds; false: it could not. */
 bool program_hold(struct sets *sets, const struct program *program);
-/* Only for a program that no flow was given, or whose flow nobody runs any more (B1 of sets.h, E1 of rewrites.h). */
+/* Only for a program that no flow was given, or whose flow nobody runs any more (B1 of sets.h, E1 of rewrites.h, S1 of
+ * meter_slots.h). */
 void program_release(struct sets *sets, const struct program *program);
+
+/* The number of its step that is not METER: 0, or 1. */
+uint8_t program_first(const struct sw_step *steps);
 
 /* What sw_flow.domain is to be for a flow of this bridge with these steps. */
 uint64_t program_domain(const struct sw_step *steps, uint64_t seed, uint16_t bridge);
@@ -63,9 +70,9 @@ uint64_t program_domain(const struct sw_step *steps, uint64_t seed, uint16_t bri
 bool program_is_of(const struct program *program, const struct sw_flow *flow);
 
 /*
- * "push_vlan:10,output:p2", "rewrite:[dec_ttl],output:p2", "normal:10,broadcast:p1+p2+p3", "drop:same_port",
- * "upcall:action", with port names; sizes as in flow_format(). Behind "normal" stands what happens to frames that are
- * for everybody; VLAN 0 is not said.
+ * "push_vlan:10,output:p2", "meter:7,output:p2", "rewrite:[dec_ttl],output:p2", "normal:10,broadcast:p1+p2+p3",
+ * "drop:same_port", "upcall:action", with port names; sizes as in flow_format(). Behind "normal" stands what happens to
+ * frames that are for everybody; VLAN 0 is not said.
  */
 size_t program_format(const struct pipeline *pl, const struct sets *sets, const struct sw_step *steps, uint8_t n_steps,
 	char *text, size_t size);

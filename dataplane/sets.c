@@ -4,6 +4,7 @@
 #include "bpf/hash.h"
 #include "dataplane/datapath.h"
 #include "dataplane/log.h"
+#include "dataplane/meter_slots.h"
 #include "dataplane/rewrites.h"
 
 #include <errno.h>
@@ -23,6 +24,7 @@ struct state {
 struct sets {
 	struct datapath *dp;
 	struct rewrites *rewrites;
+	struct meter_slots *meter_slots;
 	struct sw_registry_set *records;
 	uint64_t clock; /* counts drops to zero: what is idle longest has the least idle_since */
 	uint16_t heads[N_HEADS];
@@ -109,8 +111,9 @@ struct sets *sets_create(struct datapath *dp)
 		return NULL;
 	sets->dp = dp;
 	sets->rewrites = rewrites_create(dp->memory.rewrites, dp->memory.config->seed);
-	if (!sets->rewrites) {
-		free(sets);
+	sets->meter_slots = meter_slots_create(&dp->memory);
+	if (!sets->rewrites || !sets->meter_slots) {
+		sets_destroy(sets);
 		return NULL;
 	}
 	sets->records = dp->memory.registry->set;
@@ -122,14 +125,21 @@ struct sets *sets_create(struct datapath *dp)
 
 void sets_destroy(struct sets *sets)
 {
-	if (sets)
-		rewrites_destroy(sets->rewrites);
+	if (!sets)
+		return;
+	rewrites_destroy(sets->rewrites);
+	meter_slots_destroy(sets->meter_slots);
 	free(sets);
 }
 
 struct rewrites *sets_rewrites(const struct sets *sets)
 {
 	return sets->rewrites;
+}
+
+struct meter_slots *sets_meter_slots(const struct sets *sets)
+{
+	return sets->meter_slots;
 }
 
 static int write_set(struct sets *sets, uint32_t set, const __u64 *members)

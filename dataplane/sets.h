@@ -27,6 +27,7 @@
 #include <stdint.h>
 
 struct datapath;
+struct meter_slots;
 struct rewrites;
 struct sets;
 
@@ -51,6 +52,8 @@ struct sets *sets_create(struct datapath *dp);
 void sets_destroy(struct sets *sets);
 /* The rewrites of the same datapath, which a program shares with others as it does its set. Borrowed. */
 struct rewrites *sets_rewrites(const struct sets *sets);
+/* And its meters. */
+struct meter_slots *sets_meter_slots(const struct sets *sets);
 
 /* Finds or makes the set of these members (at least one), and holds it. Its id, or SW_MAX_SETS: none could be had. */
 uint32_t sets_get(struct sets *sets, const struct port_set *members);

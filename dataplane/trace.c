@@ -4,10 +4,12 @@
 #include "bpf/extract.h"
 #include "dataplane/complaint.h"
 #include "dataplane/layers.h"
+#include "dataplane/meter_slots.h"
 #include "dataplane/normal.h"
 #include "dataplane/program.h"
 #include "dataplane/rewrite.h"
 #include "dataplane/rewrites.h"
+#include "dataplane/sets.h"
 #include "dataplane/text.h"
 
 #include <errno.h>
@@ -119,6 +121,8 @@ static void describe_answer(const struct trace_parts *parts, const struct xlate 
 		return;
 	}
 	text = text_begin(ret->answer, sizeof(ret->answer));
+	if (answer->meter)
+		text_put(&text, "meter %u, ", meter_slots_at(sets_meter_slots(parts->sets), answer->meter)->id);
 	if (!answer->n_outputs) {
 		text_put(&text, "drop: %s", drop_word(answer->drop));
 	} else {
@@ -136,6 +140,7 @@ static void describe_answer(const struct trace_parts *parts, const struct xlate 
 /* A frame that hit a flow: what was to become of it, and what the program says. */
 struct hit {
 	const struct pipeline *pl;
+	const struct sw_meter *meter;    /* of the answer; NULL: it has none */
 	const struct program *program;   /* that the flow is to have */
 	const struct xlate *carried_out; /* the answer for this frame */
 	const uint8_t *frame;            /* as it came */
@@ -143,6 +148,7 @@ struct hit {
 	struct frame rewritten; /* of an answer that rewrites: as it is to leave */
 	enum rewrite rewrite;
 	bool is_obscure; /* on the way there were headers that the program does not look through */
+	uint8_t *room;   /* for that */
 	const struct dp_probe *probe;
 };
 
@@ -151,7 +157,7 @@ enum way { WAY_DROP, WAY_OUT, WAY_BROADCAST, WAY_UP };
 
 static bool is_normal(const struct hit *hit)
 {
-	return hit->program->steps[0].op == SW_OP_NORMAL;
+	return hit->program->steps[program_first(hit->program->steps)].op == SW_OP_NORMAL;
 }
 
 /* What is to be learned goes up, and a move always. */
@@ -243,7 +249,7 @@ static bool may_go_up(const struct hit *hit)
 
 	if (is_normal(hit) && !pipeline_port(hit->pl, answer->in_port)->up)
 		return true;
-	if (is_left_to_daemon(hit))
+	if (is_left_to_daemon(hit) || (hit->meter && hit->size > ONE_BUFFER))
 		return true;
 	switch (way_of(hit)) {
 	case WAY_DROP:
@@ -285,8 +291,35 @@ static struct head head_of(const struct hit *hit, const struct xlate_output *out
 	return head;
 }
 
+/* IPv6 extension headers, what lies deep, and messages whose options may. */
+static bool is_obscure(const struct frame *frame)
+{
+	struct layers layers;
+	uint32_t end;
+
+	if (!layers_find(frame, &layers) || !layers.ip.version)
+		return false;
+	end = layers.ip.l4 + (layers.ip.l4_proto == SW_IP_ICMPV6 ? layers.ip.l4_size : DEEPEST);
+	return end > SW_PARSE_MAX || (layers.ip.version == 6 && layers.ip.l4 != layers.l3 + IPV6_SIZE);
+}
+
+/* The frame as the answer's rewrites make it, if its meter raises its drop precedence by so much before. */
+static void rewrite(struct hit *hit, uint8_t levels)
+{
+	const struct xlate *answer = hit->carried_out;
+
+	hit->rewritten = (struct frame){hit->room + HEADROOM, hit->size, HEADROOM, TAILROOM};
+	hit->rewrite = REWRITE_DONE;
+	memcpy(hit->rewritten.data, hit->frame, hit->size);
+	rewrite_remark(&hit->rewritten, levels);
+	for (uint32_t i = 0; i < answer->n_rewrites && hit->rewrite == REWRITE_DONE; i++) {
+		hit->is_obscure |= is_obscure(&hit->rewritten);
+		hit->rewrite = rewrite_apply(&hit->rewritten, answer->rewrites[i]);
+	}
+}
+
 /* Byte for byte, but for the checksum that may have been finished on the way. */
-static bool is_rewritten_as_asked(const struct hit *hit)
+static bool is_rewritten(const struct hit *hit)
 {
 	const struct frame *wanted = &hit->rewritten;
 	uint32_t n = wanted->size < sizeof(hit->probe->frame) ? wanted->size : sizeof(hit->probe->frame), at = n;
@@ -300,6 +333,18 @@ static bool is_rewritten_as_asked(const struct hit *hit)
 		return !memcmp(hit->probe->frame, wanted->data, n);
 	return !memcmp(hit->probe->frame, wanted->data, at) &&
 	       !memcmp(hit->probe->frame + at + 2, wanted->data + at + 2, n - at - 2);
+}
+
+/* Which band of its meter applies depends on what came before. */
+static bool is_rewritten_as_asked(struct hit *hit)
+{
+	bool is = is_rewritten(hit);
+
+	for (uint32_t i = 0; !is && hit->meter && i < hit->meter->n_bands; i++) {
+		rewrite(hit, hit->meter->bands[i].levels);
+		is = is_rewritten(hit);
+	}
+	return is;
 }
 
 /* Of what stands behind the head a checksum may have been finished: only its length is looked at. */
@@ -320,9 +365,12 @@ static bool verdict_is(const struct dp_probe *probe, const char *verdict)
 	return strcmp(probe->verdict, verdict) == 0;
 }
 
-static bool goes_as_asked(const struct hit *hit)
+static bool goes_as_asked(struct hit *hit)
 {
 	const struct dp_probe *probe = hit->probe;
+
+	if (hit->meter && probe->drop == SW_DROP_METER)
+		return verdict_is(probe, "drop") && !probe->out_port;
 
 	if (probe->went_up)
 		return verdict_is(probe, "redirect") && !probe->out_port && may_go_up(hit);
@@ -360,7 +408,7 @@ static void put_verdict(struct text *text, const struct hit *hit)
 		text_put(text, " to all that its broadcast names, %u bytes", probe->size);
 }
 
-static void judge_hit(const struct trace_parts *parts, const struct hit *hit, struct trace_result *ret)
+static void judge_hit(const struct trace_parts *parts, struct hit *hit, struct trace_result *ret)
 {
 	const struct sw_flow *flow = &parts->dp->memory.flows[hit->probe->slot];
 	struct text text;
@@ -388,59 +436,35 @@ static void judge_miss(struct trace_result *ret)
 	ret->agree = probe->drop != SW_DROP_NONE || probe->went_up;
 }
 
-/* IPv6 extension headers, what lies deep, and messages whose options may. */
-static bool is_obscure(const struct frame *frame)
-{
-	struct layers layers;
-	uint32_t end;
-
-	if (!layers_find(frame, &layers) || !layers.ip.version)
-		return false;
-	end = layers.ip.l4 + (layers.ip.l4_proto == SW_IP_ICMPV6 ? layers.ip.l4_size : DEEPEST);
-	return end > SW_PARSE_MAX || (layers.ip.version == 6 && layers.ip.l4 != layers.l3 + IPV6_SIZE);
-}
-
-/* The frame in `room`, as the answer's rewrites make it. */
-static void rewrite(struct hit *hit, uint8_t *room)
-{
-	const struct xlate *answer = hit->carried_out;
-
-	hit->rewritten = (struct frame){room + HEADROOM, hit->size, HEADROOM, TAILROOM};
-	hit->rewrite = REWRITE_DONE;
-	memcpy(hit->rewritten.data, hit->frame, hit->size);
-	for (uint32_t i = 0; i < answer->n_rewrites && hit->rewrite == REWRITE_DONE; i++) {
-		hit->is_obscure |= is_obscure(&hit->rewritten);
-		hit->rewrite = rewrite_apply(&hit->rewritten, answer->rewrites[i]);
-	}
-}
-
 /* `program` is what the answer compiles to, `carried_out` what it is for this frame. */
 static void ask_kernel(const struct trace_parts *parts, const struct program *program, const struct xlate *carried_out,
 	uint32_t ifindex, const void *frame, uint32_t size, struct trace_result *ret)
 {
+	const struct meter_slots *slots = sets_meter_slots(parts->sets);
 	struct hit hit = {.pl = parts->pl,
+		.meter = carried_out->meter ? meter_slots_at(slots, carried_out->meter) : NULL,
 		.program = program,
 		.carried_out = carried_out,
 		.frame = frame,
 		.size = size,
+		.room = malloc(HEADROOM + size + TAILROOM),
 		.probe = &ret->probe};
-	uint8_t *room = malloc(HEADROOM + size + TAILROOM);
 	int error = -ENOMEM;
 
-	if (room)
+	if (hit.room)
 		error = parts->dp->ops->probe(parts->dp, ifindex, frame, size, &ret->probe);
 	if (error) {
-		free(room);
+		free(hit.room);
 		snprintf(ret->kernel, sizeof(ret->kernel), "the program could not be asked: %s", strerror(-error));
 		return;
 	}
 	ret->probed = true;
-	rewrite(&hit, room);
+	rewrite(&hit, 0);
 	if (ret->probe.cached)
 		judge_hit(parts, &hit, ret);
 	else
 		judge_miss(ret);
-	free(room);
+	free(hit.room);
 }
 
 int trace_run(const struct trace_parts *parts, const struct sw_key *key, const void *frame, uint32_t size,

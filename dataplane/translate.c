@@ -3,6 +3,7 @@
 
 #include "bpf/hash.h"
 #include "dataplane/group.h"
+#include "dataplane/meter.h"
 #include "dataplane/normal.h"
 #include "dataplane/ofbridge.h"
 #include "dataplane/rewrite.h"
@@ -385,16 +386,19 @@ static void tell_rule(const struct walk *w, const struct rule *rule)
 	xlate_tell(&w->t, 0, "table %u: rule priority %u, %s -> %s", rule->table_id, rule->cls.priority, what, does);
 }
 
-/* Carried out when the frame leaves the tables: those behind it match the DSCP that the frame had (docs/openflow.md).
- */
+/* Whoever carries it out: tables behind it match the DSCP that the frame had (docs/openflow.md). */
 static void run_meter(struct walk *w, uint32_t meter)
 {
-	struct xop *op = meter ? add_op(w, XOP_METER) : NULL;
+	const struct meter *there = meters_find(w->t.bridge->meters, meter);
+	struct xop *op;
 
-	if (!op)
+	if (!there)
 		return;
-	op->meter = meter;
-	only_by_daemon(w, "a meter counts it");
+	xlate_tell(&w->t, 1, "meter %u", meter);
+	count_for(w, there->in);
+	op = add_op(w, XOP_METER);
+	if (op)
+		op->meter = meter;
 }
 
 /* The table-miss rule, OF 1.3.5 §5.4: of priority 0, matching all. */
@@ -480,7 +484,7 @@ static bool is_listed(const struct xlate *answer, uint16_t port)
 
 /* What the operations are, but for counting. */
 struct census {
-	uint32_t n_outputs, n_normals, n_back, n_rewrites, n_others, n_twice;
+	uint32_t n_outputs, n_normals, n_back, n_rewrites, n_others, n_twice, n_meters;
 };
 
 static struct census take_census(const struct walk *w)
@@ -507,6 +511,9 @@ static struct census take_census(const struct walk *w)
 			break;
 		case XOP_REWRITE:
 			census.n_rewrites++;
+			break;
+		case XOP_METER:
+			census.n_meters++;
 			break;
 		default:
 			census.n_others++;
@@ -622,6 +629,8 @@ static void choose_form(struct walk *w)
 	struct xlate *answer = w->t.answer;
 	struct census census = take_census(w);
 
+	if (census.n_meters)
+		only_by_daemon(w, xlate_meter(w->t.bridge, answer));
 	if (census.n_others)
 		only_by_daemon(w, "it goes to the controller");
 	if (census.n_normals && census.n_normals + census.n_outputs + census.n_rewrites > 1)
@@ -640,9 +649,10 @@ static void choose_form(struct walk *w)
 	if (answer->in_daemon) {
 		answer->n_outputs = 0;
 		answer->n_rewrites = 0;
+		answer->meter = 0;
 		return;
 	}
-	if (!answer->n_rewrites)
+	if (!xlate_has_ops(answer))
 		keep_counts_only(answer);
 	if (census.n_normals)
 		normal_forward(&w->t);

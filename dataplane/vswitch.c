@@ -4,6 +4,7 @@
 #include "dataplane/cache.h"
 #include "dataplane/complaint.h"
 #include "dataplane/log.h"
+#include "dataplane/meter_slots.h"
 #include "dataplane/normal.h"
 #include "dataplane/ofbridges.h"
 #include "dataplane/port_manager.h"
@@ -85,6 +86,7 @@ static void sweep_due(void *arg)
 {
 	struct vswitch *vs = arg;
 
+	meter_slots_sweep(sets_meter_slots(vs->sets), vswitch_now_ns(vs));
 	vs->sweep_armed = !cache_sweep(vs->cache, vswitch_now_ns(vs));
 	if (vs->sweep_armed)
 		arm(vs, vs->sweep, SLICE_MS);
@@ -117,6 +119,7 @@ static void frames_waiting(void *ctx)
 
 	if (!vs->restored) /* an answer now would be one without the ports that are still to come */
 		return;
+	meter_slots_sweep(sets_meter_slots(vs->sets), vswitch_now_ns(vs));
 	if (upcall_run(vs->upcall, vswitch_now_ns(vs)))
 		arm(vs, vs->more, 0);
 	arm_what_is_due(vs);
@@ -215,6 +218,8 @@ static int create_brain(struct vswitch *vs)
 	vs->fdb = fdb_create(&storage, SW_MAX_FDB, &events);
 	vs->pl = vs->fdb ? pipeline_create(vs->fdb) : NULL;
 	vs->sets = vs->pl ? sets_create(vs->dp) : NULL;
+	if (vs->sets)
+		pipeline_set_meter_slots(vs->pl, sets_meter_slots(vs->sets));
 	vs->cache = vs->sets ? cache_create(vs->dp, vs->pl, vs->sets) : NULL;
 	vs->bridges = vs->cache ? create_bridges(vs) : NULL;
 	vs->upcall =

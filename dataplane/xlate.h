@@ -66,6 +66,10 @@ void view_set_metadata(struct view *view, uint64_t metadata, uint64_t mask);
 uint64_t view_metadata(const struct view *view);
 uint64_t view_tunnel_id(const struct view *view);
 
+/* Whether the answer's meters are one that the program can run in front of all else: puts it there. NULL, or why not.
+ */
+const char *xlate_meter(const struct bridge *bridge, struct xlate *answer);
+
 /* Tells a line of reasoning; costs nothing while nobody listens. */
 static inline void __attribute__((format(printf, 3, 4)))
 xlate_tell(const struct translation *t, int depth, const char *format, ...)

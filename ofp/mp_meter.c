@@ -48,12 +48,14 @@ enum dump_step mp_meter_next(struct dump *dump, struct wire_out *out, uint32_t *
 	wire_put_u16(out, 0);
 	wire_put_zeros(out, 6);
 	wire_put_u32(out, meter->n_rules);
-	wire_put_u64(out, meter->packets_in);
-	wire_put_u64(out, meter->bytes_in);
+	wire_put_u64(out, meter->in->packets);
+	wire_put_u64(out, meter->in->bytes);
 	put_duration(out, dump->session->now_ns, meter->created_ns);
 	for (uint32_t i = 0; i < meter->n_bands; i++) {
-		wire_put_u64(out, meter->band_stats[i].packets);
-		wire_put_u64(out, meter->band_stats[i].bytes);
+		struct meter_band_stats stats = meters_band_stats(ofbridge_meters(dump_bridge(dump)), meter, i);
+
+		wire_put_u64(out, stats.packets);
+		wire_put_u64(out, stats.bytes);
 	}
 	wire_set_u16(out, start + 4, (uint16_t)(out->size - start));
 	return dump->one ? DUMP_LAST : DUMP_PUT;

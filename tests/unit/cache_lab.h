@@ -201,6 +201,7 @@ static inline void lab_think(struct lab *lab)
 	ck_assert_ptr_nonnull(lab->pl);
 	lab->sets = sets_create(lab->dp);
 	ck_assert_ptr_nonnull(lab->sets);
+	pipeline_set_meter_slots(lab->pl, sets_meter_slots(lab->sets));
 	for (uint16_t id = 1; id <= lab->n_bridges; id++)
 		lab_bridge(lab, id);
 }

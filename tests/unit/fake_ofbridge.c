@@ -94,7 +94,7 @@ struct ofbridge *fake_ofbridge_create(void)
 	if (!b)
 		abort();
 	b->groups = groups_create(&of_groups);
-	b->meters = meters_create();
+	b->meters = meters_create(NULL, 1);
 	b->tables = tables_create(b->groups, b->meters, &of_tables);
 	b->now_ns = 1000000000ull;
 	for (uint32_t i = 0; i < FAKE_FRAME_MAX && !frame_of_test[1]; i++)

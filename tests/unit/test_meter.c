@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Meters: against token buckets of floating numbers, and against the arithmetic of whole minutes and hours.
+ * Meters, those that are the daemon's alone and those in slots that the program runs too: against token buckets of
+ * floating numbers and of 128-bit ones, and against the arithmetic of whole minutes and hours.
  */
+#include "bpf/meter.h"
+#include "dataplane/datapath.h"
 #include "dataplane/meter.h"
+#include "dataplane/meter_slots.h"
 
 #include "tests/unit/seeded.h"
 
 #include <check.h>
 #include <math.h>
+#include <pthread.h>
+#include <string.h>
 
 #define NS_PER_S 1000000000ULL
 #define N_STEPS  200000
@@ -18,15 +24,33 @@ enum { ADD, MODIFY, DELETE };
 
 static struct meters *meters;
 
+/* NULL: its meters are the daemon's alone. */
+static struct datapath *dp;
+static struct meter_slots *slots;
+
 static void setup(void)
 {
-	meters = meters_create();
+	dp = NULL;
+	slots = NULL;
+	meters = meters_create(NULL, 1);
 	ck_assert_ptr_nonnull(meters);
+}
+
+static void setup_shared(void)
+{
+	dp = dp_memory_create(64, &(struct dp_events){0});
+	ck_assert_ptr_nonnull(dp);
+	slots = meter_slots_create(&dp->memory);
+	meters = meters_create(slots, 1);
+	ck_assert(slots && meters);
 }
 
 static void teardown(void)
 {
 	meters_destroy(meters);
+	meter_slots_destroy(slots);
+	if (dp)
+		dp->ops->destroy(dp, true);
 }
 
 static enum of_err mod(uint16_t command, uint32_t id, uint16_t flags, const struct meter_band *bands, uint32_t n)
@@ -41,6 +65,11 @@ static void add_drop(uint32_t id, uint16_t flags, uint32_t rate, uint32_t burst)
 	struct meter_band band = {BAND_DROP, 0, rate, burst};
 
 	ck_assert_int_eq(mod(ADD, id, flags, &band, 1), OF_OK);
+}
+
+static uint64_t band_packets(uint32_t id)
+{
+	return meters_band_stats(meters, meters_find(meters, id), 0).packets;
 }
 
 /* How many of the frames pass that come every `gap_ns`, for so long. */
@@ -89,7 +118,7 @@ START_TEST(a_rate_below_the_limit_loses_nothing)
 {
 	add_drop(1, METER_PKTPS | METER_BURST, 1000, 1);
 	ck_assert_uint_eq(offer(1, 64, NS_PER_S / 1000, 10), 10000);
-	ck_assert_uint_eq(meters_find(meters, 1)->band_stats[0].packets, 0);
+	ck_assert_uint_eq(band_packets(1), 0);
 }
 END_TEST
 
@@ -160,23 +189,20 @@ START_TEST(of_the_bands_exceeded_the_fastest_is_applied_and_counted)
 	ck_assert_int_eq(meters_run(meters, 9, 103, START_NS + NS_PER_S / 100, &levels), METER_REMARK);
 	ck_assert_uint_eq(levels, 1);
 	meter = meters_find(meters, 9);
-	ck_assert_uint_eq(meter->packets_in, 4);
-	ck_assert_uint_eq(meter->bytes_in, 406);
-	ck_assert_uint_eq(meter->band_stats[0].bytes, 102);
-	ck_assert_uint_eq(meter->band_stats[1].bytes, 101);
-	ck_assert_uint_eq(meter->band_stats[2].bytes, 103);
-	ck_assert_uint_eq(meter->band_stats[2].packets, 1);
+	ck_assert_uint_eq(meters_band_stats(meters, meter, 0).bytes, 102);
+	ck_assert_uint_eq(meters_band_stats(meters, meter, 1).bytes, 101);
+	ck_assert_uint_eq(meters_band_stats(meters, meter, 2).bytes, 103);
+	ck_assert_uint_eq(meters_band_stats(meters, meter, 2).packets, 1);
 }
 END_TEST
 
-START_TEST(an_unknown_meter_passes_and_one_without_bands_counts)
+START_TEST(an_unknown_meter_passes_and_one_without_bands)
 {
 	uint8_t levels;
 
 	ck_assert_int_eq(meters_run(meters, 5, 64, START_NS, &levels), METER_PASS);
 	ck_assert_int_eq(mod(ADD, 5, METER_KBPS, NULL, 0), OF_OK);
 	ck_assert_int_eq(meters_run(meters, 5, 64, START_NS, &levels), METER_PASS);
-	ck_assert_uint_eq(meters_find(meters, 5)->packets_in, 1);
 }
 END_TEST
 
@@ -253,12 +279,13 @@ START_TEST(a_modified_meter_keeps_its_counters_and_begins_its_bands_anew)
 	meters_hold(meters, 2, 1);
 	for (int i = 0; i < 3; i++)
 		meters_run(meters, 1, 64, START_NS, &levels);
-	ck_assert_uint_eq(meters_find(meters, 1)->band_stats[0].packets, 2);
+	tally_add(meters_find(meters, 1)->in, 3, 192, START_NS);
+	ck_assert_uint_eq(band_packets(1), 2);
 	ck_assert_int_eq(mod(MODIFY, 1, METER_PKTPS | METER_BURST, &fast, 1), OF_OK);
 	meters_hold(meters, 1, -1);
 	meter = meters_find(meters, 1);
-	ck_assert_uint_eq(meter->packets_in, 3);
-	ck_assert_uint_eq(meter->band_stats[0].packets, 0);
+	ck_assert_uint_eq(meter->in->packets, 3);
+	ck_assert_uint_eq(band_packets(1), 0);
 	ck_assert_uint_eq(meter->bands[0].rate, 2);
 	ck_assert_uint_eq(meter->n_rules, 1);
 	ck_assert_uint_eq(meter->created_ns, START_NS);
@@ -333,15 +360,223 @@ START_TEST(meters_decide_as_floating_buckets_do)
 }
 END_TEST
 
-int main(void)
-{
-	Suite *suite = suite_create("meter");
-	TCase *tcase = tcase_create("meter");
-	SRunner *runner = srunner_create(suite);
-	int failed;
+/* ---- the exact twin ---- */
 
-	tcase_set_timeout(tcase, 60);
-	tcase_add_checked_fixture(tcase, setup, teardown);
+typedef __int128 billionths; /* of a bit, or of a frame: what a nanosecond fills is a whole number of them */
+
+struct exact_band {
+	billionths level, depth;
+	uint64_t rate;
+};
+
+static void exact_fill(struct exact_band *band, uint64_t passed_ns)
+{
+	band->level += (billionths)band->rate * passed_ns;
+	if (band->level > band->depth)
+		band->level = band->depth;
+}
+
+static bool exact_take(struct exact_band *band, billionths amount)
+{
+	if (band->level < amount && band->level < band->depth)
+		return false;
+	band->level -= amount;
+	return true;
+}
+
+/* Rates from one to four billion, so that some divide by powers of ten and some by nothing. */
+static uint32_t random_rate(struct seeded *random)
+{
+	uint32_t rate = 1 + seeded_below(random, 1U << (1 + seeded_below(random, 30)));
+
+	return seeded_below(random, 2) || rate > 4000 ? rate : rate * 1000000;
+}
+
+/* About as long as a frame takes at that rate, so that some pass; now and then long enough for any word to come round.
+ */
+static uint64_t random_gap(struct seeded *random, uint64_t a_frame_ns)
+{
+	if (!seeded_below(random, 2000))
+		return seeded_below(random, 1000000) * 1000000ULL;
+	return seeded_below(random, (uint32_t)(a_frame_ns < 1U << 30 ? a_frame_ns * 2 + 2 : 1U << 31));
+}
+
+static uint64_t run_exactly(struct seeded *random, bool is_kbps, uint64_t now_ns)
+{
+	struct meter_mod asked = {.command = ADD, .flags = (is_kbps ? METER_KBPS : METER_PKTPS) | METER_BURST, .id = 1};
+	uint32_t n = 1 + seeded_below(random, 4), rate = random_rate(random);
+	struct exact_band twin[4];
+	struct meter_band bands[4];
+	uint64_t a_frame_ns;
+	uint32_t n_passed = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t unit = is_kbps ? 1000 : 1;
+
+		bands[i] = (struct meter_band){BAND_DSCP_REMARK, (uint8_t)i,
+			rate > 100 ? rate - seeded_below(random, rate / 2) : rate,
+			1 + seeded_below(random, 1U << seeded_below(random, 31))};
+		twin[i] = (struct exact_band){.depth = (billionths)bands[i].burst * unit * NS_PER_S,
+			.level = twin[i].depth,
+			.rate = bands[i].rate * unit};
+		twin[i].level = twin[i].depth;
+	}
+	a_frame_ns = (is_kbps ? 8 * 1000 * 1000000ULL : NS_PER_S) / rate;
+	mod(DELETE, 1, 0, NULL, 0);
+	asked.n_bands = n;
+	asked.bands = bands;
+	ck_assert_int_eq(meters_mod(meters, &asked, now_ns), OF_OK);
+	for (uint32_t step = 0; step < N_STEPS / 20; step++) {
+		uint64_t gap_ns = random_gap(random, a_frame_ns);
+		uint32_t size = 60 + seeded_below(random, 1460), want = n;
+		uint8_t levels = n;
+
+		now_ns += gap_ns;
+		if (slots)
+			meter_slots_sweep(slots, now_ns);
+		for (uint32_t i = 0; i < n; i++) {
+			exact_fill(&twin[i], gap_ns);
+			if (!exact_take(&twin[i], (is_kbps ? size * 8 : 1) * (billionths)NS_PER_S) &&
+				(want == n || bands[i].rate > bands[want].rate))
+				want = i;
+		}
+		meters_run(meters, 1, size, now_ns, &levels);
+		ck_assert_msg(levels == want, "seed %lu step %u: band %u, not %u", random->seed, step, levels, want);
+		n_passed += want == n;
+	}
+	ck_assert_uint_gt(n_passed, 0);
+	return now_ns;
+}
+
+START_TEST(meters_decide_as_exact_buckets_do_whatever_rate_and_silence)
+{
+	struct seeded random = seeded_start();
+	uint64_t now_ns = START_NS;
+
+	for (int i = 0; i < 100; i++)
+		now_ns = run_exactly(&random, i % 2, now_ns);
+}
+END_TEST
+
+/* ---- slots ---- */
+
+START_TEST(a_meter_with_more_bands_than_a_slot_has_is_the_daemons_alone)
+{
+	struct meter_band bands[SW_METER_BANDS + 1];
+
+	for (uint32_t i = 0; i <= SW_METER_BANDS; i++)
+		bands[i] = (struct meter_band){BAND_DROP, 0, 1 + i, 1};
+	ck_assert_int_eq(mod(ADD, 1, METER_PKTPS | METER_BURST, bands, SW_METER_BANDS), OF_OK);
+	ck_assert_int_eq(mod(ADD, 2, METER_PKTPS | METER_BURST, bands, SW_METER_BANDS + 1), OF_OK);
+	ck_assert_uint_ne(meters_find(meters, 1)->slot, 0);
+	ck_assert_uint_eq(meters_find(meters, 2)->slot, 0);
+	ck_assert_uint_eq(offer(1, 64, NS_PER_S / 100, 10), offer(2, 64, NS_PER_S / 100, 10));
+}
+END_TEST
+
+START_TEST(a_modified_or_deleted_meter_gives_its_slot_back_when_no_flow_holds_it)
+{
+	struct meter_band band = {BAND_DROP, 0, 1, 1};
+	uint16_t slot, other;
+
+	add_drop(1, METER_PKTPS | METER_BURST, 1, 1);
+	slot = meters_find(meters, 1)->slot;
+	ck_assert_int_eq(meter_slots_hold(slots, slot), 0);
+	ck_assert_int_eq(mod(MODIFY, 1, METER_PKTPS | METER_BURST, &band, 1), OF_OK);
+	other = meters_find(meters, 1)->slot;
+	ck_assert_uint_ne(other, slot);
+	ck_assert(meter_slots_exist(slots, slot));
+	meter_slots_drop(slots, slot);
+	ck_assert(!meter_slots_exist(slots, slot));
+	ck_assert_int_eq(mod(DELETE, METER_ALL, 0, NULL, 0), OF_OK);
+	ck_assert(!meter_slots_exist(slots, other));
+}
+END_TEST
+
+START_TEST(the_same_meter_of_the_next_daemon_goes_on_in_its_slot)
+{
+	uint16_t slot, held;
+
+	add_drop(1, METER_PKTPS | METER_BURST, 1, 4);
+	add_drop(2, METER_PKTPS | METER_BURST, 1, 4);
+	ck_assert_uint_eq(offer(1, 64, NS_PER_S / 8, 1), 4);
+	slot = meters_find(meters, 1)->slot;
+	held = meters_find(meters, 2)->slot;
+	meters_destroy(meters);
+	meter_slots_destroy(slots);
+	slots = meter_slots_create(&dp->memory);
+	meters = meters_create(slots, 1);
+	ck_assert_int_eq(meter_slots_hold(slots, slot), 0); /* as adopted flows do */
+	ck_assert_int_eq(meter_slots_hold(slots, held), 0);
+	add_drop(1, METER_PKTPS | METER_BURST, 1, 4);
+	add_drop(2, METER_PKTPS | METER_BURST, 1, 5);
+	ck_assert_uint_eq(meters_find(meters, 1)->slot, slot);
+	ck_assert_uint_ne(meters_find(meters, 2)->slot, held);
+	ck_assert_uint_eq(band_packets(1), 0);
+	ck_assert_uint_eq(offer(1, 64, NS_PER_S / 8, 1), 0); /* its bucket is as empty as it was */
+	ck_assert_uint_eq(band_packets(1), 8);
+}
+END_TEST
+
+START_TEST(without_a_sweep_a_bucket_found_far_out_of_reach_is_empty_once)
+{
+	struct sw_meter *meter;
+	uint8_t levels;
+	uint64_t now_ns = START_NS + (1ULL << 63) / 999983 * 5 / 4; /* in the half of time that reads as ahead */
+
+	add_drop(1, METER_KBPS | METER_BURST, 999983, 100);
+	meter = meter_slots_at(slots, meters_find(meters, 1)->slot);
+	ck_assert_uint_eq(meter->bands[0].fill, 999983);
+	ck_assert_int_eq(meters_run(meters, 1, 64, now_ns, &levels), METER_DROP);
+	ck_assert_int_eq(meters_run(meters, 1, 64, now_ns + 510, &levels), METER_DROP);
+	ck_assert_int_eq(meters_run(meters, 1, 64, now_ns + 520, &levels), METER_PASS);
+}
+END_TEST
+
+#define N_THREADS 4
+
+static struct sw_meter raced;
+static uint64_t raced_passed[N_THREADS];
+
+/* Time as one clock that all move, so that every frame of all threads together is accounted for. */
+static uint64_t raced_clock;
+
+static void *race(void *arg)
+{
+	uint64_t *passed = arg;
+
+	for (uint32_t i = 0; i < 200000; i++) {
+		uint64_t now_ns = __atomic_add_fetch(&raced_clock, 100, __ATOMIC_RELAXED);
+
+		*passed += sw_meter_run(&raced, 60, now_ns) == SW_METER_BANDS;
+	}
+	return NULL;
+}
+
+START_TEST(threads_that_share_a_bucket_get_together_what_it_gives)
+{
+	pthread_t threads[N_THREADS];
+	uint64_t sum = 0, offered = 200000ULL * N_THREADS, span_ns = offered * 100;
+
+	add_drop(1, METER_PKTPS | METER_BURST, 9000011, 50);
+	raced = *meter_slots_at(slots, meters_find(meters, 1)->slot);
+	raced_clock = START_NS;
+	memset(raced_passed, 0, sizeof(raced_passed));
+	for (int i = 0; i < N_THREADS; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, race, &raced_passed[i]), 0);
+	for (int i = 0; i < N_THREADS; i++) {
+		pthread_join(threads[i], NULL);
+		sum += raced_passed[i];
+	}
+	/* A thread that is held up with an old time asks for less than there is; never is more given. */
+	ck_assert_uint_le(sum, span_ns * 9000011 / NS_PER_S + 50 + 1);
+	ck_assert_uint_ge(sum, span_ns * 9000011 / NS_PER_S - span_ns * 9000011 / NS_PER_S / 10);
+}
+END_TEST
+
+static void add_common(TCase *tcase)
+{
+	tcase_set_timeout(tcase, 100);
 	tcase_add_test(tcase, small_frames_pass_a_frame_limit_exactly_for_a_minute);
 	tcase_add_test(tcase, frames_of_any_size_pass_a_bit_limit_exactly_for_a_minute);
 	tcase_add_test(tcase, nothing_drifts_in_an_hour);
@@ -351,12 +586,32 @@ int main(void)
 	tcase_add_test(tcase, a_burst_smaller_than_a_frame_slows_it_down_and_does_not_bar_it);
 	tcase_add_test(tcase, time_that_goes_back_fills_nothing);
 	tcase_add_test(tcase, of_the_bands_exceeded_the_fastest_is_applied_and_counted);
-	tcase_add_test(tcase, an_unknown_meter_passes_and_one_without_bands_counts);
+	tcase_add_test(tcase, an_unknown_meter_passes_and_one_without_bands);
 	tcase_add_test(tcase, what_cannot_be_is_refused_with_its_error);
 	tcase_add_test(tcase, there_are_as_many_meters_as_the_limit_says_and_a_walk_sees_them_in_order);
 	tcase_add_test(tcase, a_modified_meter_keeps_its_counters_and_begins_its_bands_anew);
 	tcase_add_test(tcase, meters_decide_as_floating_buckets_do);
-	suite_add_tcase(suite, tcase);
+	tcase_add_test(tcase, meters_decide_as_exact_buckets_do_whatever_rate_and_silence);
+}
+
+int main(void)
+{
+	Suite *suite = suite_create("meter");
+	TCase *own = tcase_create("of the daemon alone"), *shared = tcase_create("in slots");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	tcase_add_checked_fixture(own, setup, teardown);
+	tcase_add_checked_fixture(shared, setup_shared, teardown);
+	add_common(own);
+	add_common(shared);
+	tcase_add_test(shared, a_meter_with_more_bands_than_a_slot_has_is_the_daemons_alone);
+	tcase_add_test(shared, a_modified_or_deleted_meter_gives_its_slot_back_when_no_flow_holds_it);
+	tcase_add_test(shared, the_same_meter_of_the_next_daemon_goes_on_in_its_slot);
+	tcase_add_test(shared, without_a_sweep_a_bucket_found_far_out_of_reach_is_empty_once);
+	tcase_add_test(shared, threads_that_share_a_bucket_get_together_what_it_gives);
+	suite_add_tcase(suite, own);
+	suite_add_tcase(suite, shared);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

@@ -142,7 +142,7 @@ static void start(bool is_told)
 		events = (struct tables_events){0};
 	world.now_ns = 1000 * NS_PER_S;
 	world.groups = groups_create(&group_events);
-	world.meters = meters_create();
+	world.meters = meters_create(NULL, 1);
 	world.tables = tables_create(world.groups, world.meters, &events);
 	ck_assert(world.groups && world.meters && world.tables);
 	for (uint32_t id = 1; id <= N_POOL; id++) {
