@@ -14,7 +14,7 @@
  * A2 A slot or a mask that went dead is rewritten only after an RCU grace period.
  * A3 A bucket cell is one aligned 64-bit word; it is stored after the slot that it names is complete (release order).
  * A4 Every flow matches in_ifindex exactly, so that a slot knows the port it belongs to.
- * A5 Every counter array has a row for each possible CPU and one more, the last, that only the daemon writes.
+ * A5 There is a row of counters for each possible CPU and one more, the last, that only the daemon writes.
  *
  * Safe error: a cell, a hint or a slot that is absent, which is a needless miss. Unsafe error: a live slot whose key,
  * mask or steps are not those of one translation.
@@ -45,6 +45,8 @@
 #define SW_BUCKET_CELLS  7
 #define SW_DEFAULT_FLOWS 262144 /* flow slots; a power of two */
 #define SW_EMC_SIZE      131072 /* exact-match hints a CPU; a power of two */
+#define SW_NOTE_BITS     14
+#define SW_NOTES         (1 << SW_NOTE_BITS) /* a CPU */
 
 /*
  * The key of a frame: flat, fixed width, zero where the frame has no such field. Words 0-2 are layer 2, the rest is
@@ -114,8 +116,8 @@ struct sw_config {
 	__u32 upcall_max;       /* longest frame, in bytes, that can go up to the daemon in one buffer */
 	__u32 upcall_max_frags; /* and in several; 0: none can */
 	__u32 netns_inum;       /* inode of the network namespace whose devices are our ports */
-	__u32 zero;
-	__u64 seed; /* of sw_hash: random, so that nobody outside can aim at a bucket */
+	__u32 epoch;            /* in which what is noted holds (bpf/recall.h); 0: nothing is noted */
+	__u64 seed;             /* of sw_hash: random, so that nobody outside can aim at a bucket */
 	__u8 order[SW_MAX_MASKS];
 	struct sw_mask masks[SW_MAX_MASKS];
 };
@@ -191,22 +193,42 @@ struct sw_bucket {
  * match: the program believes it when the slot's gen is the same and its masked key equals the frame's.
  */
 
-/* An element of map `flow_stats` (mmap-able), at row * n_flows + slot. */
+/* In a row, by flow slot. */
 struct sw_flow_stats {
 	__u64 packets;
 	__u64 bytes; /* frame lengths at ingress, without FCS */
 };
 
-/* An element of map `port_stats` (mmap-able), at row * SW_MAX_PORTS + port id. One cache line. */
+/* In a row, by port id. One cache line. */
 struct sw_port_stats {
 	__u64 rx_frames; /* program rows: frames taken in; the daemon's row: unused */
 	__u64 rx_bytes;
 	__u64 tx_frames; /* frames handed to this port's driver; the daemon's row: those sent through its XSK */
 	__u64 tx_bytes;
-	__u64 emc_hits;  /* of frames taken in: found by an exact-match hint */
-	__u64 misses;    /* of frames taken in: no flow matched; all others were found by a megaflow lookup */
+	__u64 mega_hits; /* of frames taken in: found by a megaflow lookup */
+	__u64 misses;    /* of frames taken in: no flow matched; all others were recalled, or found by a hint */
 	__u64 upcalls;   /* program rows: frames sent up; the daemon's row: frames that it received */
 	__u64 csum_done; /* unfinished checksums completed */
+};
+
+/* What became of a frame; see bpf/recall.h. Half a cache line: 1,000 of them fit in a CPU's first cache. */
+struct sw_note {
+	__u64 head, tail; /* of the frame: its first 14 bytes, or 18 with a tag */
+	__u64 origin;     /* epoch << 32 | ifindex; 0: there is nothing here */
+	__u64 verdict;    /* sw_recall_verdict() */
+};
+
+/*
+ * What one CPU writes, an element of map `rows` (mmap-able): found by one lookup a frame. Behind it, in the same
+ * element, stand n_flows struct sw_flow_stats.
+ */
+struct sw_row {
+	__u32 n_skip;   /* frames for which no note is looked for */
+	__u32 n_known;  /* frames recalled since it was last judged whether notes are of use */
+	__u32 n_others; /* and not recalled */
+	__u32 zero[13];
+	struct sw_port_stats ports[SW_MAX_PORTS];
+	struct sw_note notes[SW_NOTES];
 };
 
 /* Every reason for which a frame ends here. Name, the word users see, and a sentence for `switchctl drops`. */
@@ -389,7 +411,7 @@ struct sw_meter {
 
 /*
  * Frames for which a band applied: struct sw_flow_stats in map `band_stats` (mmap-able), at
- * (row * SW_MAX_METERS + slot) * SW_METER_BANDS + band. Map `passed` (mmap-able), laid out as `flow_stats`, has what of
+ * (row * SW_MAX_METERS + slot) * SW_METER_BANDS + band. Map `passed` (mmap-able), at row * n_flows + slot, has what of
  * the flow's frames its meter let go on.
  */
 

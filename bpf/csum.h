@@ -188,29 +188,65 @@ __attribute__((noinline)) int csum_check(struct xdp_md *ctx, __u32 frame_size)
 	return suspect ? csum_finish(ctx, headers.l4, headers.l4_size, headers.ip_proto, pseudo) : 0;
 }
 
+/* A sum of few 32-bit words, folded at one stroke: the top digit is that of all four, with the carry of those below. */
+SW_INLINE __u32 csum_fold_few(__u64 sum)
+{
+	return (sum * 0x0001000100010001ULL) >> 48;
+}
+
 /*
  * Whether a glance shows that there is nothing to do: TCP or UDP over IPv4 without options, not a fragment, whose field
- * is not the pseudo-header sum. Most frames are of this kind, and csum_check() is for the others.
+ * is not the pseudo-header sum. Most frames are of this kind, and csum_check() is for the others. There are 38 bytes.
  */
-SW_INLINE int csum_is_plain(const struct xdp_md *ctx, __u32 l3)
+SW_INLINE int csum_is_plain_ipv4(const struct sw_wire_ipv4 *ip)
 {
-	const struct sw_wire_ipv4 *ip = frame_data(ctx) + l3;
 	const __u16 *field = (const void *)(ip + 1) + 16;
+	__u32 proto = ip->proto;
 	__u64 sum;
 
-	if ((const void *)(field + 1) > frame_end(ctx))
-		return 0;
 	if (ip->version_ihl != 0x45 || ip->frag_be & sw_swap16(0x3fff))
 		return 0;
-	if (ip->proto == SW_IP_UDP)
+	if (proto == SW_IP_UDP)
 		field = (const void *)(ip + 1) + 6;
-	else if (ip->proto != SW_IP_TCP)
+	else if (proto != SW_IP_TCP)
 		return 0;
 	/* Less the IP header, in one's complement: no number needs its bytes swapped. */
 	sum = (__u64)ip->src_be + ip->dst_be + ip->total_size_be + (0xffff - sw_swap16((__u16)sizeof(*ip))) +
-	      sw_swap16((__u16)ip->proto);
-	/* Folded at one stroke: the top digit of the product is the sum of all four, with the carry of those below. */
-	return *field != (sum * 0x0001000100010001ULL) >> 48;
+	      sw_swap16((__u16)proto);
+	return *field != csum_fold_few(sum);
+}
+
+/* The same of IPv6 without extension headers, of which the fixed header is there. */
+SW_INLINE int csum_is_plain_ipv6(const struct sw_wire_ipv6 *ip, const void *data_end)
+{
+	const __u16 *field = (const void *)(ip + 1) + 6;
+	const struct sw_wire_u32 *word = (const void *)&ip->src_be;
+	__u32 proto = ip->next, i;
+	__u64 sum;
+
+	if (proto == SW_IP_TCP)
+		field = (const void *)(ip + 1) + 16;
+	else if (proto != SW_IP_UDP)
+		return 0;
+	if ((const void *)(field + 1) > data_end)
+		return 0;
+	sum = (__u64)ip->payload_size_be + sw_swap16((__u16)proto);
+#pragma GCC unroll 8
+	for (i = 0; i < 8; i++)
+		sum += word[i].value;
+	return *field != csum_fold_few(sum);
+}
+
+/* A glance at a frame of this type, behind its Ethernet header and tag. */
+SW_INLINE int csum_is_plain(const struct xdp_md *ctx, __be16 eth_type_be, __u32 l3)
+{
+	const void *ip = frame_data(ctx) + l3;
+
+	if (eth_type_be == sw_swap16(SW_ETH_IPV4))
+		return ip + 38 <= frame_end(ctx) && csum_is_plain_ipv4(ip);
+	if (eth_type_be == sw_swap16(SW_ETH_IPV6))
+		return ip + sizeof(struct sw_wire_ipv6) <= frame_end(ctx) && csum_is_plain_ipv6(ip, frame_end(ctx));
+	return 0;
 }
 
 #endif

@@ -61,6 +61,10 @@ struct sw_wire_u64 {
 	__u64 value;
 } SW_WIRE;
 
+struct sw_wire_u32 {
+	__u32 value;
+} SW_WIRE;
+
 struct sw_wire_eth {
 	__u8 dst[6];
 	__u8 src[6];
@@ -163,6 +167,17 @@ SW_INLINE __u32 sw_parse_size(__u32 frame_size)
 SW_INLINE __u64 sw_load64(const void *p)
 {
 	return ((const struct sw_wire_u64 *)p)->value;
+}
+
+SW_INLINE __u32 sw_load32(const void *p)
+{
+	return ((const struct sw_wire_u32 *)p)->value;
+}
+
+/* The first EtherType of a frame that has one. */
+SW_INLINE __be16 sw_type_be(const void *data)
+{
+	return ((const volatile struct sw_wire_eth *)data)->type_be;
 }
 
 /* The size bytes at offset, or a null pointer if they are not all there or beyond SW_PARSE_MAX. */

@@ -4,13 +4,14 @@
  *
  * Sizes written here as 1 are set by the loader before it loads (bpf_map__set_max_entries), because they depend on the
  * number of CPUs and on the configuration:
- *	flows		n_flows			flow_stats	n_rows * n_flows
+ *	flows		n_flows			rows		n_rows
  *	buckets		n_buckets		emc		possible CPUs * SW_EMC_SIZE
- *	port_stats	n_rows * SW_MAX_PORTS	drops		n_rows * SW_MAX_PORTS * SW_DROP_SLOTS
+ *	drops		n_rows * SW_MAX_PORTS * SW_DROP_SLOTS
  *	passed		n_rows * n_flows	band_stats	n_rows * SW_MAX_METERS * SW_METER_BANDS
  * Every element is reached through bpf_map_lookup_elem, which the kernel inlines for arrays and which checks the index,
- * so no size is trusted. What has a fixed size and is asked of every frame is a global variable instead, which takes
- * neither the call's instructions nor the check. A counter that is out of reach is not counted and the frame goes on.
+ * so no number of elements is trusted. What has a fixed size and is asked of every frame is a global variable instead,
+ * which takes neither the call's instructions nor the check. A counter that is out of reach is not counted and the
+ * frame goes on.
  *
  * Counters are plain additions: a row belongs to one CPU, and the program runs there with bottom halves disabled.
  */
@@ -48,24 +49,23 @@ struct {
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct sw_flow_stats);
-} flow_stats SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, __u32);
 	__type(value, __u64);
 } emc SEC(".maps");
 
+/* The value's size is sizeof(struct sw_row) and n_flows struct sw_flow_stats behind it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct sw_port_stats);
-} port_stats SEC(".maps");
+	__uint(key_size, sizeof(__u32)); /* row */
+	__uint(value_size, sizeof(struct sw_row) + sizeof(struct sw_flow_stats));
+} rows SEC(".maps");
+
+/*
+ * (n_flows - 1) * sizeof(struct sw_flow_stats), by the loader: a constant to the verifier, which so sees that a slot's
+ * counters lie in the row.
+ */
+const volatile __u32 flow_stats_mask = 0;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -240,9 +240,35 @@ SW_INLINE __u64 *sw_mem_hint(const void *mem, __u32 cpu, __u32 index)
 	return bpf_map_lookup_elem(&emc, &index);
 }
 
-SW_INLINE __u32 *sw_mem_guess(const void *mem, __u32 in_ifindex)
+SW_INLINE struct sw_guess *guess_get(__u32 in_ifindex)
 {
-	return &core.guess[in_ifindex & (SW_GUESSES - 1)].slot;
+	return &core.guess[in_ifindex & (SW_GUESSES - 1)];
+}
+
+/* Keeps the compiler from computing the address anew from its parts. */
+#define sw_once(pointer) __asm__("" : "+r"(pointer))
+
+SW_INLINE struct sw_row *row_get(__u32 cpu)
+{
+	return bpf_map_lookup_elem(&rows, &cpu);
+}
+
+/* By offset in bytes, which is taken for one below 65,536. */
+SW_INLINE struct sw_port_stats *row_port_at(struct sw_row *row, __u32 offset)
+{
+	struct sw_port_stats *stats = (void *)row->ports + (offset & 0xffff);
+
+	sw_once(stats);
+	return stats;
+}
+
+/* Likewise, for one of a slot. */
+SW_INLINE struct sw_flow_stats *row_flow_at(struct sw_row *row, __u32 offset)
+{
+	struct sw_flow_stats *stats = (void *)(row + 1) + (offset & flow_stats_mask);
+
+	sw_once(stats);
+	return stats;
 }
 
 SW_INLINE const struct sw_fdb_bucket *sw_mem_fdb(const void *mem, __u32 index)
@@ -295,9 +321,9 @@ SW_INLINE struct sw_port *port_get(__u32 ifindex)
 
 SW_INLINE struct sw_port_stats *port_stats_get(__u32 cpu, __u32 port_id)
 {
-	__u32 index = cpu * SW_MAX_PORTS + port_id;
+	struct sw_row *row = row_get(cpu);
 
-	return bpf_map_lookup_elem(&port_stats, &index);
+	return row ? row_port_at(row, port_id * sizeof(struct sw_port_stats)) : 0;
 }
 
 /* Counts a drop with its culprit: a port id, or 0. */

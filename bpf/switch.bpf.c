@@ -2,7 +2,8 @@
 /*
  * switch.bpf.c - the fast path.
  *
- * sw_ingress runs on every frame that comes in by a port. Nearly all are known, unicast and in one buffer, and go the
+ * sw_ingress runs on every frame that comes in by a port. Where rules look at layer 2 alone, nearly all are like one
+ * before them, and go where that went (recall.h). Of the others most are known, unicast and in one buffer, and go the
  * short way: layer 2 of the key, the flow at its home, the FDB, out. What the short way is not made for it leaves as it
  * found it, uncounted (but for the mark of an address in use), and the long way begins anew: intake, extract, lookup,
  * and then either the hit (count, finish the checksum, run the flow's program) or the miss (up to the daemon). So the
@@ -14,6 +15,7 @@
 #include "abi.h"
 #include "extract.h"
 #include "lookup.h"
+#include "recall.h"
 #include "maps.h"
 #include "frame.h"
 #include "csum.h"
@@ -109,22 +111,22 @@ SW_INLINE int stage_long(struct xdp_md *ctx, const struct frame *frame)
 	return NEXT;
 }
 
-SW_INLINE void count_hit(const struct sw_config *cfg, __u32 cpu, __u32 in_port, __u32 size, const struct sw_hit *hit)
+SW_INLINE void count_hit(__u32 cpu, __u32 in_port, __u32 size, const struct sw_hit *hit)
 {
-	struct sw_port_stats *port = port_stats_get(cpu, in_port);
-	__u32 index = cpu * cfg->n_flows + hit->slot;
-	struct sw_flow_stats *flow = bpf_map_lookup_elem(&flow_stats, &index);
+	struct sw_row *row = row_get(cpu);
+	struct sw_port_stats *port;
+	struct sw_flow_stats *flow;
 
-	if (flow) {
-		flow->packets++;
-		flow->bytes += size;
-	}
-	if (!port)
+	if (!row)
 		return;
+	flow = row_flow_at(row, hit->slot * sizeof(*flow));
+	flow->packets++;
+	flow->bytes += size;
+	port = row_port_at(row, in_port * sizeof(*port));
 	port->rx_frames++;
 	port->rx_bytes += size;
-	if (sw_unlikely(hit->by_hint))
-		port->emc_hits++;
+	if (sw_likely(!hit->by_hint))
+		port->mega_hits++;
 }
 
 static __attribute__((noinline)) void finish_csum(struct xdp_md *ctx, __u32 cpu, __u32 in_port, __u32 size)
@@ -166,7 +168,7 @@ static __attribute__((noinline)) int long_way(struct xdp_md *ctx)
 	if (!hit.flow)
 		return XDP_DROP;
 	frame->in_port = hit.flow->in_port;
-	count_hit(cfg, frame->cpu, frame->in_port, frame->size, &hit);
+	count_hit(frame->cpu, frame->in_port, frame->size, &hit);
 	verdict = stage_long(ctx, frame);
 	if (verdict != NEXT)
 		return verdict;
@@ -194,14 +196,18 @@ SW_INLINE int short_output(
 	return flow->steps[0].op == SW_OP_OUTPUT && flow->n_steps == 1;
 }
 
-/* Gives the frame the tag with which it is to leave; *size follows. */
+/* The frame has the tag with which it is to leave. */
+SW_INLINE int short_fits(const struct sw_key *key, const struct sw_flow *flow, __u32 out)
+{
+	return act_tag_fits(sw_swap16(sw_key_tci_be(key->w[0])), out, flow->steps[0].arg);
+}
+
+/* Gives it that tag; *size follows. */
 SW_INLINE enum sw_drop short_retag(
 	struct xdp_md *ctx, const struct sw_key *key, const struct sw_flow *flow, __u32 out, __u32 *size)
 {
 	__u32 vid = flow->steps[0].arg, tci = sw_swap16(sw_key_tci_be(key->w[0]));
 
-	if (act_tag_fits(tci, out, vid))
-		return SW_DROP_NONE;
 	*size += act_tag_growth(tci, out);
 	return act_retag(ctx, tci, out, vid);
 }
@@ -211,24 +217,23 @@ SW_INLINE int short_is_metered(const struct sw_flow *flow)
 	return flow->steps[0].op == SW_OP_METER && flow->steps[1].op == SW_OP_OUTPUT && flow->n_steps == 2;
 }
 
-/* An IPv4 frame without a tag whose checksum needs no second glance. */
+/* A frame without a tag whose checksum needs no second glance. */
 SW_INLINE int short_is_plain(struct xdp_md *ctx)
 {
 	const struct sw_wire_eth *eth = sw_at(frame_data(ctx), frame_end(ctx), 0, sizeof(*eth));
 
-	return eth && eth->type_be == sw_swap16(SW_ETH_IPV4) && csum_is_plain(ctx, sizeof(*eth));
+	return eth && csum_is_plain(ctx, eth->type_be, sizeof(*eth));
 }
 
 /* A meter and an output, which no hint led to: a short way of their own, beside the other's. */
 static __attribute__((noinline)) int short_metered(struct xdp_md *ctx, __u32 slot, __u32 size)
 {
 	const struct sw_flow *flow = sw_mem_flow(0, slot);
-	const struct sw_config *cfg = config_get();
 	struct sw_scratch *s = scratch_get();
 	struct sw_hit hit = {.slot = slot};
 	struct frame *frame;
 
-	if (!flow || !cfg || !s)
+	if (!flow || !s)
 		return XDP_DROP;
 	frame = &s->frame;
 	*frame = (struct frame){.cpu = bpf_get_smp_processor_id(),
@@ -236,7 +241,7 @@ static __attribute__((noinline)) int short_metered(struct xdp_md *ctx, __u32 slo
 		.slot = slot,
 		.in_port = flow->in_port,
 		.meter = flow->steps[0].arg};
-	count_hit(cfg, frame->cpu, frame->in_port, size, &hit);
+	count_hit(frame->cpu, frame->in_port, size, &hit);
 	if (flow->flags & SW_FLOW_CSUM && !short_is_plain(ctx))
 		finish_csum(ctx, frame->cpu, frame->in_port, size);
 	if (metered_away(frame))
@@ -245,10 +250,148 @@ static __attribute__((noinline)) int short_metered(struct xdp_md *ctx, __u32 slo
 	return act_output(frame->cpu, size, flow->steps[1].arg);
 }
 
-SW_INLINE int short_way(struct xdp_md *ctx)
+/* ---- recalling, and what is looked up to be recalled ---- */
+
+SW_INLINE int recall_is_plain(const void *ip, const void *end, enum sw_recall_csum csum)
+{
+	if (sw_likely(csum == SW_RECALL_CSUM_IPV4))
+		return csum_is_plain_ipv4(ip);
+	return ip + sizeof(struct sw_wire_ipv6) <= end && csum_is_plain_ipv6(ip, end);
+}
+
+/* Once for frames with a tag and once for those without, so that offsets are constants. */
+SW_INLINE int recall(
+	struct xdp_md *ctx, __u32 cpu, struct sw_row *row, const void *data, const void *end, int is_tagged)
+{
+	const struct sw_recall_key key =
+		sw_recall_key(data, ctx->ingress_ifindex, sw_read(core.config.epoch), is_tagged);
+	const struct sw_note *note = &row->notes[sw_recall_index(&key)];
+	struct sw_port_stats *port;
+	struct sw_flow_stats *flow;
+	__u64 recalled, size;
+	int verdict;
+
+	sw_once(note);
+	if (sw_unlikely(!sw_recall_fits(note, &key)))
+		return NEXT;
+	recalled = note->verdict;
+	if (sw_recall_csum(recalled) &&
+		sw_unlikely(!recall_is_plain(data + (is_tagged ? 18 : 14), end, sw_recall_csum(recalled))))
+		return NEXT;
+	size = end - data;
+	flow = row_flow_at(row, recalled);
+	flow->packets++;
+	flow->bytes += size;
+	row->n_known++;
+	port = row_port_at(row, recalled >> 48);
+	port->rx_frames++;
+	port->rx_bytes += size;
+	port = row_port_at(row, recalled >> 32);
+	port->tx_frames++;
+	port->tx_bytes += size;
+	verdict = bpf_redirect_map(&tx_ports, sw_recall_out_port(recalled), XDP_DROP);
+	return sw_likely(verdict == XDP_REDIRECT) ? verdict : act_not_sent(cpu, size, sw_recall_out_port(recalled));
+}
+
+/* NEXT: the frame is to be looked up; nothing was done. */
+SW_INLINE int recall_way(struct xdp_md *ctx)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+	struct sw_row *row = row_get(cpu);
+	const void *data, *end;
+
+	if (sw_unlikely(!row || row->n_skip))
+		return NEXT;
+	data = frame_data(ctx);
+	end = frame_end(ctx);
+	if (sw_unlikely(data + SW_RECALL_LEAST > end || data + LONG_FRAME < end || frame_is_split(ctx)))
+		return NEXT;
+	if (sw_unlikely(sw_type_be(data) == sw_swap16(SW_ETH_VLAN)))
+		return recall(ctx, cpu, row, data, end, 1);
+	return recall(ctx, cpu, row, data, end, 0);
+}
+
+/* Whether notes are of use: when most frames since the last judgement were recalled. */
+static __attribute__((noinline)) int recall_judge(struct sw_row *row)
+{
+	if (!row)
+		return 0;
+	if (row->n_known < row->n_others)
+		row->n_skip = SW_RECALL_PAUSE;
+	row->n_known = 0;
+	row->n_others = 0;
+	return 0;
+}
+
+/* Of a frame that could not be recalled: the epoch in which it may be noted, or 0. */
+SW_INLINE __u32 recall_epoch(__u32 cpu)
+{
+	struct sw_row *row = row_get(cpu);
+
+	if (!row)
+		return 0;
+	if (row->n_skip) {
+		row->n_skip--;
+		return 0;
+	}
+	if (++row->n_others >= SW_RECALL_MISSES)
+		recall_judge(row);
+	return sw_read(core.config.epoch);
+}
+
+/* What a note must know of the checksum; -1: a frame of this type cannot be judged at a glance, and is not noted. */
+SW_INLINE int recall_csum_of(__be16 eth_type_be, __u32 flags)
+{
+	if (!(flags & SW_FLOW_CSUM))
+		return SW_RECALL_CSUM_NONE;
+	if (eth_type_be == sw_swap16(SW_ETH_IPV4))
+		return SW_RECALL_CSUM_IPV4;
+	if (eth_type_be == sw_swap16(SW_ETH_IPV6))
+		return SW_RECALL_CSUM_IPV6;
+	return eth_type_be == sw_swap16(SW_ETH_VLAN) || eth_type_be == sw_swap16(SW_ETH_SVLAN) ? -1
+											       : SW_RECALL_CSUM_NONE;
+}
+
+static __attribute__((noinline)) int note_down(
+	struct xdp_md *ctx, struct sw_row *row, __u32 epoch, __u64 recalled, __u32 is_tagged)
+{
+	const void *data = frame_data(ctx), *end = frame_end(ctx);
+	struct sw_recall_key key;
+	struct sw_note *note;
+
+	if (!row || data + SW_RECALL_LEAST > end)
+		return 0;
+	key = is_tagged ? sw_recall_key(data, ctx->ingress_ifindex, epoch, 1)
+			: sw_recall_key(data, ctx->ingress_ifindex, epoch, 0);
+	note = &row->notes[sw_recall_index(&key)];
+	sw_once(note);
+	note->head = key.head;
+	note->tail = key.tail;
+	note->origin = key.origin;
+	note->verdict = recalled;
+	return 0;
+}
+
+/*
+ * Notes that the frame, as it came in, goes to this port. Not that of a flow which does not learn: no cell of the FDB
+ * need vouch for the source there, and one that is added could say that it lives elsewhere.
+ */
+SW_INLINE void short_note(struct xdp_md *ctx, __u32 cpu, __u32 epoch, const struct sw_headers *headers,
+	const struct sw_hit *hit, __u32 out_port)
+{
+	int csum = recall_csum_of(headers->eth_type_be, hit->flow->flags);
+
+	if (csum < 0 || (hit->flow->steps[0].op == SW_OP_NORMAL && !(hit->flow->flags & SW_FLOW_LEARN)))
+		return;
+	note_down(ctx, row_get(cpu), epoch, sw_recall_verdict(hit->flow->in_port, out_port, hit->slot, csum),
+		headers->l3 > sizeof(struct sw_wire_eth));
+}
+
+/* A function, so that recalling does not make room for it. */
+static __attribute__((noinline)) int short_way(struct xdp_md *ctx)
 {
 	const struct sw_config *cfg = config_get();
-	__u32 cpu = bpf_get_smp_processor_id(), size = frame_first_size(ctx);
+	__u32 cpu = bpf_get_smp_processor_id(), size = frame_first_size(ctx), epoch = recall_epoch(cpu);
 	struct sw_headers headers = {};
 	union sw_fdb_place to = {};
 	struct sw_hit hit = {};
@@ -261,24 +404,26 @@ SW_INLINE int short_way(struct xdp_md *ctx)
 	if (sw_unlikely(!headers.l3))
 		return NEXT;
 	if (sw_unlikely(sw_read(cfg->depth) > SW_L2_WORDS)) {
+		epoch = 0;
 		if (!sw_extract_plain(frame_data(ctx), frame_end(ctx), size, &key, &headers) ||
-			!sw_lookup_short_deep(0, cfg, &key, sw_mem_guess(0, ctx->ingress_ifindex), &hit))
+			!sw_lookup_short_deep(0, cfg, &key, &guess_get(ctx->ingress_ifindex)->slot, &hit))
 			return NEXT;
 	} else if (!sw_lookup_short(0, cfg, &key, cpu, &hit)) {
 		return NEXT;
 	}
 	if (!short_output(cfg, &key, hit.flow, &to))
 		return !hit.by_hint && short_is_metered(hit.flow) ? short_metered(ctx, hit.slot, size) : NEXT;
-	count_hit(cfg, cpu, hit.flow->in_port, size, &hit);
-	if (hit.flow->flags & SW_FLOW_CSUM &&
-		!(headers.eth_type_be == sw_swap16(SW_ETH_IPV4) && csum_is_plain(ctx, headers.l3)))
+	count_hit(cpu, hit.flow->in_port, size, &hit);
+	if (hit.flow->flags & SW_FLOW_CSUM && !csum_is_plain(ctx, headers.eth_type_be, headers.l3))
 		finish_csum(ctx, cpu, hit.flow->in_port, size);
-	if (sw_unlikely(to.out != SW_FDB_OUT_AS_IS)) {
+	if (sw_unlikely(!short_fits(&key, hit.flow, to.out))) {
 		reason = short_retag(ctx, &key, hit.flow, to.out, &size);
 		if (reason) {
 			drop_count(cpu, hit.flow->in_port, reason, 1);
 			return XDP_DROP;
 		}
+	} else if (epoch) {
+		short_note(ctx, cpu, epoch, &headers, &hit, to.port);
 	}
 	return act_output(cpu, size, to.port);
 }
@@ -286,8 +431,11 @@ SW_INLINE int short_way(struct xdp_md *ctx)
 SEC("xdp.frags")
 int sw_ingress(struct xdp_md *ctx)
 {
-	int verdict = short_way(ctx);
+	int verdict = recall_way(ctx);
 
+	if (sw_likely(verdict != NEXT))
+		return verdict;
+	verdict = short_way(ctx);
 	return verdict == NEXT ? long_way(ctx) : verdict;
 }
 

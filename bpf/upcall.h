@@ -78,14 +78,12 @@ SW_INLINE int upcall_describe(struct xdp_md *ctx, const struct frame *frame, enu
  */
 SW_INLINE void upcall_uncount(const struct frame *frame, enum sw_upcall reason)
 {
-	__u32 index = frame->cpu * config_get()->n_flows + frame->slot;
+	struct sw_row *row = row_get(frame->cpu);
 	struct sw_flow_stats *flow;
 
-	if (reason == SW_UPCALL_MISS || reason == SW_UPCALL_ACTION)
+	if (!row || reason == SW_UPCALL_MISS || reason == SW_UPCALL_ACTION)
 		return;
-	flow = bpf_map_lookup_elem(&flow_stats, &index);
-	if (!flow)
-		return;
+	flow = row_flow_at(row, frame->slot * sizeof(*flow));
 	flow->packets--;
 	flow->bytes -= frame->size;
 }

@@ -4,7 +4,9 @@
 #include "bpf/hash.h"
 #include "dataplane/cache_parts.h"
 #include "dataplane/datapath.h"
+#include "dataplane/epoch.h"
 #include "dataplane/meter_slots.h"
+#include "dataplane/program.h"
 #include "dataplane/rewrites.h"
 #include "dataplane/sets.h"
 
@@ -58,7 +60,7 @@ struct cache *cache_create(struct datapath *dp, const struct pipeline *pl, struc
 	cache->dp = dp;
 	cache->config = dp->memory.config;
 	cache->flows = dp->memory.flows;
-	cache->stats = dp->memory.flow_stats;
+	cache->memory = &dp->memory;
 	cache->passed = dp->memory.passed;
 	cache->pl = pl;
 	cache->sets = sets;
@@ -262,6 +264,7 @@ static void bury(struct cache *cache, uint32_t slot, uint32_t heir)
 	struct sw_flow *flow = &cache->flows[slot];
 
 	__atomic_store_n(&flow->gen, flow->gen + 1, __ATOMIC_RELEASE);
+	epoch_end(&cache->config->epoch);
 	masks_drop(&cache->masks, flow->mask);
 	entry->heir = heir;
 	set_plain(cache, slot, true);

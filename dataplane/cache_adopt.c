@@ -12,6 +12,7 @@
 
 #include "bpf/hash.h"
 #include "dataplane/datapath.h"
+#include "dataplane/epoch.h"
 #include "dataplane/flow.h"
 #include "dataplane/log.h"
 #include "dataplane/meter_slots.h"
@@ -109,6 +110,7 @@ static void kill_flow(struct adoption *a, uint32_t slot)
 	struct sw_flow *flow = &a->cache->flows[slot];
 
 	__atomic_store_n(&flow->gen, flow->gen + 1, __ATOMIC_RELEASE);
+	epoch_end(&a->cache->config->epoch);
 	a->n_dropped++;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dataplane/cache_masks.h"
 
+#include "dataplane/epoch.h"
 #include "dataplane/flow.h"
 
 #include <errno.h>
@@ -84,6 +85,7 @@ static bool is_parsed(struct masks *masks, uint32_t n_words)
 		return true;
 	if (!is_deep(masks->config->depth)) {
 		__atomic_store_n(&masks->config->depth, SW_KEY_WORDS, __ATOMIC_RELEASE);
+		epoch_end(&masks->config->epoch);
 		masks->depth = DEPTH_RAISED;
 	}
 	masks->n_shallow_sweeps = 0;

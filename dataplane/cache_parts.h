@@ -49,8 +49,8 @@ struct cache {
 	struct datapath *dp;
 	struct sw_config *config;
 	struct sw_flow *flows;
-	struct sw_flow_stats *stats;
-	struct sw_flow_stats *passed;      /* what their meters let go on, laid out as `stats` */
+	const struct dp_memory *memory;
+	struct sw_flow_stats *passed;      /* what their meters let go on, by row and slot */
 	struct sw_flow_stats *seen_passed; /* of metered entries: sums over the rows when last harvested */
 	const struct pipeline *pl;
 	struct sets *sets;

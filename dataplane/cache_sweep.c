@@ -3,6 +3,7 @@
 
 #include "dataplane/cache_parts.h"
 #include "dataplane/datapath.h"
+#include "dataplane/epoch.h"
 
 #define NS_A_MS     1000000ULL
 #define SWEEP_SLICE 32768 /* live entries: at most 2.5 ms */
@@ -11,7 +12,7 @@
 
 static struct sw_flow_stats *row_of(const struct cache *cache, uint32_t row, uint32_t slot)
 {
-	return &cache->stats[(size_t)row * cache->n_slots + slot];
+	return dp_flow_stats(cache->memory, row, slot);
 }
 
 /* Of a dead slot too: it says so until it is written again. */
@@ -276,6 +277,7 @@ bool cache_sweep(struct cache *cache, uint64_t now_ns)
 	if (!cache->swept) {
 		make_room(cache, now_ns);
 		masks_sweep(&cache->masks);
+		epoch_renew(cache->memory);
 	}
 	cache_grace_begin(cache);
 	return cache->swept == 0;

@@ -7,7 +7,7 @@
 
 static struct sw_port_stats *port_row(const struct dp_memory *memory, uint32_t row, uint16_t port)
 {
-	return &memory->port_stats[(size_t)row * SW_MAX_PORTS + port];
+	return dp_port_stats(memory, row, port);
 }
 
 static __u64 *drop_row(const struct dp_memory *memory, uint32_t row, uint16_t port)
@@ -64,14 +64,14 @@ void counters_read_port(const struct dp_memory *memory, uint16_t port, struct po
 		ret->rx_bytes += read_once(&stats->rx_bytes);
 		ret->tx_frames += read_once(&stats->tx_frames);
 		ret->tx_bytes += read_once(&stats->tx_bytes);
-		ret->emc_hits += read_once(&stats->emc_hits);
+		ret->mega_hits += read_once(&stats->mega_hits);
 		misses += read_once(&stats->misses);
 		ret->csum_done += read_once(&stats->csum_done);
 		if (row != daemon)
 			ret->upcalls += read_once(&stats->upcalls);
 	}
 	found = ret->rx_frames > misses ? ret->rx_frames - misses : 0; /* rows are read one after the other */
-	ret->mega_hits = found > ret->emc_hits ? found - ret->emc_hits : 0;
+	ret->emc_hits = found > ret->mega_hits ? found - ret->mega_hits : 0;
 	for (unsigned reason = 0; reason < SW_N_DROPS; reason++)
 		ret->drops[reason] = counters_read_drop(memory, port, reason);
 }

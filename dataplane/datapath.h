@@ -30,8 +30,7 @@ struct dp_memory {
 	struct sw_config *config;
 	struct sw_flow *flows;
 	struct sw_bucket *buckets;
-	struct sw_flow_stats *flow_stats;
-	struct sw_port_stats *port_stats;
+	uint8_t *rows; /* config->n_rows of dp_row_size() bytes; the last is the daemon's own */
 	__u64 *drops;
 	struct sw_registry *registry;
 	struct sw_fdb_bucket *fdb;
@@ -40,6 +39,27 @@ struct dp_memory {
 	struct sw_meter *meters;
 	struct sw_flow_stats *band_stats, *passed;
 };
+
+/* Bytes of a row: struct sw_row and the counters of so many flows. */
+static inline size_t dp_row_size(uint32_t n_flows)
+{
+	return sizeof(struct sw_row) + n_flows * sizeof(struct sw_flow_stats);
+}
+
+static inline struct sw_row *dp_row(const struct dp_memory *memory, uint32_t row)
+{
+	return (struct sw_row *)(memory->rows + row * dp_row_size(memory->config->n_flows));
+}
+
+static inline struct sw_port_stats *dp_port_stats(const struct dp_memory *memory, uint32_t row, uint16_t port)
+{
+	return &dp_row(memory, row)->ports[port];
+}
+
+static inline struct sw_flow_stats *dp_flow_stats(const struct dp_memory *memory, uint32_t row, uint32_t slot)
+{
+	return (struct sw_flow_stats *)(dp_row(memory, row) + 1) + slot;
+}
 
 enum dp_mode { DP_MODE_NATIVE, DP_MODE_GENERIC, DP_MODE_OFFLOAD };
 

@@ -2,6 +2,7 @@
 #include "dataplane/dp_kernel.h"
 
 #include "dataplane/complaint.h"
+#include "dataplane/epoch.h"
 #include "dataplane/grace.h"
 #include "dataplane/log.h"
 #include "dataplane/reactor.h"
@@ -30,8 +31,7 @@ static bool map_memory(struct dpk *k)
 	m->config = &k->skel->bss->core.config;
 	m->flows = dpk_map_memory(k->skel->maps.flows);
 	m->buckets = dpk_map_memory(k->skel->maps.buckets);
-	m->flow_stats = dpk_map_memory(k->skel->maps.flow_stats);
-	m->port_stats = dpk_map_memory(k->skel->maps.port_stats);
+	m->rows = dpk_map_memory(k->skel->maps.rows);
 	m->drops = dpk_map_memory(k->skel->maps.drops);
 	m->registry = dpk_map_memory(k->skel->maps.registry);
 	m->fdb = k->skel->bss->core.fdb;
@@ -40,8 +40,8 @@ static bool map_memory(struct dpk *k)
 	m->meters = dpk_map_memory(k->skel->maps.meters);
 	m->band_stats = dpk_map_memory(k->skel->maps.band_stats);
 	m->passed = dpk_map_memory(k->skel->maps.passed);
-	return m->flows && m->buckets && m->flow_stats && m->port_stats && m->drops && m->registry && m->fdb_times &&
-	       m->rewrites && m->meters && m->band_stats && m->passed;
+	return m->flows && m->buckets && m->rows && m->drops && m->registry && m->fdb_times && m->rewrites &&
+	       m->meters && m->band_stats && m->passed;
 }
 
 static void unmap_memory(struct dpk *k)
@@ -50,8 +50,7 @@ static void unmap_memory(struct dpk *k)
 
 	dpk_unmap(k->skel->maps.flows, m->flows);
 	dpk_unmap(k->skel->maps.buckets, m->buckets);
-	dpk_unmap(k->skel->maps.flow_stats, m->flow_stats);
-	dpk_unmap(k->skel->maps.port_stats, m->port_stats);
+	dpk_unmap(k->skel->maps.rows, m->rows);
 	dpk_unmap(k->skel->maps.drops, m->drops);
 	dpk_unmap(k->skel->maps.registry, m->registry);
 	dpk_unmap(k->skel->maps.fdb_times, m->fdb_times);
@@ -73,6 +72,7 @@ static int init_config(struct dpk *k)
 	config->n_flows = bpf_map__max_entries(k->skel->maps.flows);
 	config->n_buckets = bpf_map__max_entries(k->skel->maps.buckets);
 	config->depth = SW_L2_WORDS;
+	config->epoch = epoch_first();
 	k->dp.memory.flows[0].gen = 1; /* dead: a hint that was never written names slot 0 at generation 0 */
 	config->netns_inum = dpk_netns_inum();
 	__atomic_store_n(&k->dp.memory.registry->abi_version, SW_ABI_VERSION, __ATOMIC_RELEASE);

@@ -187,11 +187,12 @@ static void set_sizes(struct dpk *k, uint32_t n_flows)
 
 	bpf_map__set_max_entries(k->skel->maps.flows, n_flows);
 	bpf_map__set_max_entries(k->skel->maps.buckets, n_buckets < MIN_BUCKETS ? MIN_BUCKETS : n_buckets);
-	bpf_map__set_max_entries(k->skel->maps.flow_stats, n_rows * n_flows);
 	bpf_map__set_max_entries(k->skel->maps.passed, n_rows * n_flows);
 	bpf_map__set_max_entries(k->skel->maps.band_stats, n_rows * SW_MAX_METERS * SW_METER_BANDS);
+	bpf_map__set_max_entries(k->skel->maps.rows, n_rows);
+	bpf_map__set_value_size(k->skel->maps.rows, dp_row_size(n_flows));
+	k->skel->rodata->flow_stats_mask = (n_flows - 1) * sizeof(struct sw_flow_stats);
 	bpf_map__set_max_entries(k->skel->maps.emc, n_cpus * SW_EMC_SIZE);
-	bpf_map__set_max_entries(k->skel->maps.port_stats, n_rows * SW_MAX_PORTS);
 	bpf_map__set_max_entries(k->skel->maps.drops, n_rows * SW_MAX_PORTS * SW_DROP_SLOTS);
 }
 

@@ -34,9 +34,18 @@ static const char *verdict_name(uint32_t verdict)
 
 static bool is_own(const struct switch_bpf *twin, const struct bpf_map *map)
 {
-	return bpf_map__is_internal(map) || map == twin->maps.scratch || map == twin->maps.port_stats ||
-	       map == twin->maps.drops || map == twin->maps.flow_stats || map == twin->maps.miss_buckets ||
-	       map == twin->maps.meters || map == twin->maps.band_stats || map == twin->maps.passed;
+	return bpf_map__is_internal(map) || map == twin->maps.scratch || map == twin->maps.rows ||
+	       map == twin->maps.drops || map == twin->maps.miss_buckets || map == twin->maps.meters ||
+	       map == twin->maps.band_stats || map == twin->maps.passed;
+}
+
+static int resize(struct bpf_map *map, const struct bpf_map *like)
+{
+	int error = bpf_map__set_max_entries(map, bpf_map__max_entries(like));
+
+	if (error || bpf_map__is_internal(map))
+		return error;
+	return bpf_map__set_value_size(map, bpf_map__value_size(like));
 }
 
 static int share_maps(const struct dpk *k, struct switch_bpf *twin)
@@ -49,7 +58,7 @@ static int share_maps(const struct dpk *k, struct switch_bpf *twin)
 		int error;
 
 		if (is_own(twin, map))
-			error = bpf_map__set_max_entries(map, bpf_map__max_entries(live));
+			error = resize(map, live);
 		else
 			error = bpf_map__reuse_fd(map, bpf_map__fd(live));
 		if (error)
@@ -68,6 +77,7 @@ static int make_twin(struct dpk *k)
 		return -errno;
 	bpf_object__for_each_program(program, twin->obj)
 		bpf_program__set_autoload(program, program == twin->progs.sw_ingress);
+	twin->rodata->flow_stats_mask = k->skel->rodata->flow_stats_mask;
 	error = share_maps(k, twin);
 	if (!error)
 		error = switch_bpf__load(twin);
@@ -123,40 +133,48 @@ static enum sw_drop find_drop(const struct switch_bpf *twin)
 	return reason;
 }
 
-/* Which port was given the frame, or that the daemon was; the counts are taken back. */
-static void find_way(const struct switch_bpf *twin, struct dp_probe *ret)
+/* Which port of this row was given the frame, or that the daemon was; the counts are taken back. */
+static void find_way(struct sw_row *row, struct dp_probe *ret)
 {
-	struct sw_port_stats *stats = dpk_map_memory(twin->maps.port_stats);
-	size_t n = bpf_map__max_entries(twin->maps.port_stats);
+	for (uint16_t port = 0; port < SW_MAX_PORTS; port++) {
+		struct sw_port_stats *stats = &row->ports[port];
 
-	for (size_t i = 0; stats && i < n; i++) {
-		if (!stats[i].rx_frames && !stats[i].tx_frames && !stats[i].upcalls)
+		if (!stats->rx_frames && !stats->tx_frames && !stats->upcalls)
 			continue;
-		if (stats[i].tx_frames)
-			ret->out_port = i % SW_MAX_PORTS;
-		if (stats[i].upcalls)
+		if (stats->tx_frames)
+			ret->out_port = port;
+		if (stats->upcalls)
 			ret->went_up = true;
-		stats[i] = (struct sw_port_stats){0};
+		*stats = (struct sw_port_stats){0};
 	}
-	dpk_unmap(twin->maps.port_stats, stats);
 }
 
-/* Which flow was counted; the count is taken back. */
-static bool find_slot(const struct dpk *k, const struct switch_bpf *twin, uint32_t *ret)
+/* Which flow was counted in this row; the count is taken back. */
+static void find_slot(struct sw_row *row, uint32_t n_flows, struct dp_probe *ret)
 {
-	struct sw_flow_stats *stats = dpk_map_memory(twin->maps.flow_stats);
-	size_t n = bpf_map__max_entries(twin->maps.flow_stats);
-	bool found = false;
+	struct sw_flow_stats *stats = (struct sw_flow_stats *)(row + 1);
 
-	for (size_t i = 0; stats && i < n && !found; i++) {
-		found = stats[i].packets;
-		if (found) {
-			*ret = i % k->dp.memory.config->n_flows;
-			stats[i] = (struct sw_flow_stats){0};
-		}
+	for (uint32_t slot = 0; slot < n_flows && !ret->cached; slot++) {
+		if (!stats[slot].packets)
+			continue;
+		ret->cached = true;
+		ret->slot = slot;
+		stats[slot] = (struct sw_flow_stats){0};
 	}
-	dpk_unmap(twin->maps.flow_stats, stats);
-	return found;
+}
+
+/* What was counted, by whichever CPU it ran on. */
+static void find_counts(const struct switch_bpf *twin, uint32_t n_flows, struct dp_probe *ret)
+{
+	uint8_t *rows = dpk_map_memory(twin->maps.rows);
+
+	for (uint32_t i = 0; rows && i < bpf_map__max_entries(twin->maps.rows); i++) {
+		struct sw_row *row = (struct sw_row *)(rows + i * dp_row_size(n_flows));
+
+		find_way(row, ret);
+		find_slot(row, n_flows, ret);
+	}
+	dpk_unmap(twin->maps.rows, rows);
 }
 
 /* Their states too: a frame that is asked about takes nothing from anybody. */
@@ -201,12 +219,12 @@ int dpk_probe(struct datapath *dp, uint32_t ifindex, const void *frame, uint32_t
 	if (!copy_meters(k, k->twin))
 		return -ENOMEM;
 	k->twin->bss->core = k->skel->bss->core;
+	k->twin->bss->core.config.epoch = 0; /* it has notes of its own, which nobody wipes */
 	memset(ret, 0, sizeof(*ret));
 	error = run(k->twin, ifindex, frame, size, ret);
 	if (error)
 		return error;
-	ret->cached = find_slot(k, k->twin, &ret->slot);
 	ret->drop = find_drop(k->twin);
-	find_way(k->twin, ret);
+	find_counts(k->twin, k->dp.memory.config->n_flows, ret);
 	return 0;
 }

@@ -3,6 +3,7 @@
 
 #include "bpf/fdb.h"
 #include "dataplane/complaint.h"
+#include "dataplane/epoch.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -349,6 +350,7 @@ static void clear(struct fdb *fdb, uint32_t i)
 
 	__atomic_store_n(&cell->key, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&cell->place.word, 0, __ATOMIC_RELEASE);
+	epoch_end(fdb->storage.epoch);
 	fdb->cells[i].state = CELL_LIMBO;
 	fdb->cells[i].n_resting++;
 	fdb->limbo[(fdb->limbo_head + fdb->n_limbo++) & (2 * N_CELLS - 1)] = i;
@@ -368,6 +370,7 @@ static void move(struct fdb *fdb, uint32_t i)
 	old.word = __atomic_exchange_n(&cell->place.word, place.word, __ATOMIC_RELAXED);
 	if (old.used)
 		__atomic_store_n(&cell->place.used, 1, __ATOMIC_RELAXED);
+	epoch_end(fdb->storage.epoch);
 }
 
 static void settle_cell(struct fdb *fdb, uint32_t i)
@@ -622,10 +625,12 @@ static uint64_t age_bridge(struct fdb *fdb, const struct bridge_state *bridge, u
 		}
 		if (now_ns - entry->used_ns < bridge->ageing_ns)
 			return entry->used_ns + bridge->ageing_ns;
-		if (take_mark(fdb, bridge->oldest)) /* used since the last harvest, perhaps while no daemon ran */
+		if (take_mark(fdb, bridge->oldest)) { /* used since the last harvest, perhaps while no daemon ran */
+			epoch_end(fdb->storage.epoch);
 			refresh(fdb, bridge->oldest, now_ns);
-		else
+		} else {
 			remove_entry(fdb, bridge->oldest);
+		}
 	}
 	return UINT64_MAX;
 }
@@ -681,13 +686,20 @@ void fdb_grace_ended(struct fdb *fdb)
 	}
 }
 
+/* The program recalls frames without a mark, so the epoch ends: the next frame of each address is looked up. */
 void fdb_harvest(struct fdb *fdb, uint64_t now_ns)
 {
+	bool any = false;
+
 	for_each_live(fdb, i)
 	{
-		if (take_mark(fdb, i))
-			refresh(fdb, i, now_ns);
+		if (!take_mark(fdb, i))
+			continue;
+		refresh(fdb, i, now_ns);
+		any = true;
 	}
+	if (any)
+		epoch_end(fdb->storage.epoch);
 }
 
 bool fdb_has_room(const struct fdb *fdb, uint16_t bridge)

@@ -77,7 +77,8 @@ struct fdb_events {
 struct fdb_storage {
 	struct sw_fdb_bucket *buckets;
 	struct sw_fdb_times *times;
-	uint64_t seed; /* sw_config.seed */
+	uint64_t seed;   /* sw_config.seed */
+	uint32_t *epoch; /* sw_config.epoch, which ends with what the table takes away or alters */
 };
 
 #define FDB_DEFAULT_AGEING_S 300

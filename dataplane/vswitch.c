@@ -213,7 +213,8 @@ static int create_brain(struct vswitch *vs)
 {
 	const struct fdb_events events = {.ctx = vs, .changed = fdb_changed, .out = fdb_out};
 	const struct dp_memory *memory = &vs->dp->memory;
-	const struct fdb_storage storage = {memory->fdb, memory->fdb_times, memory->config->seed};
+	const struct fdb_storage storage = {
+		memory->fdb, memory->fdb_times, memory->config->seed, &memory->config->epoch};
 
 	vs->fdb = fdb_create(&storage, SW_MAX_FDB, &events);
 	vs->pl = vs->fdb ? pipeline_create(vs->fdb) : NULL;

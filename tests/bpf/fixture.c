@@ -33,11 +33,13 @@ static void set_sizes(struct fixture *f)
 	f->n_rows = n_cpus + 1;
 	bpf_map__set_max_entries(f->skel->maps.flows, f->n_flows);
 	bpf_map__set_max_entries(f->skel->maps.buckets, f->n_buckets);
-	bpf_map__set_max_entries(f->skel->maps.flow_stats, f->n_rows * f->n_flows);
 	bpf_map__set_max_entries(f->skel->maps.passed, f->n_rows * f->n_flows);
 	bpf_map__set_max_entries(f->skel->maps.band_stats, f->n_rows * SW_MAX_METERS * SW_METER_BANDS);
+	bpf_map__set_max_entries(f->skel->maps.rows, f->n_rows);
+	f->row_size = sizeof(struct sw_row) + f->n_flows * sizeof(struct sw_flow_stats);
+	bpf_map__set_value_size(f->skel->maps.rows, f->row_size);
+	f->skel->rodata->flow_stats_mask = (f->n_flows - 1) * sizeof(struct sw_flow_stats);
 	bpf_map__set_max_entries(f->skel->maps.emc, n_cpus * SW_EMC_SIZE);
-	bpf_map__set_max_entries(f->skel->maps.port_stats, f->n_rows * SW_MAX_PORTS);
 	bpf_map__set_max_entries(f->skel->maps.drops, f->n_rows * SW_MAX_PORTS * SW_DROP_SLOTS);
 }
 
@@ -60,8 +62,7 @@ int fixture_open(struct fixture *f, uint32_t n_flows, uint32_t n_buckets)
 	f->config = &f->skel->bss->core.config;
 	f->flows = map_memory(f->skel->maps.flows);
 	f->buckets = map_memory(f->skel->maps.buckets);
-	f->flow_stats = map_memory(f->skel->maps.flow_stats);
-	f->port_stats = map_memory(f->skel->maps.port_stats);
+	f->rows = map_memory(f->skel->maps.rows);
 	f->miss_buckets = map_memory(f->skel->maps.miss_buckets);
 	f->set_info = map_memory(f->skel->maps.set_info);
 	f->drops = map_memory(f->skel->maps.drops);
@@ -71,8 +72,8 @@ int fixture_open(struct fixture *f, uint32_t n_flows, uint32_t n_buckets)
 	f->meters = map_memory(f->skel->maps.meters);
 	f->band_stats = map_memory(f->skel->maps.band_stats);
 	f->passed = map_memory(f->skel->maps.passed);
-	if (!f->flows || !f->buckets || !f->flow_stats || !f->port_stats || !f->miss_buckets || !f->set_info ||
-		!f->drops || !f->emc || !f->rewrites || !f->meters || !f->band_stats || !f->passed) {
+	if (!f->flows || !f->buckets || !f->rows || !f->miss_buckets || !f->set_info || !f->drops || !f->emc ||
+		!f->rewrites || !f->meters || !f->band_stats || !f->passed) {
 		fixture_close(f);
 		return -ENOMEM;
 	}
@@ -86,8 +87,7 @@ void fixture_close(struct fixture *f)
 		return;
 	unmap_memory(f->skel->maps.flows, f->flows);
 	unmap_memory(f->skel->maps.buckets, f->buckets);
-	unmap_memory(f->skel->maps.flow_stats, f->flow_stats);
-	unmap_memory(f->skel->maps.port_stats, f->port_stats);
+	unmap_memory(f->skel->maps.rows, f->rows);
 	unmap_memory(f->skel->maps.miss_buckets, f->miss_buckets);
 	unmap_memory(f->skel->maps.set_info, f->set_info);
 	unmap_memory(f->skel->maps.drops, f->drops);
@@ -111,6 +111,27 @@ static void forget_ports(struct fixture *f)
 		bpf_map_delete_elem(tx_fd, &id);
 }
 
+struct sw_row *fixture_row(const struct fixture *f, uint32_t row)
+{
+	return (struct sw_row *)(f->rows + row * f->row_size);
+}
+
+void fixture_begin_epoch(struct fixture *f)
+{
+	f->config->epoch = ++f->n_epochs;
+	for (uint32_t row = 0; row < f->n_rows; row++)
+		fixture_row(f, row)->n_skip = fixture_row(f, row)->n_known = fixture_row(f, row)->n_others = 0;
+}
+
+uint32_t fixture_recalled(const struct fixture *f)
+{
+	uint32_t sum = 0;
+
+	for (uint32_t row = 0; row < f->n_rows; row++)
+		sum += fixture_row(f, row)->n_known;
+	return sum;
+}
+
 void fixture_forget_hints(struct fixture *f)
 {
 	memset(f->emc, 0, sizeof(*f->emc) * (f->n_rows - 1) * SW_EMC_SIZE);
@@ -123,10 +144,13 @@ void fixture_forget_buckets(struct fixture *f)
 
 void fixture_forget_counters(struct fixture *f)
 {
-	memset(f->flow_stats, 0, sizeof(*f->flow_stats) * f->n_rows * f->n_flows);
+	for (uint32_t row = 0; row < f->n_rows; row++) {
+		memset(fixture_row(f, row)->ports, 0, sizeof(fixture_row(f, row)->ports));
+		memset(fixture_row(f, row) + 1, 0, f->n_flows * sizeof(struct sw_flow_stats));
+		fixture_row(f, row)->n_known = 0;
+	}
 	memset(f->passed, 0, sizeof(*f->passed) * f->n_rows * f->n_flows);
 	memset(f->band_stats, 0, sizeof(*f->band_stats) * f->n_rows * SW_MAX_METERS * SW_METER_BANDS);
-	memset(f->port_stats, 0, sizeof(*f->port_stats) * f->n_rows * SW_MAX_PORTS);
 	memset(f->drops, 0, sizeof(*f->drops) * f->n_rows * SW_MAX_PORTS * SW_DROP_SLOTS);
 }
 
@@ -337,11 +361,11 @@ struct sw_fdb_cell *fixture_put_address(struct fixture *f, const struct fixture_
 	abort();
 }
 
-uint64_t fixture_mega_hits(const struct fixture *f, uint32_t port_id)
+uint64_t fixture_exact_hits(const struct fixture *f, uint32_t port_id)
 {
 	struct sw_port_stats stats = fixture_port_stats(f, port_id);
 
-	return stats.rx_frames - stats.misses - stats.emc_hits;
+	return stats.rx_frames - stats.misses - stats.mega_hits;
 }
 
 uint64_t fixture_drops(const struct fixture *f, uint32_t port_id, enum sw_drop reason)
@@ -370,13 +394,13 @@ struct sw_port_stats fixture_port_stats(const struct fixture *f, uint32_t port_i
 	uint32_t row;
 
 	for (row = 0; row < f->n_rows; row++) {
-		const struct sw_port_stats *s = &f->port_stats[row * SW_MAX_PORTS + port_id];
+		const struct sw_port_stats *s = &fixture_row(f, row)->ports[port_id];
 
 		sum.rx_frames += s->rx_frames;
 		sum.rx_bytes += s->rx_bytes;
 		sum.tx_frames += s->tx_frames;
 		sum.tx_bytes += s->tx_bytes;
-		sum.emc_hits += s->emc_hits;
+		sum.mega_hits += s->mega_hits;
 		sum.misses += s->misses;
 		sum.upcalls += s->upcalls;
 		sum.csum_done += s->csum_done;
@@ -390,8 +414,10 @@ struct sw_flow_stats fixture_flow_stats(const struct fixture *f, uint32_t slot)
 	uint32_t row;
 
 	for (row = 0; row < f->n_rows; row++) {
-		sum.packets += f->flow_stats[row * f->n_flows + slot].packets;
-		sum.bytes += f->flow_stats[row * f->n_flows + slot].bytes;
+		const struct sw_flow_stats *stats = (const struct sw_flow_stats *)(fixture_row(f, row) + 1) + slot;
+
+		sum.packets += stats->packets;
+		sum.bytes += stats->bytes;
 	}
 	return sum;
 }

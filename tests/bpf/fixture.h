@@ -22,8 +22,8 @@ struct fixture {
 	struct sw_config *config;
 	struct sw_flow *flows;
 	struct sw_bucket *buckets;
-	struct sw_flow_stats *flow_stats;
-	struct sw_port_stats *port_stats;
+	uint8_t *rows;   /* struct sw_row each, and the flows' counters behind it */
+	size_t row_size; /* bytes */
 	struct sw_miss_bucket *miss_buckets;
 	struct sw_set_info *set_info;
 	uint64_t *drops;
@@ -33,6 +33,7 @@ struct fixture {
 	struct sw_meter *meters;
 	struct sw_flow_stats *band_stats, *passed;
 	uint32_t next_slot;
+	uint32_t n_epochs;
 };
 
 struct fixture_address {
@@ -72,6 +73,11 @@ uint32_t fixture_put_alternate(struct fixture *f, const struct sw_key *key, unsi
 /* Moves a flow to its home, or to the slot beside it; the slot that it has now. */
 uint32_t fixture_send_home(struct fixture *f, uint32_t slot, bool neighbour);
 void fixture_kill(struct fixture *f, uint32_t slot);
+/* What was noted is void. After a reset and before the first epoch nothing is noted. */
+void fixture_begin_epoch(struct fixture *f);
+/* Frames that were recalled since counters were forgotten. */
+uint32_t fixture_recalled(const struct fixture *f);
+struct sw_row *fixture_row(const struct fixture *f, uint32_t row);
 void fixture_forget_hints(struct fixture *f);
 void fixture_forget_buckets(struct fixture *f);
 
@@ -83,8 +89,8 @@ struct sw_fdb_bucket *fixture_fdb_bucket(
 
 uint64_t fixture_drops(const struct fixture *f, uint32_t port_id, enum sw_drop reason);
 uint64_t fixture_all_drops(const struct fixture *f);
-/* What the other counters leave: frames taken in that neither missed nor were found by a hint. */
-uint64_t fixture_mega_hits(const struct fixture *f, uint32_t port_id);
+/* What the other counters leave: frames taken in that neither missed nor were found by a megaflow lookup. */
+uint64_t fixture_exact_hits(const struct fixture *f, uint32_t port_id);
 struct sw_port_stats fixture_port_stats(const struct fixture *f, uint32_t port_id);
 struct sw_flow_stats fixture_flow_stats(const struct fixture *f, uint32_t slot);
 

@@ -114,7 +114,7 @@ static void sweep(void)
 static void hit_all(void)
 {
 	for (uint32_t i = 0; i < N_SLOTS; i++)
-		lab.dp->memory.flow_stats[i].packets++;
+		dp_flow_stats(&lab.dp->memory, 0, i)->packets++;
 }
 
 static void restart(void)

@@ -192,7 +192,8 @@ static inline void lab_think(struct lab *lab)
 {
 	const struct fdb_events events = {.ctx = lab, .changed = lab_fdb_changed};
 	const struct dp_memory *memory = &lab->dp->memory;
-	const struct fdb_storage storage = {memory->fdb, memory->fdb_times, memory->config->seed};
+	const struct fdb_storage storage = {
+		memory->fdb, memory->fdb_times, memory->config->seed, &memory->config->epoch};
 
 	lab->cache = NULL;
 	lab->fdb = fdb_create(&storage, SW_MAX_FDB, &events);

@@ -24,10 +24,13 @@ static inline const struct sw_fdb_bucket *sw_mem_fdb(const void *mem, __u32 inde
 
 static inline struct fdb_storage lab_storage(uint64_t seed)
 {
+	static uint32_t epoch = 1;
+
 	return (struct fdb_storage){
 		.buckets = calloc(SW_FDB_BUCKETS, sizeof(struct sw_fdb_bucket)),
 		.times = calloc(LAB_CELLS, sizeof(struct sw_fdb_times)),
 		.seed = seed,
+		.epoch = &epoch,
 	};
 }
 

@@ -432,6 +432,7 @@ struct fdb *lab_fdb(struct lab *lab)
 		.buckets = lab->dp->memory.fdb,
 		.times = lab->dp->memory.fdb_times,
 		.seed = lab->dp->memory.config->seed,
+		.epoch = &lab->dp->memory.config->epoch,
 	};
 	struct fdb *fdb = fdb_create(&storage, SW_MAX_FDB, &events);
 

@@ -592,8 +592,8 @@ END_TEST
 /* A frame that found the slot before it died, and counts only now. */
 static void count_late(uint32_t slot)
 {
-	lab.dp->memory.flow_stats[slot].packets++;
-	lab.dp->memory.flow_stats[slot].bytes += FRAME_SIZE;
+	dp_flow_stats(&lab.dp->memory, 0, slot)->packets++;
+	dp_flow_stats(&lab.dp->memory, 0, slot)->bytes += FRAME_SIZE;
 }
 
 START_TEST(a_frame_counted_on_a_dead_slot_goes_to_the_heir_of_its_heir)
@@ -643,9 +643,9 @@ START_TEST(bytes_that_are_counted_after_their_packet_was_harvested_are_not_lost)
 
 	lab_put_numbered(&lab, 1);
 	lab_lookup(&lab, &key, &hit);
-	lab.dp->memory.flow_stats[hit.slot].packets++;
+	dp_flow_stats(&lab.dp->memory, 0, hit.slot)->packets++;
 	cache_sweep(lab.cache, lab.now_ns);
-	lab.dp->memory.flow_stats[hit.slot].bytes += FRAME_SIZE;
+	dp_flow_stats(&lab.dp->memory, 0, hit.slot)->bytes += FRAME_SIZE;
 	cache_flush(lab.cache);
 	lab_let_grace_pass(&lab);
 	ck_assert_uint_eq(cache_totals(lab.cache)->packets, 2);
@@ -780,7 +780,7 @@ START_TEST(when_masks_run_out_the_one_hit_least_makes_way)
 	for (uint32_t n = 0; n < SW_MAX_MASKS; n++)
 		ck_assert_int_eq(put_under_mask(n), 0);
 	ck_assert_int_eq(put_under_mask(SW_MAX_MASKS), -ENOSPC);
-	cache_for_each_live(lab.cache, slot) lab.dp->memory.flow_stats[slot].packets +=
+	cache_for_each_live(lab.cache, slot) dp_flow_stats(&lab.dp->memory, 0, slot)->packets +=
 		lab.dp->memory.flows[slot].mask == 17 ? 1 : 5;
 	cache_sweep(lab.cache, lab.now_ns += SECOND);
 	ck_assert_uint_eq(cache_mask_count(lab.cache), SW_MAX_MASKS - 1);
@@ -798,7 +798,7 @@ START_TEST(masks_are_tried_in_order_of_their_hits)
 
 	for (uint32_t n = 0; n < 5; n++)
 		put_under_mask(n);
-	cache_for_each_live(lab.cache, slot) lab.dp->memory.flow_stats[slot].packets +=
+	cache_for_each_live(lab.cache, slot) dp_flow_stats(&lab.dp->memory, 0, slot)->packets +=
 		lab.dp->memory.flows[slot].mask * 100;
 	cache_sweep(lab.cache, lab.now_ns += SECOND);
 	for (uint32_t i = 0; i < 5; i++)

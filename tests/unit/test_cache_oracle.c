@@ -135,7 +135,7 @@ static void check_run(const struct run *run)
 
 static void count(const struct run *run)
 {
-	struct sw_flow_stats *stats = &lab.dp->memory.flow_stats[run->cpu * N_FLOWS + run->slot];
+	struct sw_flow_stats *stats = dp_flow_stats(&lab.dp->memory, run->cpu, run->slot);
 	struct line *line = line_of(&run->flow.key, &run->mask.bits);
 
 	stats->packets++;

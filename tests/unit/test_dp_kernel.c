@@ -431,9 +431,8 @@ START_TEST(cached_flows_lose_no_frame_by_kill_9_and_adoption)
 	lab_port(&lab, 1, FRAME_MAX, 1);
 	end(source, 0);
 	ck_assert_uint_eq(lab_count(&lab, 1, 300), 5000);
-	ck_assert_uint_eq(lab.dp->memory.flow_stats[0].packets +
-				  lab.dp->memory.flow_stats[lab.dp->memory.config->n_flows].packets,
-		5000);
+	ck_assert_uint_eq(
+		dp_flow_stats(&lab.dp->memory, 0, 0)->packets + dp_flow_stats(&lab.dp->memory, 1, 0)->packets, 5000);
 	lab_run(&lab, 500); /* sockets of the one before may still have held the queues */
 	lab_send(&lab, 1, frame, lab_frame(frame, 1, 0, 1, sizeof(frame)));
 	ck_assert(lab_rx(&lab, &up));
@@ -794,16 +793,20 @@ END_TEST
 
 static uint64_t counters_sum(void)
 {
-	const uint64_t *stats = (const uint64_t *)lab.dp->memory.port_stats;
-	uint32_t n_rows = lab.dp->memory.config->n_rows;
+	const struct dp_memory *memory = &lab.dp->memory;
+	uint32_t n_rows = memory->config->n_rows;
 	uint64_t sum = 0;
 
-	for (size_t i = 0; i < (size_t)n_rows * SW_MAX_PORTS * 8; i++)
-		sum += stats[i];
+	for (uint32_t row = 0; row < n_rows; row++) {
+		const uint64_t *stats = (const uint64_t *)dp_row(memory, row)->ports;
+
+		for (size_t i = 0; i < SW_MAX_PORTS * sizeof(struct sw_port_stats) / sizeof(uint64_t); i++)
+			sum += stats[i];
+		for (uint32_t slot = 0; slot < LAB_N_FLOWS; slot++)
+			sum += dp_flow_stats(memory, row, slot)->packets;
+	}
 	for (size_t i = 0; i < (size_t)n_rows * SW_MAX_PORTS * SW_DROP_SLOTS; i++)
-		sum += lab.dp->memory.drops[i];
-	for (size_t i = 0; i < (size_t)n_rows * LAB_N_FLOWS; i++)
-		sum += lab.dp->memory.flow_stats[i].packets;
+		sum += memory->drops[i];
 	return sum;
 }
 

@@ -301,12 +301,13 @@ static bool is_of(union sw_fdb_place place, uint32_t which)
 
 static struct fdb_storage shared_storage(uint64_t seed)
 {
+	static uint32_t epoch = 1;
 	size_t buckets_size = SW_FDB_BUCKETS * sizeof(struct sw_fdb_bucket);
 	char *memory = mmap(NULL, buckets_size + LAB_CELLS * sizeof(struct sw_fdb_times), PROT_READ | PROT_WRITE,
 		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	ck_assert_ptr_ne(memory, MAP_FAILED);
-	return (struct fdb_storage){(void *)memory, (void *)(memory + buckets_size), seed};
+	return (struct fdb_storage){(void *)memory, (void *)(memory + buckets_size), seed, &epoch};
 }
 
 /* One of every write that a settle makes, and a cell that gets another key. */

@@ -302,7 +302,7 @@ static const char *steps_of_the_flow(const uint8_t frame[SIZE])
 
 	sw_extract(frame, frame + SIZE, IFINDEX_OF + PORT_1, SW_KEY_WORDS, &key, &headers);
 	ck_assert(dp_memory_lookup(lab.dp, 1, &key, SIZE, &hit));
-	lab.dp->memory.flow_stats[lab.dp->memory.config->n_flows + hit.slot] = (struct sw_flow_stats){0};
+	*dp_flow_stats(&lab.dp->memory, 1, hit.slot) = (struct sw_flow_stats){0};
 	program_format(lab.pl, lab.sets, hit.flow->steps, hit.flow->n_steps, text, sizeof(text));
 	return text;
 }
@@ -391,8 +391,8 @@ START_TEST(a_removed_rule_is_told_of_with_its_final_count)
 	lab_settle(&lab);
 	ck_assert(!dp_memory_lookup(lab.dp, 0, &key, SIZE, &hit)); /* C3: a barrier could be answered now */
 	ck_assert_uint_eq(heard.n_removed, 0);
-	lab.dp->memory.flow_stats[hit.slot].packets++; /* late, by a run that has found the slot before */
-	lab.dp->memory.flow_stats[hit.slot].bytes += SIZE;
+	dp_flow_stats(&lab.dp->memory, 0, hit.slot)->packets++; /* late, by a run that has found the slot before */
+	dp_flow_stats(&lab.dp->memory, 0, hit.slot)->bytes += SIZE;
 	while (dp_memory_end_grace(lab.dp))
 		;
 	ck_assert_uint_eq(heard.n_removed, 1);
@@ -425,7 +425,7 @@ START_TEST(a_flow_shows_what_its_last_slot_counted_late)
 	ck_assert(dp_memory_lookup(lab.dp, 0, &key, SIZE, &hit));
 	FLOW(.apply = "output:3");
 	lab_settle(&lab);
-	lab.dp->memory.flow_stats[hit.slot].packets++; /* by a run that has found the slot before */
+	dp_flow_stats(&lab.dp->memory, 0, hit.slot)->packets++; /* by a run that has found the slot before */
 	ck_assert_uint_eq(first_rule(0)->tally.packets, 3);
 	lab_let_grace_pass(&lab);
 	cache_each(lab.cache, lab.now_ns, add_packets, &shown);

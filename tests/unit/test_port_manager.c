@@ -123,7 +123,8 @@ static void open_switch(void)
 	ops.port_remove = port_remove;
 	ops.attach = attach;
 	dp->ops = &ops;
-	storage = (struct fdb_storage){dp->memory.fdb, dp->memory.fdb_times, dp->memory.config->seed};
+	storage = (struct fdb_storage){
+		dp->memory.fdb, dp->memory.fdb_times, dp->memory.config->seed, &dp->memory.config->epoch};
 	fdb = fdb_create(&storage, SW_MAX_FDB, &fdb_events);
 	pl = pipeline_create(fdb);
 	sets = sets_create(dp);

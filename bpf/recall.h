@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/*
+ * recall.h - what became of the last frame with these headers.
+ *
+ * What: an exact-match cache in front of the flows and the FDB. Where rules look at layer 2 alone, a frame's device and
+ * its first 14 bytes, or 18 with a tag, decide what becomes of it. A CPU notes them as they lie in the frame, with the
+ * verdict that the lookups came to; the next frame with the same ones takes it from there, and is not parsed.
+ *
+ * Noted are frames in one buffer that leave unchanged by one port; all else is looked up. Where notes are of little
+ * use, as with more flows in turn than there is room for, none are looked for, for a while (sw_recall_judge).
+ *
+ * How a note is kept from outliving what it rests on: it carries the epoch (sw_config.epoch) that was read before the
+ * flow and the addresses were looked up, and holds in that epoch only. Whoever takes away or alters a flow or an
+ * address, or has the program parse deeper, ends the epoch afterwards (dataplane/epoch.h). What is only added changes
+ * nothing that was noted: flows agree where they overlap (C2), and a note rests on addresses that were found. A slot is
+ * given to another flow only after a grace period, so that who recalls a slot counts for the flow that was meant.
+ *
+ * Price: an address that frames were recalled from is not marked as used. So the epoch ends when the daemon has
+ * collected the marks, too, and the next frame of each address marks it again.
+ *
+ * Invariants
+ * N1 A note that is acted on was made for these headers and this device, in this epoch.
+ * N2 A note is read and written by one CPU, where no other frame comes between: the program runs in a softirq, or with
+ *    softirqs off.
+ * N3 The epoch is loaded before what a note rests on, and stored after it. Loads and stores stay in their order on x86;
+ *    elsewhere the daemon leaves the epoch 0, in which nothing is noted.
+ *
+ * Safe error: to look up what could have been recalled. Unsafe error: a note that outlives the end of its epoch, for it
+ * is a stale hit (C2).
+ */
+#ifndef SW_RECALL_H
+#define SW_RECALL_H
+
+#include "abi.h"
+#include "extract.h"
+
+#define SW_RECALL_LEAST 56 /* bytes: to the end of TCP's checksum behind a tag. No frame on a wire is shorter. */
+
+#define SW_RECALL_MISSES 512   /* between two judgements */
+#define SW_RECALL_PAUSE  16384 /* frames for which no note is looked for when they were of no use */
+
+/* What to do about an unfinished checksum, in a verdict: notes are of one EtherType, so it is known beforehand. */
+enum sw_recall_csum {
+	SW_RECALL_CSUM_NONE,
+	SW_RECALL_CSUM_IPV4,
+	SW_RECALL_CSUM_IPV6,
+};
+
+struct sw_recall_key {
+	__u64 head, tail, origin;
+};
+
+/*
+ * Of a frame that has SW_RECALL_LEAST bytes. The tail is the source and the type; of a frame with a tag, whose type is
+ * known, what is not in the head of the source, the TCI, and the type behind it. The origin tells the two apart.
+ */
+SW_INLINE struct sw_recall_key sw_recall_key(const void *data, __u32 in_ifindex, __u32 epoch, int is_tagged)
+{
+	struct sw_recall_key key = {
+		.head = sw_load64(data),
+		.tail = is_tagged ? (__u64)sw_load32(data + 14) << 32 | sw_load32(data + 8) : sw_load64(data + 6),
+		.origin = (__u64)epoch << 32 | (__u32)is_tagged << 31 | in_ifindex,
+	};
+
+	return key;
+}
+
+/* Any spread will do, nobody is hurt by a collision. */
+SW_INLINE __u32 sw_recall_index(const struct sw_recall_key *key)
+{
+	return (key->head * 0x9e3779b97f4a7c15ULL + key->tail * 0xc2b2ae3d27d4eb4fULL) >> (64 - SW_NOTE_BITS);
+}
+
+SW_INLINE int sw_recall_fits(const struct sw_note *note, const struct sw_recall_key *key)
+{
+	return note->head == key->head && note->tail == key->tail && note->origin == key->origin;
+}
+
+/* Offsets in bytes, as they are used: of the port that it came in by, of the one that it leaves by, of the flow. */
+SW_INLINE __u64 sw_recall_verdict(__u32 in_port, __u32 out_port, __u32 slot, enum sw_recall_csum csum)
+{
+	return (__u64)(in_port * sizeof(struct sw_port_stats)) << 48 |
+	       (__u64)(out_port * sizeof(struct sw_port_stats)) << 32 | slot * sizeof(struct sw_flow_stats) | csum;
+}
+
+SW_INLINE enum sw_recall_csum sw_recall_csum(__u64 verdict)
+{
+	return verdict & (sizeof(struct sw_flow_stats) - 1);
+}
+
+SW_INLINE __u32 sw_recall_out_port(__u64 verdict)
+{
+	return (verdict >> 32 & 0xffff) / sizeof(struct sw_port_stats);
+}
+
+#endif
