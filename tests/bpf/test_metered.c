@@ -453,7 +453,7 @@ static void check_rate(uint32_t flags, uint32_t n_runners)
 	ck_assert_uint_eq(fixture_drops(&f, TRIAL_IN, SW_DROP_METER), band_stats(RATED, 0).packets);
 	ck_assert_uint_eq(fixture_port_stats(&f, TRIAL_OUT).tx_frames, n_passed);
 	ck_assert_uint_le(n_passed, most);
-	ck_assert_uint_ge(n_passed, most - most / 50 - 2);
+	ck_assert_uint_ge(n_passed, most - most / 10 - 2); /* what comes while no runner has a CPU is lost */
 }
 
 /* The clock is read a moment before the bucket is asked, and a run may be held up: a little less passes, never more. */
