@@ -39,6 +39,8 @@
 #define SW_MAX_PUSHED    128   /* bytes by which its pushes may lengthen a frame, and its pops shorten it */
 #define SW_MAX_METERS    4096  /* meters, slots 1 .. 4095; 0 is "no meter" */
 #define SW_METER_BANDS   4     /* of one meter; what needs more goes up */
+#define SW_MAX_FORKS     512   /* forks, ids 0 .. 511 */
+#define SW_MAX_BRANCHES  16    /* of one fork; a power of two */
 #define SW_MAX_XSKS      4096  /* slots of the XSKMAP, handed out in runs of one a queue */
 #define SW_MAX_FDB       65536 /* FDB entries, all bridges together */
 #define SW_NAME_SIZE     16    /* a device's or bridge's name with its NUL, as IFNAMSIZ */
@@ -136,6 +138,7 @@ enum sw_op {
 			  that it knows ends the program there; what is for everybody goes on to the steps behind */
 	SW_OP_REWRITE, /* first of two; arg: index into `rewrites`. Behind it stands OUTPUT or BROADCAST */
 	SW_OP_METER,   /* in front of all others; arg: slot of `meters`, which may end the frame or remark it */
+	SW_OP_FORK,    /* alone; arg: index into `forks`, of which one branch is the program for this frame */
 };
 
 struct sw_step {
@@ -197,6 +200,31 @@ struct sw_bucket {
 struct sw_flow_stats {
 	__u64 packets;
 	__u64 bytes; /* frame lengths at ingress, without FCS */
+};
+
+/*
+ * A fork of map `forks` (mmap-able): the programs between which a group chooses, frame by frame. Each is a flow's that
+ * no key leads to: of a branch its steps are read, its flags, and its ports. The last branch is for when no bucket is
+ * live. Written while no flow names it, `kind` last; from then on only `live` changes, which is one aligned word.
+ *
+ * Map `fork_stats` (mmap-able) has what took each branch: struct sw_flow_stats at
+ * (row * SW_MAX_FORKS + fork id) * SW_MAX_BRANCHES + branch.
+ */
+enum sw_fork_kind {
+	SW_FORK_NONE,     /* there is no such fork */
+	SW_FORK_FAILOVER, /* every frame takes branch `live` */
+};
+
+struct sw_fork {
+	__u8 kind; /* enum sw_fork_kind */
+	__u8 n_branches;
+	__u16 bridge; /* id; with the group's it tells a daemon that adopts it whose it was */
+	__u32 group;  /* OpenFlow's number */
+	__u32 live;
+	__u32 zero1;
+	__u64 path; /* the daemon's own: a hash of what its branches count for */
+	__u64 zero2[13];
+	struct sw_flow branch[SW_MAX_BRANCHES];
 };
 
 /* In a row, by port id. One cache line. */
@@ -425,6 +453,7 @@ enum sw_upcall {
 	SW_UPCALL_NORMAL,   /* a flow's NORMAL step leads to an output that only the daemon can do */
 	SW_UPCALL_REWRITE,  /* a flow's rewrite is not for this very frame: its TTL ends there, or its headers lie too
 			       deep */
+	SW_UPCALL_BRANCH,   /* only the daemon can do what the branch of a fork says that it took */
 };
 
 #define SW_META_MAGIC 0x73776d31 /* "swm1" */
@@ -549,6 +578,7 @@ _Static_assert(sizeof(struct sw_rewrite) == 16 + SW_MAX_EDITS * 24, "a rewrite h
 _Static_assert(sizeof(struct sw_meter) == 192, "a meter is three cache lines");
 _Static_assert(sizeof(struct sw_flow) == 128, "a flow slot is a pair of cache lines");
 _Static_assert(__builtin_offsetof(struct sw_flow, key.w[SW_L2_WORDS]) <= 64, "layer 2 and the steps: one cache line");
+_Static_assert(sizeof(struct sw_fork) == (1 + SW_MAX_BRANCHES) * 128, "a fork's branches are pairs of cache lines");
 _Static_assert(sizeof(struct sw_bucket) == 64, "a bucket is a cache line");
 _Static_assert(sizeof(struct sw_port_stats) == 64, "port counters are a cache line");
 _Static_assert(sizeof(struct sw_meta) == 16, "metadata is a multiple of four, at most 32");

@@ -8,6 +8,7 @@
  *	buckets		n_buckets		emc		possible CPUs * SW_EMC_SIZE
  *	drops		n_rows * SW_MAX_PORTS * SW_DROP_SLOTS
  *	passed		n_rows * n_flows	band_stats	n_rows * SW_MAX_METERS * SW_METER_BANDS
+ *	fork_stats	n_rows * SW_MAX_FORKS * SW_MAX_BRANCHES
  * Every element is reached through bpf_map_lookup_elem, which the kernel inlines for arrays and which checks the index,
  * so no number of elements is trusted. What has a fixed size and is asked of every frame is a global variable instead,
  * which takes neither the call's instructions nor the check. A counter that is out of reach is not counted and the
@@ -133,6 +134,22 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, SW_MAX_FORKS);
+	__type(key, __u32); /* fork id */
+	__type(value, struct sw_fork);
+} forks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sw_flow_stats);
+} fork_stats SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct sw_registry);
@@ -192,6 +209,7 @@ struct frame {
 	__u32 tci;      /* host order, as vlan_tci_be in the key; likewise */
 	__u16 meter;    /* slot of the meter that it is still to pass; 0: none */
 	__u16 levels;   /* by so many its drop precedence is still to be raised */
+	__u32 branch;   /* of `fork_stats` the element that counted it, plus 1; 0: none */
 };
 
 /* Where the headers of a frame lie that is being rewritten; see bpf/rewrite.h. */

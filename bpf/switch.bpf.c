@@ -22,6 +22,7 @@
 #include "vlan.h"
 #include "upcall.h"
 #include "act.h"
+#include "fork.h"
 #include "lost.h"
 
 /* A stage's answer: a verdict (enum xdp_action) is final, NEXT goes on. */
@@ -144,6 +145,7 @@ static __attribute__((noinline)) int long_way(struct xdp_md *ctx)
 {
 	const struct sw_config *cfg = config_get();
 	struct sw_scratch *s = scratch_get();
+	const struct sw_flow *program;
 	struct sw_hit hit = {};
 	struct frame *frame;
 	__u32 depth, found;
@@ -174,7 +176,10 @@ static __attribute__((noinline)) int long_way(struct xdp_md *ctx)
 		return verdict;
 	if (hit.flow->flags & SW_FLOW_CSUM)
 		finish_csum(ctx, frame->cpu, frame->in_port, frame->size);
-	verdict = act(ctx, cfg, frame, hit.flow);
+	program = hit.flow->steps[0].op == SW_OP_FORK ? fork_take(frame, hit.flow) : hit.flow;
+	if (!program)
+		return frame_drop(frame, frame->in_port, SW_DROP_BAD_PROGRAM);
+	verdict = act(ctx, cfg, frame, program);
 	metered_remark(ctx, frame);
 	return verdict;
 }

@@ -71,21 +71,33 @@ SW_INLINE int upcall_describe(struct xdp_md *ctx, const struct frame *frame, enu
 	return 1;
 }
 
+SW_INLINE void upcall_take_back(struct sw_flow_stats *stats, __u32 size)
+{
+	if (!stats)
+		return;
+	stats->packets--;
+	stats->bytes -= size;
+}
+
 /*
  * The daemon counts what it takes for a miss, and so it takes a frame beside which nothing else is said: here the
- * flow's count of it is undone. One of SW_UPCALL_ACTION the daemon counts in any case. A harvest in between finds one
- * too many, and the next one less than none, which is their sum's business (modulo 2^64).
+ * flow's count of it is undone, and that of the branch which it took behind a fork. One of SW_UPCALL_ACTION the daemon
+ * counts in any case. A harvest in between finds one too many, and the next one less than none, which is their sum's
+ * business (modulo 2^64).
  */
 SW_INLINE void upcall_uncount(const struct frame *frame, enum sw_upcall reason)
 {
 	struct sw_row *row = row_get(frame->cpu);
 	struct sw_flow_stats *flow;
+	__u32 index;
 
 	if (!row || reason == SW_UPCALL_MISS || reason == SW_UPCALL_ACTION)
 		return;
 	flow = row_flow_at(row, frame->slot * sizeof(*flow));
-	flow->packets--;
-	flow->bytes -= frame->size;
+	upcall_take_back(flow, frame->size);
+	index = frame->branch - 1;
+	if (frame->branch)
+		upcall_take_back(bpf_map_lookup_elem(&fork_stats, &index), frame->size);
 }
 
 SW_INLINE int upcall_redirect(

@@ -6,6 +6,7 @@
 #include "dataplane/datapath.h"
 #include "dataplane/epoch.h"
 #include "dataplane/meter_slots.h"
+#include "dataplane/forks.h"
 #include "dataplane/program.h"
 #include "dataplane/rewrites.h"
 #include "dataplane/sets.h"
@@ -28,7 +29,7 @@ static int allocate(struct cache *cache)
 	cache->live = calloc((cache->n_slots + 63) / 64, sizeof(*cache->live));
 	cache->dirty = calloc(cache->n_slots, sizeof(*cache->dirty));
 	cache->seen_passed = calloc(cache->n_slots, sizeof(*cache->seen_passed));
-	if (links_init(&cache->links, cache->n_slots))
+	if (links_init(&cache->links, cache->n_slots, CACHE_BRANCHES))
 		return -ENOMEM;
 	return cache->entries && cache->live && cache->vacant && cache->limbo && cache->dirty && cache->seen_passed
 		       ? 0
@@ -64,12 +65,14 @@ struct cache *cache_create(struct datapath *dp, const struct pipeline *pl, struc
 	cache->passed = dp->memory.passed;
 	cache->pl = pl;
 	cache->sets = sets;
+	cache->forks = sets_forks(sets);
 	cache->n_slots = cache->config->n_flows;
 	cache->version = pipeline_version(pl);
 	cache->index = (struct flow_index){dp->memory.buckets, cache->flows, cache->config->n_buckets};
 	masks_init(&cache->masks, cache->config, dp->adopted);
 	if (allocate(cache))
 		goto failed;
+	cache_forks_init(cache);
 	if (!dp->adopted)
 		begin_empty(cache);
 	else if (cache_adopt(cache))
@@ -192,21 +195,34 @@ static const char *why_up(const struct entry *entry, const struct sw_flow *flow,
 	if (flow->steps[flow->n_steps - 1].op != SW_OP_UPCALL)
 		return NULL;
 	if (entry->lacks)
-		return "there are no more sets of ports, or no more rewrites, to be had";
+		return "there are no more sets of ports, rewrites or forks to be had";
 	return "a port takes frames from the daemon only, or the kernel cannot give each port its own tag";
 }
 
+/* The operation after i that is the entry's own: those of branches are their fork's. */
+static uint32_t next_op(const struct entry *entry, const struct xlate *answer, uint32_t i)
+{
+	uint32_t behind;
+
+	if (entry->fork == SW_MAX_FORKS || i != answer->fork)
+		return i + 1;
+	branch_span(answer, answer->n_branches - 1, &behind, &behind);
+	return behind;
+}
+
 /* Links the entry to what its answer rests on. There must be room. */
-static void link_path(struct cache *cache, uint32_t slot, const struct xlate *answer)
+static void link_path(struct cache *cache, uint32_t slot, const struct xlate *answer, uint64_t now_ns)
 {
 	struct entry *entry = &cache->entries[slot];
 	bool behind = false;
 
-	for (uint32_t i = 0; i < answer->n_ops; i++) {
+	for (uint32_t i = 0; i < answer->n_ops; i = next_op(entry, answer, i)) {
 		behind |= answer->ops[i].type == XOP_METER;
 		if (answer->ops[i].type == XOP_COUNT)
 			links_add(&cache->links, slot, answer->ops[i].tally, behind);
 	}
+	if (entry->fork != SW_MAX_FORKS)
+		cache_fork_link(cache, entry->fork, answer, now_ns);
 	entry->credits = cache->flows[slot].steps[0].op != SW_OP_UPCALL;
 	entry->why = why_up(entry, &cache->flows[slot], answer);
 	set_plain(cache, slot, answer->plain && cache->flows[slot].key.f.eth_type_be != htons(ETH_SVLAN));
@@ -235,7 +251,8 @@ struct program cache_held(const struct cache *cache, uint32_t slot)
 {
 	const struct entry *entry = &cache->entries[slot];
 
-	return (struct program){.set = entry->set, .rewrite = entry->rewrite, .meter = entry->meter};
+	return (struct program){
+		.set = entry->set, .rewrite = entry->rewrite, .meter = entry->meter, .fork = entry->fork};
 }
 
 /* The daemon's side of a slot that was just published. */
@@ -246,6 +263,7 @@ static void enter(struct cache *cache, uint32_t slot, const struct program *prog
 		.rewrite = program->rewrite,
 		.lacks = program->lacks,
 		.meter = program->meter,
+		.fork = program->fork,
 		.plain = true};
 	masks_hold(&cache->masks, cache->flows[slot].mask);
 	cache_live_add(cache, slot);
@@ -307,7 +325,8 @@ static uint32_t count_links(const struct cache *cache, uint32_t slot)
  * Gives the entry another slot, with this program; takes over what `program` holds. `answer` NULL: it is the same one
  * as before. false: it had to go instead.
  */
-static bool replace(struct cache *cache, uint32_t slot, const struct program *program, const struct xlate *answer)
+static bool replace(
+	struct cache *cache, uint32_t slot, const struct program *program, const struct xlate *answer, uint64_t now_ns)
 {
 	const struct sw_flow *flow = &cache->flows[slot];
 	struct flow_body body = {flow->mask, flow->in_port, flow->bridge, &flow->key, program, flow->cookie};
@@ -324,7 +343,7 @@ static bool replace(struct cache *cache, uint32_t slot, const struct program *pr
 	publish(cache, fresh, &body);
 	enter(cache, fresh, program);
 	if (answer)
-		link_path(cache, fresh, answer);
+		link_path(cache, fresh, answer, now_ns);
 	else
 		copy_links(cache, slot, fresh);
 	cache_carry(cache, slot, fresh);
@@ -351,7 +370,7 @@ void cache_go_home(struct cache *cache, uint32_t slot)
 	same.n_steps = flow->n_steps;
 	same.flags = flow->flags;
 	memcpy(same.steps, flow->steps, sizeof(same.steps));
-	replace(cache, slot, &same, NULL);
+	replace(cache, slot, &same, NULL, 0);
 }
 
 static int refuse(struct cache *cache, int error)
@@ -380,7 +399,7 @@ static int put_masked(
 	program_compile(cache->sets, cache->pl, key, xlate, &program);
 	publish(cache, slot, &(struct flow_body){mask, xlate->in_port, xlate->bridge, key, &program, now_ns});
 	enter(cache, slot, &program);
-	link_path(cache, slot, xlate);
+	link_path(cache, slot, xlate, now_ns);
 	cache->entries[slot].used_ns = now_ns;
 	index_insert(&cache->index, hash, slot);
 	cache->totals.put++;
@@ -438,6 +457,7 @@ static void drop_adopted_sets(struct cache *cache)
 	cache->holds_adopted_sets = false;
 	rewrites_drop_all(sets_rewrites(cache->sets));
 	meter_slots_drop_all(sets_meter_slots(cache->sets));
+	forks_drop_all(cache->forks);
 	for (uint32_t set = 0; set < SW_MAX_SETS; set++) {
 		if (cache->adopted_sets[set])
 			sets_drop(cache->sets, set);
@@ -453,6 +473,7 @@ void cache_grace_ended(struct cache *cache, uint64_t now_ns)
 		reclaim(cache, now_ns);
 	masks_grace_ended(&cache->masks);
 	drop_adopted_sets(cache); /* held since before the first one began */
+	cache_forks_reap(cache, now_ns);
 	cache_grace_begin(cache);
 }
 
@@ -494,14 +515,14 @@ static void ask(struct cache *cache, uint32_t slot, uint64_t now_ns)
 	}
 	program_compile(cache->sets, cache->pl, &flow->key, answer, &program);
 	if (!program_is_of(&program, flow)) {
-		cache->totals.replaced += replace(cache, slot, &program, answer);
+		cache->totals.replaced += replace(cache, slot, &program, answer, now_ns);
 		return;
 	}
 	program_release(cache->sets, &program);
 	entry->lacks = program.lacks;
 	links_drop_slot(&cache->links, slot);
 	if (has_links_for(cache, answer))
-		link_path(cache, slot, answer);
+		link_path(cache, slot, answer, now_ns);
 	else
 		withdraw(cache, slot);
 }
@@ -519,8 +540,13 @@ static void ask_dirty(struct cache *cache, uint64_t now_ns)
 
 void cache_settle(struct cache *cache, uint64_t now_ns)
 {
+	bool is_new = cache->version != pipeline_version(cache->pl);
+
 	if (cache->held)
 		cache_note_shut(cache);
+	if (is_new)
+		cache_fail_over(cache);
+	cache_forks_mark(cache);
 	if (cache->ask_all || cache->version != pipeline_version(cache->pl)) {
 		cache->ask_all = false;
 		cache->version = pipeline_version(cache->pl);
@@ -529,6 +555,9 @@ void cache_settle(struct cache *cache, uint64_t now_ns)
 			ask(cache, slot, now_ns);
 	}
 	ask_dirty(cache, now_ns);
+	if (is_new)
+		cache_forks_settle(cache);
+	cache_forks_reap(cache, now_ns);
 	cache_grace_begin(cache);
 }
 

@@ -25,13 +25,16 @@
  *    than the key holds does not hear of it when that rule goes. It is asked when one of its frames has come up
  *    (cache_doubt()).
  * M2 An entry is put only if its answer was asked after the last settle began.
- * M3 A slot, a mask, a set or a rewrite that a program run may still look at is not written again (A2): all of them are
- *    held by the slot until its grace period has ended.
- * Safe error: an entry less. Unsafe error: an entry too wide or too old.
+ * M3 A slot, a mask, a set, a rewrite or a fork that a program run may still look at is not written again (A2): all of
+ * them are held by the slot until its grace period has ended. Safe error: an entry less. Unsafe error: an entry too
+ * wide or too old.
  *
  * Counting: an entry is linked to the tallies on its answer's path (cache_links.h), and what is harvested from its slot
  * is credited to them. Not so where its program is "up" alone: then the daemon counts the frames as it carries them
  * out.
+ *
+ * What stands behind a fork (forks.h) is counted by its branch and credited to the tallies on that; the tallies before
+ * it and behind it are the flow's.
  *
  * Limits: SW_MAX_MASKS masks, n_flows slots, four links a slot on average. When one was refused for lack of either, the
  * next sweep makes room: the mask hit least of late, or an eighth of the slots, those idle longest and then those hit
@@ -88,6 +91,12 @@ int cache_put(struct cache *cache, const struct sw_key *key, const struct xlate 
 
 /* Brings the maps up to date with every change made so far (M1). Cheap when nothing changed. */
 void cache_settle(struct cache *cache, uint64_t now_ns);
+
+/*
+ * A port has just gone down: no frame goes any more where a group would not send it now, as far as flows leave that to
+ * it (forks.h). The rest is for cache_settle(), which takes longer the more flows there are.
+ */
+void cache_fail_over(struct cache *cache);
 
 /* Adopted entries of the bridge are not asked until it is let go. */
 void cache_hold(struct cache *cache, uint16_t bridge);

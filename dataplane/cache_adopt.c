@@ -14,6 +14,7 @@
 #include "dataplane/datapath.h"
 #include "dataplane/epoch.h"
 #include "dataplane/flow.h"
+#include "dataplane/forks.h"
 #include "dataplane/log.h"
 #include "dataplane/meter_slots.h"
 #include "dataplane/rewrites.h"
@@ -25,7 +26,8 @@
 
 struct adoption {
 	struct cache *cache;
-	bool *indexed; /* by slot: a cell names it */
+	bool forks[SW_MAX_FORKS]; /* that are sound */
+	bool *indexed;            /* by slot: a cell names it */
 	uint32_t n_flows[SW_MAX_MASKS];
 	uint32_t n_dropped;
 };
@@ -93,6 +95,28 @@ static bool are_sane_steps(const struct cache *cache, const struct sw_flow *flow
 	return is_sane_last_step(cache, &flow->steps[flow->n_steps - 1]);
 }
 
+static bool is_sane_fork(const struct cache *cache, const struct sw_fork *fork)
+{
+	if (fork->kind != SW_FORK_FAILOVER || fork->n_branches < 2 || fork->n_branches > SW_MAX_BRANCHES ||
+		fork->live >= fork->n_branches)
+		return false;
+	for (uint8_t i = 0; i < fork->n_branches; i++) {
+		if (fork->branch[i].steps[0].op == SW_OP_NORMAL || fork->branch[i].steps[0].op == SW_OP_METER ||
+			!are_sane_steps(cache, &fork->branch[i]))
+			return false;
+	}
+	return true;
+}
+
+static bool are_sound_steps(const struct adoption *a, const struct sw_flow *flow)
+{
+	const struct sw_step *first = &flow->steps[0];
+
+	if (first->op == SW_OP_FORK)
+		return flow->n_steps == 1 && first->arg < SW_MAX_FORKS && a->forks[first->arg];
+	return are_sane_steps(a->cache, flow);
+}
+
 static bool is_sane(const struct adoption *a, const bool sane_masks[SW_MAX_MASKS], const struct sw_flow *flow)
 {
 	struct sw_key masked;
@@ -101,7 +125,7 @@ static bool is_sane(const struct adoption *a, const bool sane_masks[SW_MAX_MASKS
 		!flow->bridge || flow->bridge >= SW_MAX_BRIDGES)
 		return false;
 	masked = key_masked(&flow->key, &a->cache->config->masks[flow->mask].bits);
-	return key_equal(&masked, &flow->key) && are_sane_steps(a->cache, flow) &&
+	return key_equal(&masked, &flow->key) && are_sound_steps(a, flow) &&
 	       flow->domain == program_domain(flow->steps, a->cache->config->seed, flow->bridge);
 }
 
@@ -133,6 +157,24 @@ static void judge_slots(struct adoption *a)
 		if (is_live(a, slot) && !is_sane(a, sane_masks, &a->cache->flows[slot]))
 			kill_flow(a, slot);
 	}
+}
+
+/* ---- forks ---- */
+
+static void judge_forks(struct adoption *a)
+{
+	for (uint32_t id = 0; id < SW_MAX_FORKS; id++)
+		a->forks[id] = is_sane_fork(a->cache, &a->cache->dp->memory.forks[id]);
+}
+
+/* No flow is left that names one that is not. */
+static void enter_forks(struct adoption *a)
+{
+	for (uint32_t id = 0; id < SW_MAX_FORKS; id++) {
+		if (!a->forks[id])
+			__atomic_store_n(&a->cache->dp->memory.forks[id].kind, SW_FORK_NONE, __ATOMIC_RELEASE);
+	}
+	cache_forks_adopt(a->cache, a->forks);
 }
 
 /* ---- the buckets ---- */
@@ -230,8 +272,14 @@ static uint16_t meter_of(const struct sw_flow *flow)
 	return flow->steps[0].op == SW_OP_METER ? flow->steps[0].arg : 0;
 }
 
+static uint16_t fork_of(const struct sw_flow *flow)
+{
+	return flow->steps[0].op == SW_OP_FORK ? flow->steps[0].arg : SW_MAX_FORKS;
+}
+
 static void hold_all_sets(struct cache *cache)
 {
+	forks_hold_all(cache->forks);
 	rewrites_hold_all(sets_rewrites(cache->sets));
 	meter_slots_hold_all(sets_meter_slots(cache->sets));
 	for (uint32_t set = 0; set < SW_MAX_SETS; set++)
@@ -245,13 +293,13 @@ static void enter(struct adoption *a, uint32_t slot)
 	struct cache *cache = a->cache;
 	const struct sw_flow *flow = &cache->flows[slot];
 	struct entry *entry = &cache->entries[slot];
-
 	struct program held;
 
 	*entry = (struct entry){.state = ENTRY_LIVE,
 		.set = set_of(flow),
 		.rewrite = rewrite_of(flow),
 		.meter = meter_of(flow),
+		.fork = fork_of(flow),
 		.plain = true,
 		.adopted = true};
 	held = cache_held(cache, slot);
@@ -269,6 +317,7 @@ static void enter_all(struct adoption *a)
 	for (uint32_t slot = cache->n_slots; slot--;) {
 		cache->entries[slot].set = SW_MAX_SETS;
 		cache->entries[slot].rewrite = SW_MAX_REWRITES;
+		cache->entries[slot].fork = SW_MAX_FORKS;
 		cache->entries[slot].heir = INDEX_NONE;
 		if (!is_live(a, slot))
 			cache_limbo_add(cache, slot);
@@ -291,7 +340,9 @@ int cache_adopt(struct cache *cache)
 	a.indexed = calloc(cache->n_slots, sizeof(*a.indexed));
 	if (!a.indexed)
 		return -ENOMEM;
+	judge_forks(&a);
 	judge_slots(&a);
+	enter_forks(&a);
 	error = walk_buckets(&a);
 	if (!error) {
 		judge_twins(&a);

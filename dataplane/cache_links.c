@@ -6,11 +6,11 @@
 
 #define LINKS_A_SLOT 4 /* on average; memory is touched only where it is used */
 
-int links_init(struct links *links, uint32_t n_slots)
+int links_init(struct links *links, uint32_t n_slots, uint32_t n_more)
 {
 	*links = (struct links){.n_pool = n_slots * LINKS_A_SLOT + 1, .n_used = 1};
 	links->pool = calloc(links->n_pool, sizeof(*links->pool));
-	links->first = calloc(n_slots, sizeof(*links->first));
+	links->first = calloc(n_slots + n_more, sizeof(*links->first));
 	return links->pool && links->first ? 0 : -ENOMEM;
 }
 

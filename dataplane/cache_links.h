@@ -35,8 +35,8 @@ struct links {
 	uint32_t n_pool, n_used, free;
 };
 
-/* -ENOMEM. */
-int links_init(struct links *links, uint32_t n_slots);
+/* `n_more`: numbers behind those of slots that count as slots do (cache_forks.c). -ENOMEM. */
+int links_init(struct links *links, uint32_t n_slots, uint32_t n_more);
 void links_fini(struct links *links);
 
 /* Whether n more can be had. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * cache_parts.h - the cache's own, shared by cache.c (entries), cache_sweep.c (counters and age) and cache_adopt.c
- * (what a daemon before this one left). See cache.h.
+ * (what a daemon before this one left), cache_forks.c (what a group chooses between). See cache.h.
  *
  * An entry has the index of its slot. Slots are in exactly one of {vacant, live, limbo}.
  */
@@ -33,6 +33,7 @@ struct entry {
 	uint16_t set;     /* that it holds, or SW_MAX_SETS */
 	uint16_t rewrite; /* that it holds, or SW_MAX_REWRITES */
 	uint16_t meter;   /* slot that it holds; 0: none */
+	uint16_t fork;    /* that it holds, or SW_MAX_FORKS */
 	uint8_t state;
 	bool active;     /* used since the last sweep, as a settle found */
 	bool credits;    /* what its slot counts is its tallies' */
@@ -40,9 +41,17 @@ struct entry {
 	bool plain;      /* every table saw the frame as the program's key has it */
 	bool dirty;      /* to be asked by the next settle */
 	bool stuck;      /* its frames go up for bytes that the key does not hold (xlate.needs_frame) */
-	bool lacks;      /* its frames go up for want of a set or a rewrite (program.lacks) */
+	bool lacks;      /* its frames go up for want of a set, a rewrite or a fork (program.lacks) */
 	bool adopted;    /* and not asked yet */
 	uint64_t tables; /* as xlate.tables */
+};
+
+/* What the cache knows of a fork: how far each branch has been harvested. */
+struct fork_entry {
+	bool linked; /* its branches are, with what is behind them; else it is new, or an earlier daemon's */
+	bool dirty;  /* its flows are to be asked by the next settle */
+	bool adopted;
+	uint64_t seen_packets[SW_MAX_BRANCHES], seen_bytes[SW_MAX_BRANCHES];
 };
 
 struct cache {
@@ -54,6 +63,7 @@ struct cache {
 	struct sw_flow_stats *seen_passed; /* of metered entries: sums over the rows when last harvested */
 	const struct pipeline *pl;
 	struct sets *sets;
+	struct forks *forks;
 
 	struct masks masks;
 	struct flow_index index;
@@ -63,6 +73,8 @@ struct cache {
 	bool any_shut;
 	uint32_t *dirty; /* slots to be asked; those that died since among them */
 	uint32_t n_dirty;
+	bool forks_dirty; /* some of them */
+	struct fork_entry fork_entries[SW_MAX_FORKS];
 	struct entry *entries;
 	uint32_t n_slots;
 	uint64_t *live; /* bit map by slot */
@@ -125,6 +137,27 @@ void cache_mark(struct cache *cache, uint32_t slot);
  */
 bool cache_is_held(const struct cache *cache, uint32_t slot);
 void cache_note_shut(struct cache *cache);
+/*
+ * cache_forks.c. Branches have links as slots have: branch b of fork f that of number n_slots + f * SW_MAX_BRANCHES +
+ * b.
+ */
+#define CACHE_BRANCHES (SW_MAX_FORKS * SW_MAX_BRANCHES)
+void cache_forks_init(struct cache *cache);
+/* Those that an earlier daemon left and that hold nothing which is not there. `judged` is of branches by themselves. */
+void cache_forks_adopt(struct cache *cache, const bool judged[SW_MAX_FORKS]);
+/* Links the branches of an entry's fork, if they are not yet, with what they count for. There must be room. */
+void cache_fork_link(struct cache *cache, uint32_t fork, const struct xlate *answer, uint64_t now_ns);
+/* `slot` is that of a branch. */
+void cache_branch_touch(struct cache *cache, uint32_t slot);
+void cache_branch_harvest(struct cache *cache, uint32_t slot, uint64_t now_ns);
+void cache_branch_retire(struct cache *cache, uint32_t slot);
+/* Flows of forks that were touched are marked. */
+void cache_forks_mark(struct cache *cache);
+/* Every fork leads where its group says. */
+void cache_forks_settle(struct cache *cache);
+/* Those that nobody holds go. */
+void cache_forks_reap(struct cache *cache, uint64_t now_ns);
+
 /* Starts `fresh` with the count of `old`. */
 void cache_carry(struct cache *cache, uint32_t old, uint32_t fresh);
 

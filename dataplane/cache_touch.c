@@ -3,6 +3,7 @@
 
 #include "bpf/hash.h"
 #include "dataplane/cache_parts.h"
+#include "dataplane/forks.h"
 #include "dataplane/ofbridge.h"
 
 #include <string.h>
@@ -12,6 +13,10 @@ void cache_mark(struct cache *cache, uint32_t slot)
 {
 	struct entry *entry = &cache->entries[slot];
 
+	if (slot >= cache->n_slots) {
+		cache_branch_touch(cache, slot);
+		return;
+	}
 	if (entry->state != ENTRY_LIVE || entry->dirty)
 		return;
 	if (cache->n_dirty == cache->n_slots) {
@@ -171,6 +176,8 @@ static bool has_a_shut_port(const struct cache *cache, uint32_t set)
 	return false;
 }
 
+static bool branches_obey(const struct cache *cache, uint32_t fork);
+
 /* NORMAL looks its one port up, and finds none that is shut: the FDB's cells are written anew when a port changes. */
 static bool obeys(const struct cache *cache, const struct sw_step *step)
 {
@@ -179,6 +186,8 @@ static bool obeys(const struct cache *cache, const struct sw_step *step)
 		return !port_set_has(&cache->shut, step->arg % SW_MAX_PORTS);
 	case SW_OP_BROADCAST:
 		return !has_a_shut_port(cache, step->arg);
+	case SW_OP_FORK:
+		return branches_obey(cache, step->arg);
 	case SW_OP_NORMAL:
 	case SW_OP_REWRITE:
 	case SW_OP_VLAN_PUSH:
@@ -191,6 +200,19 @@ static bool obeys(const struct cache *cache, const struct sw_step *step)
 	default: /* whoever adds an operation may have it lead to ports */
 		return !cache->any_shut;
 	}
+}
+
+static bool branches_obey(const struct cache *cache, uint32_t fork)
+{
+	const struct sw_fork *see = forks_see(cache->forks, fork);
+
+	for (uint8_t i = 0; forks_exist(cache->forks, fork) && i < see->n_branches; i++) {
+		const struct sw_flow *branch = &see->branch[i];
+
+		if (!obeys(cache, &branch->steps[branch->n_steps - 1]))
+			return false;
+	}
+	return true;
 }
 
 bool cache_is_held(const struct cache *cache, uint32_t slot)
@@ -251,18 +273,27 @@ void cache_refresh(struct cache *cache, const struct tally *tally, uint64_t now_
 	for (uint32_t at = tally->links; at; at = cache->links.pool[at].next_of_tally) {
 		uint32_t slot = cache->links.pool[at].slot;
 
-		cache->entries[slot].active |= cache_harvest(cache, slot, now_ns) > 0;
+		if (slot >= cache->n_slots)
+			cache_branch_harvest(cache, slot, now_ns);
+		else
+			cache->entries[slot].active |= cache_harvest(cache, slot, now_ns) > 0;
 	}
 }
 
 void cache_refresh_all(struct cache *cache, uint64_t now_ns)
 {
 	cache_for_each_live(cache, slot) cache->entries[slot].active |= cache_harvest(cache, slot, now_ns) > 0;
+	for (uint32_t slot = cache->n_slots; slot < cache->n_slots + CACHE_BRANCHES; slot++)
+		cache_branch_harvest(cache, slot, now_ns);
 }
 
 void cache_unlink(struct cache *cache, struct tally *tally, uint64_t now_ns)
 {
 	cache_refresh(cache, tally, now_ns);
 	cache_touch(cache, tally);
+	for (uint32_t at = tally->links; at; at = cache->links.pool[at].next_of_tally) {
+		if (cache->links.pool[at].slot >= cache->n_slots)
+			cache_branch_retire(cache, cache->links.pool[at].slot);
+	}
 	links_drop_tally(&cache->links, tally);
 }

@@ -38,6 +38,8 @@ struct dp_memory {
 	struct sw_rewrite *rewrites;
 	struct sw_meter *meters;
 	struct sw_flow_stats *band_stats, *passed;
+	struct sw_fork *forks;
+	struct sw_flow_stats *fork_stats;
 };
 
 /* Bytes of a row: struct sw_row and the counters of so many flows. */

@@ -40,8 +40,10 @@ static bool map_memory(struct dpk *k)
 	m->meters = dpk_map_memory(k->skel->maps.meters);
 	m->band_stats = dpk_map_memory(k->skel->maps.band_stats);
 	m->passed = dpk_map_memory(k->skel->maps.passed);
+	m->forks = dpk_map_memory(k->skel->maps.forks);
+	m->fork_stats = dpk_map_memory(k->skel->maps.fork_stats);
 	return m->flows && m->buckets && m->rows && m->drops && m->registry && m->fdb_times && m->rewrites &&
-	       m->meters && m->band_stats && m->passed;
+	       m->meters && m->band_stats && m->passed && m->forks && m->fork_stats;
 }
 
 static void unmap_memory(struct dpk *k)
@@ -58,6 +60,8 @@ static void unmap_memory(struct dpk *k)
 	dpk_unmap(k->skel->maps.meters, m->meters);
 	dpk_unmap(k->skel->maps.band_stats, m->band_stats);
 	dpk_unmap(k->skel->maps.passed, m->passed);
+	dpk_unmap(k->skel->maps.forks, m->forks);
+	dpk_unmap(k->skel->maps.fork_stats, m->fork_stats);
 }
 
 /* The registry's version last: without it nobody adopts what is only half there. */

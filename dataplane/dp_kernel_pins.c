@@ -193,6 +193,7 @@ static void set_sizes(struct dpk *k, uint32_t n_flows)
 	bpf_map__set_value_size(k->skel->maps.rows, dp_row_size(n_flows));
 	k->skel->rodata->flow_stats_mask = (n_flows - 1) * sizeof(struct sw_flow_stats);
 	bpf_map__set_max_entries(k->skel->maps.emc, n_cpus * SW_EMC_SIZE);
+	bpf_map__set_max_entries(k->skel->maps.fork_stats, n_rows * SW_MAX_FORKS * SW_MAX_BRANCHES);
 	bpf_map__set_max_entries(k->skel->maps.drops, n_rows * SW_MAX_PORTS * SW_DROP_SLOTS);
 }
 

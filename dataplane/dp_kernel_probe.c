@@ -36,7 +36,7 @@ static bool is_own(const struct switch_bpf *twin, const struct bpf_map *map)
 {
 	return bpf_map__is_internal(map) || map == twin->maps.scratch || map == twin->maps.rows ||
 	       map == twin->maps.drops || map == twin->maps.miss_buckets || map == twin->maps.meters ||
-	       map == twin->maps.band_stats || map == twin->maps.passed;
+	       map == twin->maps.band_stats || map == twin->maps.passed || map == twin->maps.fork_stats;
 }
 
 static int resize(struct bpf_map *map, const struct bpf_map *like)

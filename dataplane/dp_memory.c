@@ -130,6 +130,21 @@ static bool recall(struct dp_mem *m, uint32_t cpu, const struct sw_key *key, str
 	return true;
 }
 
+static const struct sw_flow *take_branch_of(struct dp_mem *m, uint32_t cpu, uint32_t size, const struct sw_flow *flow)
+{
+	const struct dp_memory *memory = &m->dp.memory;
+	uint32_t id = flow->steps[0].arg;
+	struct sw_flow_stats *stats;
+
+	if (flow->steps[0].op != SW_OP_FORK)
+		return flow;
+	assert(flow->n_steps == 1 && memory->forks[id].kind && memory->forks[id].live < memory->forks[id].n_branches);
+	stats = &memory->fork_stats[(cpu * SW_MAX_FORKS + id) * SW_MAX_BRANCHES + memory->forks[id].live];
+	stats->packets++;
+	stats->bytes += size;
+	return &memory->forks[id].branch[memory->forks[id].live];
+}
+
 bool dp_memory_lookup(
 	struct datapath *dp, uint32_t cpu, const struct sw_key *key, uint32_t size, struct dp_memory_hit *ret)
 {
@@ -143,7 +158,10 @@ bool dp_memory_lookup(
 		parsed.w[i] = 0;
 	if (depth <= SW_L2_WORDS && recall(m, cpu, &parsed, &hit)) {
 		count_hit(m, cpu, size, &hit);
-		*ret = (struct dp_memory_hit){.flow = hit.flow, .slot = hit.slot, .by_hint = true};
+		*ret = (struct dp_memory_hit){.flow = hit.flow,
+			.program = take_branch_of(m, cpu, size, hit.flow),
+			.slot = hit.slot,
+			.by_hint = true};
 		return true;
 	}
 	if (depth > SW_L2_WORDS || !sw_lookup_short(m, dp->memory.config, &parsed, cpu, &hit)) {
@@ -153,7 +171,10 @@ bool dp_memory_lookup(
 	if (depth <= SW_L2_WORDS)
 		*note_of(m, cpu, &parsed) = note_for(epoch, &parsed, hit.slot);
 	count_hit(m, cpu, size, &hit);
-	*ret = (struct dp_memory_hit){.flow = hit.flow, .slot = hit.slot, .by_hint = hit.by_hint};
+	*ret = (struct dp_memory_hit){.flow = hit.flow,
+		.program = take_branch_of(m, cpu, size, hit.flow),
+		.slot = hit.slot,
+		.by_hint = hit.by_hint};
 	return true;
 }
 
@@ -563,6 +584,8 @@ static struct dp_memory lay_out(struct layout *layout, size_t n_flows, size_t n_
 		.meters = lay(layout, SW_MAX_METERS * sizeof(struct sw_meter)),
 		.band_stats = lay(layout, N_ROWS * SW_MAX_METERS * SW_METER_BANDS * sizeof(struct sw_flow_stats)),
 		.passed = lay(layout, N_ROWS * n_flows * sizeof(struct sw_flow_stats)),
+		.forks = lay(layout, SW_MAX_FORKS * sizeof(struct sw_fork)),
+		.fork_stats = lay(layout, N_ROWS * SW_MAX_FORKS * SW_MAX_BRANCHES * sizeof(struct sw_flow_stats)),
 	};
 }
 

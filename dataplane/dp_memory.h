@@ -18,6 +18,7 @@
 
 struct dp_memory_hit {
 	const struct sw_flow *flow;
+	const struct sw_flow *program; /* the flow, or of its fork the branch that the frame took */
 	uint32_t slot;
 	bool by_hint; /* the exact-match hint led to it */
 };

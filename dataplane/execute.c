@@ -319,6 +319,8 @@ static void run_op(struct run *run, const struct xop *op)
 	case XOP_RESTORE:
 		run->n--;
 		break;
+	case XOP_FORK: /* a branch has been taken before */
+		break;
 	}
 }
 
@@ -355,7 +357,9 @@ static void take_back(const struct run *run, uint32_t from, uint32_t to)
 {
 	const struct xlate *answer = run->answer;
 
-	for (uint32_t i = from; run->counted && answer->n_rewrites && i < to; i++) {
+	if (!run->counted || (!answer->n_rewrites && !answer->is_branch))
+		return;
+	for (uint32_t i = from; i < to; i++) {
 		if (answer->ops[i].type == XOP_METER)
 			return; /* behind it the flow did not count the frame */
 		if (answer->ops[i].type == XOP_COUNT)

@@ -512,6 +512,28 @@ struct bucket *group_first_live(const struct groups *groups, struct group *group
 	return NULL;
 }
 
+bool group_outputs_to(const struct group *group, uint32_t of_port)
+{
+	for (uint32_t i = 0; i < group->n_buckets; i++) {
+		const struct actions *actions = &group->buckets[i].actions;
+
+		for (uint32_t n = 0; n < actions->n; n++) {
+			if (actions->list[n].type == ACTION_OUTPUT && actions->list[n].arg == of_port)
+				return true;
+		}
+	}
+	return false;
+}
+
+uint32_t group_live_buckets(const struct groups *groups, const struct group *group)
+{
+	uint32_t visit = begin_walk(groups), live = 0;
+
+	for (uint32_t i = 0; i < group->n_buckets && i < 32; i++)
+		live |= (uint32_t)is_live(groups, &group->buckets[i], visit) << i;
+	return live;
+}
+
 struct bucket *group_select(const struct groups *groups, struct group *group, uint64_t hash)
 {
 	const struct content *content = &((struct node *)group)->content;

@@ -92,5 +92,9 @@ bool bucket_is_live(const struct groups *groups, const struct bucket *bucket);
 /* The bucket for a flow of this hash, live ones only; NULL: none is live. */
 struct bucket *group_select(const struct groups *groups, struct group *group, uint64_t hash);
 struct bucket *group_first_live(const struct groups *groups, struct group *group);
+/* Whether a bucket's own actions name this port. */
+bool group_outputs_to(const struct group *group, uint32_t of_port);
+/* Bit i: bucket i is live. Of the first 32. */
+uint32_t group_live_buckets(const struct groups *groups, const struct group *group);
 
 #endif

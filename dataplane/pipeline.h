@@ -10,6 +10,10 @@
  * is asked for each frame by whoever carries the answer out, which is the program's NORMAL step (bpf/normal.h), or
  * normal_carry_out() in the daemon. What should be learned is part of what that says, and whoever acts on it learns it.
  *
+ * What a group's liveness decides is left open too where it can be (xlate.n_branches): the answer has the operations of
+ * every bucket, and whoever carries it out takes those of the one that is live (take_branch()), which in the program
+ * is one word to change when a port goes down (forks.h).
+ *
  * Three forms of an answer. Where frames leave as they came, or with a bridge's tags, by ports, it is a list of
  * outputs, which program.c can compile. Where all copies of a frame are rewritten alike, by actions that the program
  * can do, and leave by ports, it is a list of rewrites and a list of outputs, which program.c can compile too; and the
@@ -114,18 +118,26 @@ enum xop_type {
 	XOP_METER,      /* `meter` may end it, or remark it; its tally stands before */
 	XOP_SAVE,       /* what follows is done to a copy, ... */
 	XOP_RESTORE,    /* ... up to here */
+	XOP_FORK,       /* of the xlate.n_branches - 1 copies that follow, at most the one that `group` says is made */
 };
 
 struct xop {
 	uint8_t type;   /* enum xop_type */
 	uint8_t reason; /* enum packet_in_reason, of CONTROLLER and of what a bad TTL in REWRITE leads to */
+	uint8_t drop;   /* enum sw_drop, of FORK: why nothing has gone out before; of a branch's SAVE: why nothing of it
+			 */
 	uint8_t table_id;
-	uint16_t port;    /* id, of OUTPUT */
+	uint16_t port;    /* id, of OUTPUT; of a bucket's COUNT: its place in the group, from 1 */
 	uint16_t max_len; /* of CONTROLLER */
-	uint32_t meter;
+	union {
+		uint32_t meter;
+		uint32_t group_id; /* of COUNT: whose tally it is, or its bucket's; 0: no group's */
+	};
 	union {
 		const struct action *action;
 		struct tally *tally;
+		struct group *group;   /* of FORK */
+		const char *in_daemon; /* of a branch's SAVE: as that of an answer */
 	};
 	uint64_t cookie;   /* of the rule that said so */
 	uint64_t metadata; /* at that point, host order; of CONTROLLER and REWRITE */
@@ -145,6 +157,8 @@ struct xop {
  * n_rewrites not 0: each output gets the frame as `rewrites`, in order, make it. The operations are all there.
  * meter not 0: before all that the frame passes that meter, and what stands behind it is for those that it lets go on.
  * The operations are all there.
+ * n_branches not 0: the operations are those of all buckets of a group, and nothing is said yet of outputs. Ask
+ * take_branch() for the answer of one bucket, or of none, which is the last.
  * in_daemon set: the operations say all, and outputs nothing. `drop` is the reason if no operation parts with the
  * frame.
  */
@@ -159,6 +173,7 @@ struct xlate {
 	bool needs_frame;   /* the key does not say enough: the operations are not complete */
 	bool cacheable;     /* false only for a device that is no port */
 	bool plain;         /* no field was rewritten on the way: every table saw the key as it is */
+	bool is_branch;     /* it had branches, and is the answer of one of them */
 	const char *uncacheable;
 	const char *in_daemon; /* why only the daemon can do it; NULL: the program can */
 	enum sw_drop drop;
@@ -166,6 +181,8 @@ struct xlate {
 	uint64_t tables;          /* that were asked: bit `table id % 64` */
 	uint32_t n_outputs;
 	uint32_t n_ops;
+	uint32_t n_branches; /* buckets and one */
+	uint32_t fork;       /* index of the XOP_FORK */
 	uint32_t n_rewrites;
 	const struct action *rewrites[XLATE_MAX_REWRITES]; /* borrowed as those of the operations */
 	struct xlate_output outputs[SW_MAX_PORTS];
@@ -216,6 +233,18 @@ void pipeline_set_events(struct pipeline *pl, const struct pipeline_events *even
 
 /* `trace` may be NULL. Never fails: a frame that nobody wants is a drop with its reason. */
 void translate(const struct pipeline *pl, const struct sw_key *key, const struct trace_sink *trace, struct xlate *ret);
+
+/* What stands between two groups of operations: those of branch `branch` are ops[*ret_from .. *ret_to - 1]. */
+void branch_span(const struct xlate *xlate, uint32_t branch, uint32_t *ret_from, uint32_t *ret_to);
+/* The branch that frames take now. */
+uint32_t branch_taken(const struct xlate *xlate, const struct bridge *bridge);
+/*
+ * Makes of an answer with branches, which translate() gave for this key, that of one of them: in one of the three
+ * forms. Nothing that it looks at is missing in the mask. take_branch_now(): of the one that frames take now; of an
+ * answer without branches nothing.
+ */
+void take_branch(const struct pipeline *pl, const struct sw_key *key, uint32_t branch, struct xlate *xlate);
+void take_branch_now(const struct pipeline *pl, const struct sw_key *key, struct xlate *xlate);
 
 /* The frame itself, for an answer that needs it: the operations are complete. The mask means nothing then. */
 struct frame_question {

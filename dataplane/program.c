@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "dataplane/program.h"
+#include "dataplane/program_parts.h"
 
 #include "bpf/hash.h"
 #include "dataplane/meter_slots.h"
+#include "dataplane/forks.h"
 #include "dataplane/pipeline.h"
 #include "dataplane/rewrites.h"
 #include "dataplane/sets.h"
@@ -207,6 +208,16 @@ static void compile_rewrite(
 	add(ret, is_one ? SW_OP_OUTPUT : SW_OP_BROADCAST, is_one ? xlate->outputs[0].port : ret->set);
 }
 
+static void compile_fork(struct sets *sets, const struct pipeline *pl, const struct sw_key *key,
+	const struct xlate *xlate, struct program *ret)
+{
+	program_fork(sets, pl, key, xlate, ret);
+	if (ret->fork == SW_MAX_FORKS)
+		go_up(ret);
+	else
+		add(ret, SW_OP_FORK, ret->fork);
+}
+
 static void add_normal(struct program *program, const struct bridge *bridge, uint16_t vid)
 {
 	add(program, SW_OP_NORMAL, vid);
@@ -250,12 +261,15 @@ void program_compile(struct sets *sets, const struct pipeline *pl, const struct 
 	ret->set = SW_MAX_SETS;
 	ret->rewrite = SW_MAX_REWRITES;
 	ret->meter = 0;
+	ret->fork = SW_MAX_FORKS;
 	if (xlate->meter)
 		is_metered = add_meter(sets, xlate->meter, ret);
 	if (xlate->normal && is_metered)
 		add_normal(ret, pipeline_bridge(pl, xlate->bridge), xlate->vid);
 	if (!is_metered || xlate->in_daemon || !xlate->cacheable || !is_fast(pl, xlate))
 		go_up(ret);
+	else if (xlate->n_branches)
+		compile_fork(sets, pl, key, xlate, ret);
 	else if (!xlate->n_outputs)
 		add(ret, SW_OP_DROP, xlate->drop);
 	else if (xlate->n_rewrites)
@@ -269,7 +283,7 @@ void program_compile(struct sets *sets, const struct pipeline *pl, const struct 
 
 bool program_hold(struct sets *sets, const struct program *program)
 {
-	struct program held = {.set = SW_MAX_SETS, .rewrite = SW_MAX_REWRITES};
+	struct program held = {.set = SW_MAX_SETS, .rewrite = SW_MAX_REWRITES, .fork = SW_MAX_FORKS};
 
 	if (program->set != SW_MAX_SETS && !sets_hold(sets, program->set))
 		held.set = program->set;
@@ -277,7 +291,10 @@ bool program_hold(struct sets *sets, const struct program *program)
 		held.rewrite = program->rewrite;
 	if (program->meter && !meter_slots_hold(sets_meter_slots(sets), program->meter))
 		held.meter = program->meter;
-	if (held.set == program->set && held.rewrite == program->rewrite && held.meter == program->meter)
+	if (program->fork != SW_MAX_FORKS && !forks_hold(sets_forks(sets), program->fork))
+		held.fork = program->fork;
+	if (held.set == program->set && held.rewrite == program->rewrite && held.meter == program->meter &&
+		held.fork == program->fork)
 		return true;
 	program_release(sets, &held);
 	return false;
@@ -291,6 +308,8 @@ void program_release(struct sets *sets, const struct program *program)
 		rewrites_drop(sets_rewrites(sets), program->rewrite);
 	if (program->meter)
 		meter_slots_drop(sets_meter_slots(sets), program->meter);
+	if (program->fork != SW_MAX_FORKS)
+		forks_drop(sets_forks(sets), program->fork);
 }
 
 uint64_t program_domain(const struct sw_step *steps, uint64_t seed, uint16_t bridge)
@@ -366,7 +385,7 @@ static const char *drop_word(uint32_t reason)
 static const char *upcall_word(uint32_t reason)
 {
 	static const char *const words[] = {
-		"none", "miss", "action", "frags", "over_mtu", "learn", "normal", "rewrite"};
+		"none", "miss", "action", "frags", "over_mtu", "learn", "normal", "rewrite", "branch"};
 
 	return reason < sizeof(words) / sizeof(words[0]) ? words[reason] : "?";
 }
@@ -377,6 +396,21 @@ static void put_rewrite(struct text *text, const struct sets *sets, uint32_t id)
 
 	rewrites_format(sets_rewrites(sets), id, actions, sizeof(actions));
 	put(text, "rewrite:[%s]", actions);
+}
+
+static void put_steps(struct text *text, const struct pipeline *pl, const struct sets *sets,
+	const struct sw_step *steps, uint8_t n_steps);
+
+static void put_fork(struct text *text, const struct pipeline *pl, const struct sets *sets, uint32_t id)
+{
+	const struct sw_fork *fork = forks_exist(sets_forks(sets), id) ? forks_see(sets_forks(sets), id) : NULL;
+
+	put(text, "failover:%u[", fork ? fork->group : 0);
+	for (uint8_t i = 0; fork && i < fork->n_branches; i++) {
+		put(text, "%s%s", i ? "|" : "", i == fork->live ? "*" : "");
+		put_steps(text, pl, sets, fork->branch[i].steps, fork->branch[i].n_steps);
+	}
+	put(text, "]");
 }
 
 static void put_step(struct text *text, const struct pipeline *pl, const struct sets *sets, const struct sw_step *step)
@@ -408,6 +442,9 @@ static void put_step(struct text *text, const struct pipeline *pl, const struct 
 	case SW_OP_METER:
 		put(text, "meter:%u", meter_slots_at(sets_meter_slots(sets), step->arg)->id);
 		break;
+	case SW_OP_FORK:
+		put_fork(text, pl, sets, step->arg);
+		break;
 	case SW_OP_UPCALL:
 		put(text, "upcall:%s", upcall_word(step->arg));
 		break;
@@ -419,6 +456,15 @@ static void put_step(struct text *text, const struct pipeline *pl, const struct 
 	}
 }
 
+static void put_steps(struct text *text, const struct pipeline *pl, const struct sets *sets,
+	const struct sw_step *steps, uint8_t n_steps)
+{
+	for (uint8_t i = 0; i < n_steps; i++) {
+		put(text, "%s", i ? "," : "");
+		put_step(text, pl, sets, &steps[i]);
+	}
+}
+
 size_t program_format(const struct pipeline *pl, const struct sets *sets, const struct sw_step *steps, uint8_t n_steps,
 	char *text, size_t size)
 {
@@ -426,9 +472,6 @@ size_t program_format(const struct pipeline *pl, const struct sets *sets, const 
 
 	if (size)
 		text[0] = '\0';
-	for (uint8_t i = 0; i < n_steps; i++) {
-		put(&out, "%s", i ? "," : "");
-		put_step(&out, pl, sets, &steps[i]);
-	}
+	put_steps(&out, pl, sets, steps, n_steps);
 	return out.length;
 }

@@ -18,6 +18,9 @@
  *
  * In front of all that may stand a METER; a program that sends every frame up has none, and leaves it to the daemon.
  *
+ * An answer with branches (xlate.n_branches) is one FORK step: each branch is compiled as if it were the answer, and
+ * forks.h keeps them. A branch that the fast path cannot do goes up by itself.
+ *
  * What the fast path cannot do goes up to the daemon: an answer that only the daemon can carry out, an output
  * whose driver takes no redirected frame, forms that the egress program could not tell apart, no set left. Where it is
  * only frames in several buffers that a driver does not take (a tap's), a flag tells the program to send those up.
@@ -42,9 +45,10 @@ struct program {
 	uint8_t n_steps;
 	uint8_t flags; /* SW_FLOW_* */
 	struct sw_step steps[SW_MAX_STEPS];
-	bool lacks;       /* a set or a rewrite: none could be had, and frames go up until one can */
+	bool lacks;       /* a set, a rewrite or a fork: none could be had, and frames go up until one can */
 	uint32_t set;     /* that it holds, or SW_MAX_SETS */
 	uint32_t rewrite; /* that it holds, or SW_MAX_REWRITES */
+	uint32_t fork;    /* that it holds, or SW_MAX_FORKS */
 	uint16_t meter;   /* slot that it holds; 0: none */
 };
 
@@ -57,7 +61,7 @@ void program_compile(struct sets *sets, const struct pipeline *pl, const struct 
 /* Holds once more what it holds; false: it could not. */
 bool program_hold(struct sets *sets, const struct program *program);
 /* Only for a program that no flow was given, or whose flow nobody runs any more (B1 of sets.h, E1 of rewrites.h, S1 of
- * meter_slots.h). */
+ * meter_slots.h, F1 of forks.h). */
 void program_release(struct sets *sets, const struct program *program);
 
 /* The number of its step that is not METER: 0, or 1. */
@@ -71,8 +75,9 @@ bool program_is_of(const struct program *program, const struct sw_flow *flow);
 
 /*
  * "push_vlan:10,output:p2", "meter:7,output:p2", "rewrite:[dec_ttl],output:p2", "normal:10,broadcast:p1+p2+p3",
- * "drop:same_port", "upcall:action", with port names; sizes as in flow_format(). Behind "normal" stands what happens to
- * frames that are for everybody; VLAN 0 is not said.
+ * "drop:same_port", "upcall:action", "failover:5[*output:p2|output:p3|drop:no_bucket]" of group 5, of which the first
+ * bucket is taken now, with port names; sizes as in flow_format(). Behind "normal" stands what happens to frames that
+ * are for everybody; VLAN 0 is not said.
  */
 size_t program_format(const struct pipeline *pl, const struct sets *sets, const struct sw_step *steps, uint8_t n_steps,
 	char *text, size_t size);

@@ -3,6 +3,7 @@
 
 #include "bpf/hash.h"
 #include "dataplane/datapath.h"
+#include "dataplane/forks.h"
 #include "dataplane/log.h"
 #include "dataplane/meter_slots.h"
 #include "dataplane/rewrites.h"
@@ -25,6 +26,7 @@ struct sets {
 	struct datapath *dp;
 	struct rewrites *rewrites;
 	struct meter_slots *meter_slots;
+	struct forks *forks;
 	struct sw_registry_set *records;
 	uint64_t clock; /* counts drops to zero: what is idle longest has the least idle_since */
 	uint16_t heads[N_HEADS];
@@ -112,7 +114,8 @@ struct sets *sets_create(struct datapath *dp)
 	sets->dp = dp;
 	sets->rewrites = rewrites_create(dp->memory.rewrites, dp->memory.config->seed);
 	sets->meter_slots = meter_slots_create(&dp->memory);
-	if (!sets->rewrites || !sets->meter_slots) {
+	sets->forks = forks_create(dp, sets);
+	if (!sets->rewrites || !sets->meter_slots || !sets->forks) {
 		sets_destroy(sets);
 		return NULL;
 	}
@@ -129,6 +132,7 @@ void sets_destroy(struct sets *sets)
 		return;
 	rewrites_destroy(sets->rewrites);
 	meter_slots_destroy(sets->meter_slots);
+	forks_destroy(sets->forks);
 	free(sets);
 }
 
@@ -140,6 +144,11 @@ struct rewrites *sets_rewrites(const struct sets *sets)
 struct meter_slots *sets_meter_slots(const struct sets *sets)
 {
 	return sets->meter_slots;
+}
+
+struct forks *sets_forks(const struct sets *sets)
+{
+	return sets->forks;
 }
 
 static int write_set(struct sets *sets, uint32_t set, const __u64 *members)

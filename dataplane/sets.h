@@ -28,6 +28,7 @@
 
 struct datapath;
 struct meter_slots;
+struct forks;
 struct rewrites;
 struct sets;
 
@@ -54,6 +55,8 @@ void sets_destroy(struct sets *sets);
 struct rewrites *sets_rewrites(const struct sets *sets);
 /* And its meters. */
 struct meter_slots *sets_meter_slots(const struct sets *sets);
+/* The same of its forks. */
+struct forks *sets_forks(const struct sets *sets);
 
 /* Finds or makes the set of these members (at least one), and holds it. Its id, or SW_MAX_SETS: none could be had. */
 uint32_t sets_get(struct sets *sets, const struct port_set *members);

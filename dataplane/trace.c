@@ -63,6 +63,7 @@ static void put_op(struct text *text, const struct trace_parts *parts, const str
 	case XOP_COUNT:
 	case XOP_SAVE:
 	case XOP_RESTORE:
+	case XOP_FORK:
 		return;
 	case XOP_OUTPUT:
 		text_put(text, ", output to %s", port_name(parts->pl, op->port));
@@ -141,7 +142,8 @@ static void describe_answer(const struct trace_parts *parts, const struct xlate 
 struct hit {
 	const struct pipeline *pl;
 	const struct sw_meter *meter;    /* of the answer; NULL: it has none */
-	const struct program *program;   /* that the flow is to have */
+	const struct program *whole;     /* that the flow is to have */
+	const struct program *program;   /* the same, or of a fork that of the branch which frames take now */
 	const struct xlate *carried_out; /* the answer for this frame */
 	const uint8_t *frame;            /* as it came */
 	uint32_t size;
@@ -418,7 +420,7 @@ static void judge_hit(const struct trace_parts *parts, struct hit *hit, struct t
 	program_format(parts->pl, parts->sets, flow->steps, flow->n_steps, steps, sizeof(steps));
 	text_put(&text, "flow %u answers: %s; verdict ", hit->probe->slot, steps);
 	put_verdict(&text, hit);
-	ret->agree = program_is_of(hit->program, flow) && goes_as_asked(hit);
+	ret->agree = program_is_of(hit->whole, flow) && goes_as_asked(hit);
 }
 
 /* Nothing but a flow sends a frame out of a port. */
@@ -436,14 +438,20 @@ static void judge_miss(struct trace_result *ret)
 	ret->agree = probe->drop != SW_DROP_NONE || probe->went_up;
 }
 
-/* `program` is what the answer compiles to, `carried_out` what it is for this frame. */
-static void ask_kernel(const struct trace_parts *parts, const struct program *program, const struct xlate *carried_out,
-	uint32_t ifindex, const void *frame, uint32_t size, struct trace_result *ret)
+/* What an answer compiles to; `now`: the branch of it that frames take. */
+struct programs {
+	struct program whole, now;
+};
+
+/* `carried_out` is what the answer is for this frame. */
+static void ask_kernel(const struct trace_parts *parts, const struct programs *programs,
+	const struct xlate *carried_out, uint32_t ifindex, const void *frame, uint32_t size, struct trace_result *ret)
 {
 	const struct meter_slots *slots = sets_meter_slots(parts->sets);
 	struct hit hit = {.pl = parts->pl,
 		.meter = carried_out->meter ? meter_slots_at(slots, carried_out->meter) : NULL,
-		.program = program,
+		.whole = &programs->whole,
+		.program = &programs->now,
 		.carried_out = carried_out,
 		.frame = frame,
 		.size = size,
@@ -472,7 +480,7 @@ int trace_run(const struct trace_parts *parts, const struct sw_key *key, const v
 {
 	struct flow_names names = pipeline_names(parts->pl);
 	struct xlate *answer = malloc(sizeof(*answer));
-	struct program program;
+	struct programs programs;
 	struct sw_key all;
 
 	if (!answer)
@@ -480,16 +488,19 @@ int trace_run(const struct trace_parts *parts, const struct sw_key *key, const v
 	memset(ret, 0, sizeof(*ret));
 	memset(&all, 0xff, sizeof(all));
 	translate(parts->pl, key, sink, answer);
-	program_compile(parts->sets, parts->pl, key, answer, &program);
+	program_compile(parts->sets, parts->pl, key, answer, &programs.whole);
+	take_branch_now(parts->pl, key, answer);
+	program_compile(parts->sets, parts->pl, key, answer, &programs.now);
 	normal_carry_out(parts->pl, key, sink, answer);
 	describe_answer(parts, answer, ret);
 	key_format(key, &all, &names, ret->key, sizeof(ret->key));
 	key_format(key, &answer->mask, &names, ret->megaflow, sizeof(ret->megaflow));
 	if (frame)
-		ask_kernel(parts, &program, answer, key->f.in_ifindex, frame, size, ret);
+		ask_kernel(parts, &programs, answer, key->f.in_ifindex, frame, size, ret);
 	else
 		snprintf(ret->kernel, sizeof(ret->kernel), "not asked: a key is no frame");
-	program_release(parts->sets, &program);
+	program_release(parts->sets, &programs.now);
+	program_release(parts->sets, &programs.whole);
 	free(answer);
 	return 0;
 }

@@ -2,6 +2,7 @@
 #include "dataplane/pipeline.h"
 
 #include "bpf/hash.h"
+#include "dataplane/action_set.h"
 #include "dataplane/group.h"
 #include "dataplane/meter.h"
 #include "dataplane/normal.h"
@@ -15,7 +16,6 @@
 #include <endian.h>
 
 #define GROUP_DEPTH_MAX GROUP_CHAIN_LIMIT
-#define SET_MAX         64 /* actions of an action set: one of each kind, and a set-field for each field */
 
 /* A translation as it walks. */
 struct walk {
@@ -26,10 +26,9 @@ struct walk {
 	uint8_t reason;              /* enum packet_in_reason of an output to the controller */
 	bool over;                   /* nothing more is to be done with the frame */
 	int depth;                   /* of groups */
+	const struct port *watched;  /* by the branch at hand: while that is taken the port is up; NULL */
 	uint32_t n_floods, n_parted; /* n_parted: operations by which it leaves the tables */
-	/* The action set, OF 1.3.5 §5.10, in no order; the rules' own actions, which outlive the answer. */
-	uint32_t n_set;
-	const struct action *set[SET_MAX];
+	struct action_set set;       /* the rules' own actions, which outlive the answer */
 };
 
 static void run_actions(struct walk *w, const struct actions *actions);
@@ -86,11 +85,16 @@ static bool look(struct walk *w, const struct flow *bits)
 
 /* ---- outputs ---- */
 
+static bool is_up(const struct walk *w, const struct port *port)
+{
+	return port->up || port == w->watched;
+}
+
 static void output_to_port(struct walk *w, const struct port *port, bool back)
 {
 	struct xop *op;
 
-	if (!port || port->bridge != w->t.bridge->id || !port->up) {
+	if (!port || port->bridge != w->t.bridge->id || !is_up(w, port)) {
 		xlate_tell(&w->t, 1, "output to %s, which is down: not sent there",
 			port ? port->name : "a port that is not there");
 		xlate_drop(&w->t, SW_DROP_PORT_DOWN);
@@ -115,7 +119,7 @@ static void output_to_all(struct walk *w)
 	bool any = false;
 
 	while (!w->over && (port = pipeline_next_port(w->t.pl, port ? port->id : 0))) {
-		if (port->bridge != w->t.bridge->id || port == w->t.in || !port->up ||
+		if (port->bridge != w->t.bridge->id || port == w->t.in || !is_up(w, port) ||
 			port->of_config & OF_PORT_CONFIG_NO_FWD)
 			continue;
 		output_to_port(w, port, false);
@@ -225,14 +229,25 @@ static struct bucket *select_bucket(struct walk *w, struct group *group)
 	return group_select(w->t.bridge->groups, group, hash_flow(&w->view, &bits, group->id));
 }
 
+static void count_for_group(struct walk *w, struct group *group, struct bucket *bucket)
+{
+	struct xop *op = add_op(w, XOP_COUNT);
+
+	if (!op)
+		return;
+	op->tally = bucket ? &bucket->tally : &group->tally;
+	op->group_id = group->id;
+	op->port = bucket ? (uint16_t)(bucket - group->buckets + 1) : 0;
+}
+
 /* A bucket has a copy of its own, tunnel and all. What it does to that no table sees (OF 1.3.5 §5.6.1). */
-static void run_bucket(struct walk *w, struct bucket *bucket)
+static void run_bucket(struct walk *w, struct group *group, struct bucket *bucket)
 {
 	const __be64 tunnel_id_be = w->view.flow.x.tunnel_id_be;
 
 	if (!add_op(w, XOP_SAVE))
 		return;
-	count_for(w, &bucket->tally);
+	count_for_group(w, group, bucket);
 	w->depth++;
 	run_actions(w, &bucket->actions);
 	w->depth--;
@@ -246,11 +261,138 @@ static void run_one_bucket(struct walk *w, struct group *group, struct bucket *b
 		return;
 	if (bucket) {
 		xlate_tell(&w->t, 1, "group %u: bucket %td", group->id, bucket - group->buckets);
-		run_bucket(w, bucket);
+		run_bucket(w, group, bucket);
 		return;
 	}
 	xlate_tell(&w->t, 1, "group %u: no bucket is live", group->id);
 	xlate_drop(&w->t, SW_DROP_NO_BUCKET);
+}
+
+/* ---- branches ---- */
+
+/* Where a walk can be taken back to. */
+struct mark {
+	bool over;
+	uint32_t n_floods, n_parted;
+	uint32_t n_ops;
+	enum sw_drop drop;
+	const char *in_daemon;
+};
+
+static struct mark mark_of(const struct walk *w)
+{
+	const struct xlate *answer = w->t.answer;
+
+	return (struct mark){w->over, w->n_floods, w->n_parted, answer->n_ops, answer->drop, answer->in_daemon};
+}
+
+/* All but the operations. */
+static void go_back(struct walk *w, const struct mark *mark)
+{
+	struct xlate *answer = w->t.answer;
+
+	w->over = mark->over;
+	w->n_floods = mark->n_floods;
+	w->n_parted = mark->n_parted;
+	answer->drop = mark->drop;
+	answer->in_daemon = mark->in_daemon;
+}
+
+static bool has(const struct xlate *answer, uint32_t from, enum xop_type type)
+{
+	for (uint32_t i = from; i < answer->n_ops; i++) {
+		if (answer->ops[i].type == type)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * NORMAL looks at what of the key its VLAN needs, and that is not known before the answer's form is.
+ * Behind a meter, which the program runs, a branch would have to count what that lets go on.
+ */
+static bool may_fork(const struct walk *w, const struct group *group)
+{
+	return group->type == GROUP_TYPE_FF && group->n_buckets && group->n_buckets < SW_MAX_BRANCHES &&
+	       !group_outputs_to(group, OF_PORT_NORMAL) && !w->view.has_frame && !w->t.answer->n_branches &&
+	       !has(w->t.answer, 0, XOP_NORMAL) && !has(w->t.answer, 0, XOP_METER);
+}
+
+/* Where a bucket watches a port and nothing else, that port is up whenever the bucket is taken. */
+static const struct port *watched_port(const struct walk *w, const struct bucket *bucket)
+{
+	return bucket->watch_group == GROUP_ANY ? pipeline_port_by_number(w->t.pl, w->t.bridge->id, bucket->watch_port)
+						: NULL;
+}
+
+/* What the bucket says of itself stands in its SAVE. */
+static void run_branch(struct walk *w, struct group *group, struct bucket *bucket)
+{
+	struct xlate *answer = w->t.answer;
+	const struct mark mark = mark_of(w);
+
+	answer->drop = SW_DROP_NONE;
+	answer->in_daemon = NULL;
+	w->watched = watched_port(w, bucket);
+	run_one_bucket(w, group, bucket);
+	w->watched = NULL;
+	if (w->over)
+		return;
+	if (has(answer, mark.n_ops, XOP_NORMAL))
+		only_by_daemon(w, "a group behind a fast failover leaves it to NORMAL");
+	answer->ops[mark.n_ops].drop = (uint8_t)answer->drop;
+	answer->ops[mark.n_ops].in_daemon = answer->in_daemon;
+	go_back(w, &mark);
+}
+
+static void open_fork(struct walk *w, struct group *group, const struct mark *mark)
+{
+	struct xop *fork = add_op(w, XOP_FORK);
+
+	if (!fork)
+		return;
+	fork->group = group;
+	fork->drop = (uint8_t)mark->drop;
+	w->t.answer->n_branches = group->n_buckets + 1; /* from here on no other group is a fork */
+	w->t.answer->fork = mark->n_ops;
+}
+
+/* As if the group had not been come to: what one bucket needs of the frame must be known where it is counted. */
+static void close_fork(struct walk *w, const struct mark *mark)
+{
+	go_back(w, mark);
+	w->t.answer->n_ops = mark->n_ops;
+	w->t.answer->n_branches = 0;
+	if (w->t.answer->needs_frame)
+		stop_for_frame(w);
+}
+
+/* False: there are more operations than fit, and nothing has been done. A trace tells of the bucket taken now. */
+static bool run_branches(struct walk *w, struct group *group)
+{
+	const struct bucket *taken = group_first_live(w->t.bridge->groups, group);
+	const struct trace_sink *trace = w->t.trace;
+	const struct mark mark = mark_of(w);
+
+	open_fork(w, group, &mark);
+	for (uint32_t i = 0; i < group->n_buckets && !w->over; i++) {
+		w->t.trace = &group->buckets[i] == taken ? trace : NULL;
+		run_branch(w, group, &group->buckets[i]);
+	}
+	w->t.trace = trace;
+	if (w->over) {
+		close_fork(w, &mark);
+		return w->over;
+	}
+	if (!taken)
+		xlate_tell(&w->t, 1, "group %u: no bucket is live", group->id);
+	return true;
+}
+
+static void run_failover(struct walk *w, struct group *group)
+{
+	if (!may_fork(w, group) || !run_branches(w, group))
+		run_one_bucket(w, group, group_first_live(w->t.bridge->groups, group));
 }
 
 static void run_group(struct walk *w, uint32_t id)
@@ -262,7 +404,7 @@ static void run_group(struct walk *w, uint32_t id)
 		xlate_drop(&w->t, group ? SW_DROP_TOO_COMPLEX : SW_DROP_NO_BUCKET);
 		return;
 	}
-	count_for(w, &group->tally);
+	count_for_group(w, group, NULL);
 	switch ((enum group_type)group->type) {
 	case GROUP_TYPE_ALL:
 		for (uint32_t i = 0; i < group->n_buckets && !w->over; i++)
@@ -275,7 +417,7 @@ static void run_group(struct walk *w, uint32_t id)
 		run_one_bucket(w, group, select_bucket(w, group));
 		break;
 	case GROUP_TYPE_FF:
-		run_one_bucket(w, group, group_first_live(w->t.bridge->groups, group));
+		run_failover(w, group);
 		break;
 	}
 }
@@ -324,43 +466,16 @@ static void run_actions(struct walk *w, const struct actions *actions)
 
 /* ---- the action set ---- */
 
-static bool is_same_kind(const struct action *a, const struct action *b)
-{
-	return a->type == b->type && (a->type != ACTION_SET_FIELD || a->field == b->field);
-}
-
-/* OF 1.3.5 §5.10: one of each kind, the last one written. */
-static void write_action(struct walk *w, const struct action *action)
-{
-	for (uint32_t i = 0; i < w->n_set; i++) {
-		if (is_same_kind(w->set[i], action)) {
-			w->set[i] = action;
-			return;
-		}
-	}
-	if (w->n_set < SET_MAX)
-		w->set[w->n_set++] = action;
-}
-
-static const struct action *set_has(const struct walk *w, enum action_type type)
-{
-	for (uint32_t i = 0; i < w->n_set; i++) {
-		if (w->set[i]->type == type)
-			return w->set[i];
-	}
-	return NULL;
-}
-
 /* The rows of action.def say the order. */
 static void run_action_set(struct walk *w)
 {
-	bool has_group = set_has(w, ACTION_GROUP);
+	bool has_group = action_set_has(&w->set, ACTION_GROUP);
 
-	if (!has_group && !set_has(w, ACTION_OUTPUT)) /* OF 1.3.5 §5.10: dropped */
+	if (!has_group && !action_set_has(&w->set, ACTION_OUTPUT)) /* OF 1.3.5 §5.10: dropped */
 		return;
 	for (uint8_t place = 1; place <= 11; place++) {
-		for (uint32_t i = 0; i < w->n_set && !w->over; i++) {
-			const struct action *action = w->set[i];
+		for (uint32_t i = 0; i < w->set.n && !w->over; i++) {
+			const struct action *action = w->set.list[i];
 			struct actions one = {.n = 1, .list = action};
 
 			if (action_row(action->type)->place != place || (has_group && action->type == ACTION_OUTPUT))
@@ -420,9 +535,9 @@ static uint8_t run_instructions(struct walk *w, const struct rule *rule)
 	run_meter(w, inst->meter);
 	run_actions(w, &applied);
 	if (inst->clear_actions)
-		w->n_set = 0;
+		w->set.n = 0;
 	for (uint32_t i = 0; i < written.n; i++)
-		write_action(w, &written.list[i]);
+		action_set_write(&w->set, &written.list[i]);
 	if (inst->writes_metadata)
 		view_set_metadata(&w->view, inst->metadata, inst->metadata_mask);
 	return inst->goes_on && !w->over ? inst->goto_table : TABLE_ALL;
@@ -499,6 +614,7 @@ static struct census take_census(const struct walk *w)
 		case XOP_COUNT:
 		case XOP_SAVE:
 		case XOP_RESTORE:
+		case XOP_FORK:
 			break;
 		case XOP_OUTPUT:
 			census.n_outputs++;
@@ -623,6 +739,23 @@ static bool may_run_out(const struct xlate *answer)
 	return false;
 }
 
+/* Of an answer with branches: what no branch could be without. */
+static void choose_fork_form(struct walk *w)
+{
+	const struct xlate *answer = w->t.answer;
+	uint32_t from, to;
+
+	branch_span(answer, answer->n_branches - 1, &from, &to);
+	for (uint32_t i = 0; i < answer->n_ops; i == answer->fork ? i = to : i++) {
+		if (answer->ops[i].type == XOP_NORMAL)
+			only_by_daemon(w, "NORMAL is one of several actions");
+		else if (answer->ops[i].type == XOP_METER)
+			only_by_daemon(w, "its meter stands behind what is done to the frame");
+		else if (answer->ops[i].type == XOP_CONTROLLER)
+			only_by_daemon(w, "it goes to the controller");
+	}
+}
+
 /* One of the three forms of an answer; see pipeline.h. */
 static void choose_form(struct walk *w)
 {
@@ -707,7 +840,8 @@ void translate(const struct pipeline *pl, const struct sw_key *key, const struct
 	w.table_id = w.reason = 0;
 	w.over = false;
 	w.depth = 0;
-	w.n_floods = w.n_parted = w.n_set = 0;
+	w.watched = NULL;
+	w.n_floods = w.n_parted = w.set.n = 0;
 	ret->in_port = w.t.in->id;
 	ret->bridge = w.t.bridge->id;
 	xlate_tell(&w.t, 0, "came in by port %s of bridge %s", w.t.in->name, w.t.bridge->name);
@@ -715,6 +849,18 @@ void translate(const struct pipeline *pl, const struct sw_key *key, const struct
 		return;
 	view_of_key(&w.view, key, w.t.in->of_port);
 	run_tables(&w);
+	if (ret->n_branches)
+		choose_fork_form(&w);
+	else
+		choose_form(&w);
+}
+
+void xlate_choose_form(const struct translation *t)
+{
+	struct walk w;
+
+	w.t = *t;
+	w.n_floods = 0;
 	choose_form(&w);
 }
 

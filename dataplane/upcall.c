@@ -194,6 +194,7 @@ static void handle(struct upcall *up, struct dp_frame *frame, uint64_t now_ns)
 		up->n_keys++;
 	if (frame->reason == SW_UPCALL_ACTION && !up->answer.needs_frame)
 		cache_doubt(up->cache, key, frame->slot);
+	take_branch_now(up->pl, key, &up->answer);
 	if (xlate_has_ops(&up->answer)) {
 		carry_out(up, frame, port, now_ns);
 		return;

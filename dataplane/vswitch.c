@@ -160,10 +160,13 @@ static struct fdb_out fdb_out(void *ctx, const struct fdb_entry *entry)
 	return normal_out(vs->pl, entry);
 }
 
+/* What groups decide is brought into the maps at once, the rest when the turn is over. */
 static void unsettled(void *ctx)
 {
 	struct vswitch *vs = ctx;
 
+	if (vs->restored)
+		cache_fail_over(vs->cache);
 	arm(vs, vs->more, 0); /* a turn of the loop ends with vswitch_settle() */
 }
 

@@ -23,6 +23,9 @@ struct translation {
 	struct xlate *answer;
 };
 
+/* translate.c: which of the three forms the operations have, as those of a branch (branch.c). */
+void xlate_choose_form(const struct translation *t);
+
 /* pipeline.c. `in` and `bridge` are NULL for a device that is no port. */
 struct translation xlate_begin(
 	const struct pipeline *pl, const struct sw_key *key, const struct trace_sink *trace, struct xlate *answer);

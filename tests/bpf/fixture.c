@@ -40,6 +40,7 @@ static void set_sizes(struct fixture *f)
 	bpf_map__set_value_size(f->skel->maps.rows, f->row_size);
 	f->skel->rodata->flow_stats_mask = (f->n_flows - 1) * sizeof(struct sw_flow_stats);
 	bpf_map__set_max_entries(f->skel->maps.emc, n_cpus * SW_EMC_SIZE);
+	bpf_map__set_max_entries(f->skel->maps.fork_stats, f->n_rows * SW_MAX_FORKS * SW_MAX_BRANCHES);
 	bpf_map__set_max_entries(f->skel->maps.drops, f->n_rows * SW_MAX_PORTS * SW_DROP_SLOTS);
 }
 
@@ -72,8 +73,10 @@ int fixture_open(struct fixture *f, uint32_t n_flows, uint32_t n_buckets)
 	f->meters = map_memory(f->skel->maps.meters);
 	f->band_stats = map_memory(f->skel->maps.band_stats);
 	f->passed = map_memory(f->skel->maps.passed);
+	f->forks = map_memory(f->skel->maps.forks);
+	f->fork_stats = map_memory(f->skel->maps.fork_stats);
 	if (!f->flows || !f->buckets || !f->rows || !f->miss_buckets || !f->set_info || !f->drops || !f->emc ||
-		!f->rewrites || !f->meters || !f->band_stats || !f->passed) {
+		!f->rewrites || !f->meters || !f->band_stats || !f->passed || !f->forks || !f->fork_stats) {
 		fixture_close(f);
 		return -ENOMEM;
 	}
@@ -96,6 +99,8 @@ void fixture_close(struct fixture *f)
 	unmap_memory(f->skel->maps.meters, f->meters);
 	unmap_memory(f->skel->maps.band_stats, f->band_stats);
 	unmap_memory(f->skel->maps.passed, f->passed);
+	unmap_memory(f->skel->maps.forks, f->forks);
+	unmap_memory(f->skel->maps.fork_stats, f->fork_stats);
 	switch_bpf__destroy(f->skel);
 	memset(f, 0, sizeof(*f));
 }
@@ -152,6 +157,7 @@ void fixture_forget_counters(struct fixture *f)
 	memset(f->passed, 0, sizeof(*f->passed) * f->n_rows * f->n_flows);
 	memset(f->band_stats, 0, sizeof(*f->band_stats) * f->n_rows * SW_MAX_METERS * SW_METER_BANDS);
 	memset(f->drops, 0, sizeof(*f->drops) * f->n_rows * SW_MAX_PORTS * SW_DROP_SLOTS);
+	memset(f->fork_stats, 0, sizeof(*f->fork_stats) * f->n_rows * SW_MAX_FORKS * SW_MAX_BRANCHES);
 }
 
 void fixture_reset(struct fixture *f)
@@ -162,6 +168,7 @@ void fixture_reset(struct fixture *f)
 	memset(f->fdb, 0, sizeof(*f->fdb) * SW_FDB_BUCKETS);
 	memset(f->rewrites, 0, sizeof(*f->rewrites) * SW_MAX_REWRITES);
 	memset(f->meters, 0, sizeof(*f->meters) * SW_MAX_METERS);
+	memset(f->forks, 0, sizeof(*f->forks) * SW_MAX_FORKS);
 	fixture_forget_hints(f);
 	fixture_forget_counters(f);
 	memset(f->miss_buckets, 0, sizeof(*f->miss_buckets) * SW_MAX_PORTS);
@@ -415,6 +422,21 @@ struct sw_flow_stats fixture_flow_stats(const struct fixture *f, uint32_t slot)
 
 	for (row = 0; row < f->n_rows; row++) {
 		const struct sw_flow_stats *stats = (const struct sw_flow_stats *)(fixture_row(f, row) + 1) + slot;
+
+		sum.packets += stats->packets;
+		sum.bytes += stats->bytes;
+	}
+	return sum;
+}
+
+struct sw_flow_stats fixture_branch_stats(const struct fixture *f, uint32_t fork, uint32_t branch)
+{
+	struct sw_flow_stats sum = {0};
+	uint32_t row;
+
+	for (row = 0; row < f->n_rows; row++) {
+		const struct sw_flow_stats *stats =
+			&f->fork_stats[(row * SW_MAX_FORKS + fork) * SW_MAX_BRANCHES + branch];
 
 		sum.packets += stats->packets;
 		sum.bytes += stats->bytes;

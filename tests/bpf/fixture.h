@@ -32,6 +32,8 @@ struct fixture {
 	struct sw_rewrite *rewrites;
 	struct sw_meter *meters;
 	struct sw_flow_stats *band_stats, *passed;
+	struct sw_fork *forks;
+	struct sw_flow_stats *fork_stats;
 	uint32_t next_slot;
 	uint32_t n_epochs;
 };
@@ -93,5 +95,6 @@ uint64_t fixture_all_drops(const struct fixture *f);
 uint64_t fixture_exact_hits(const struct fixture *f, uint32_t port_id);
 struct sw_port_stats fixture_port_stats(const struct fixture *f, uint32_t port_id);
 struct sw_flow_stats fixture_flow_stats(const struct fixture *f, uint32_t slot);
+struct sw_flow_stats fixture_branch_stats(const struct fixture *f, uint32_t fork, uint32_t branch);
 
 #endif

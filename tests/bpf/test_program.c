@@ -6,7 +6,9 @@
 #include <unistd.h>
 #include <bpf/bpf.h>
 
-#define SET 3
+#define SET   3
+#define FORK  7
+#define TAKEN 1 /* of the fork's branches */
 
 static struct fixture f;
 
@@ -106,9 +108,34 @@ static void check_counters(
 		ck_assert_uint_eq(fixture_drops(&f, c->culprit, c->drop), 1);
 }
 
-START_TEST(a_program_does_what_its_steps_say)
+/* The case's steps are those of a flow, or, with `forked`, of the branch that its fork leads to. */
+static uint32_t put_case(const struct program_case *c, const struct packet *in, bool forked)
 {
-	const struct program_case *c = &cases[_i / TRIAL_N_WAYS];
+	struct sw_step drop = STEP(DROP, SW_DROP_RULE), step = STEP(FORK, FORK);
+	struct sw_fork *fork = &f.forks[FORK];
+
+	if (!forked)
+		return trial_put(&f, in, 0, c->steps, c->n_steps);
+	*fork = (struct sw_fork){.kind = SW_FORK_FAILOVER, .n_branches = 3, .live = TAKEN};
+	for (int i = 0; i < 3; i++)
+		fork->branch[i] = (struct sw_flow){.n_steps = 1, .steps = {drop}};
+	fork->branch[TAKEN].n_steps = (uint8_t)c->n_steps;
+	memcpy(fork->branch[TAKEN].steps, c->steps, sizeof(c->steps));
+	return trial_put(&f, in, 0, &step, 1);
+}
+
+static void check_branches(const struct packet *in)
+{
+	for (uint32_t branch = 0; branch < SW_MAX_BRANCHES; branch++) {
+		struct sw_flow_stats stats = fixture_branch_stats(&f, FORK, branch);
+
+		ck_assert_uint_eq(stats.packets, branch == TAKEN);
+		ck_assert_uint_eq(stats.bytes, branch == TAKEN ? in->size : 0);
+	}
+}
+
+static void run_case(const struct program_case *c, int way, bool forked)
+{
 	uint32_t member_ids[] = {4}, member_ifindexes[] = {TRIAL_LO}, slot;
 	struct packet in, out;
 	struct sw_port port = trial_port();
@@ -124,10 +151,12 @@ START_TEST(a_program_does_what_its_steps_say)
 	if (c->daemon)
 		fd = trial_daemon_arrives(&f);
 	packet_plain(&in, c->tci_in, c->size);
-	slot = trial_lead(&f, _i % TRIAL_N_WAYS, &in, trial_put(&f, &in, 0, c->steps, c->n_steps));
+	slot = trial_lead(&f, (enum trial_way)way, &in, put_case(c, &in, forked));
 	o = trial_run(&f, &in);
-	ck_assert_msg(o.verdict == c->verdict, "%s, way %d: verdict %d", c->name, _i % TRIAL_N_WAYS, o.verdict);
+	ck_assert_msg(o.verdict == c->verdict, "%s, way %d: verdict %d", c->name, way, o.verdict);
 	check_counters(c, &in, &o, slot);
+	if (forked && c->drop != SW_DROP_GSO)
+		check_branches(&in);
 	if (c->reason) {
 		trial_check_meta(&o, c->reason, slot);
 		memmove(o.out.bytes, o.out.bytes + o.meta_size, o.out.size - o.meta_size);
@@ -140,6 +169,61 @@ START_TEST(a_program_does_what_its_steps_say)
 	}
 	if (fd >= 0)
 		close(fd);
+}
+
+START_TEST(a_program_does_what_its_steps_say)
+{
+	run_case(&cases[_i / TRIAL_N_WAYS], _i % TRIAL_N_WAYS, false);
+}
+END_TEST
+
+START_TEST(a_branch_does_what_its_steps_say)
+{
+	run_case(&cases[_i / TRIAL_N_WAYS], _i % TRIAL_N_WAYS, true);
+}
+END_TEST
+
+START_TEST(one_word_leads_all_flows_elsewhere)
+{
+	const struct program_case out = {.steps = {STEP(OUTPUT, TRIAL_OUT)}, .n_steps = 1};
+	struct packet in;
+
+	trial_setup(&f);
+	packet_plain(&in, 10, 64);
+	put_case(&out, &in, true);
+	ck_assert_int_eq(trial_run(&f, &in).verdict, XDP_REDIRECT);
+	f.forks[FORK].live = 0;
+	ck_assert_int_eq(trial_run(&f, &in).verdict, XDP_DROP);
+	f.forks[FORK].live = TAKEN;
+	ck_assert_int_eq(trial_run(&f, &in).verdict, XDP_REDIRECT);
+	ck_assert_uint_eq(fixture_branch_stats(&f, FORK, TAKEN).packets, 2);
+	ck_assert_uint_eq(fixture_branch_stats(&f, FORK, 0).packets, 1);
+}
+END_TEST
+
+/* What no daemon writes. */
+START_TEST(a_fork_that_leads_nowhere_is_a_bad_program)
+{
+	const struct program_case out = {.steps = {STEP(OUTPUT, TRIAL_OUT)}, .n_steps = 1};
+	static const uint32_t lives[] = {3, SW_MAX_BRANCHES, SW_MAX_BRANCHES + TAKEN, UINT32_MAX};
+	struct sw_step beyond = STEP(FORK, SW_MAX_FORKS), nested = STEP(FORK, FORK);
+	struct packet in;
+
+	trial_setup(&f);
+	packet_plain(&in, 10, 64);
+	put_case(&out, &in, true);
+	for (size_t i = 0; i < sizeof(lives) / sizeof(*lives); i++) {
+		f.forks[FORK].live = lives[i];
+		ck_assert_int_eq(trial_run(&f, &in).verdict, XDP_DROP);
+		ck_assert_uint_eq(fixture_drops(&f, TRIAL_IN, SW_DROP_BAD_PROGRAM), i + 1);
+	}
+	f.forks[FORK].live = TAKEN;
+	f.forks[FORK].branch[TAKEN].steps[0] = nested;
+	ck_assert_int_eq(trial_run(&f, &in).verdict, XDP_DROP);
+	trial_setup(&f);
+	trial_put(&f, &in, 0, &beyond, 1);
+	ck_assert_int_eq(trial_run(&f, &in).verdict, XDP_DROP);
+	ck_assert_uint_eq(fixture_drops(&f, TRIAL_IN, SW_DROP_BAD_PROGRAM), 1);
 }
 END_TEST
 
@@ -231,7 +315,8 @@ END_TEST
  */
 START_TEST(what_goes_up_without_metadata_is_left_to_the_daemon_to_count)
 {
-	static const struct sw_step broadcast[] = {STEP(BROADCAST, SET)}, up[] = {STEP(UPCALL, SW_UPCALL_ACTION)};
+	static const struct sw_step broadcast[] = {STEP(BROADCAST, SET)}, up[] = {STEP(UPCALL, SW_UPCALL_ACTION)},
+				    forked[] = {STEP(FORK, FORK)}, *const steps[] = {broadcast, up, forked};
 	uint32_t member_ids[] = {4}, member_ifindexes[] = {TRIAL_LO}, slot, n_counted;
 	struct packet in;
 	struct outcome o;
@@ -240,16 +325,20 @@ START_TEST(what_goes_up_without_metadata_is_left_to_the_daemon_to_count)
 	trial_setup(&f);
 	fixture_set_members(&f, SET, member_ids, member_ifindexes, 1, 100);
 	packet_plain(&in, UNTAGGED, 200);
-	slot = trial_put(&f, &in, 0, _i ? up : broadcast, 1);
+	f.forks[FORK] = (struct sw_fork){.kind = SW_FORK_FAILOVER, .n_branches = 2, .live = TAKEN};
+	f.forks[FORK].branch[TAKEN] = (struct sw_flow){.n_steps = 1, .steps = {broadcast[0]}};
+	slot = trial_put(&f, &in, 0, steps[_i], 1);
 	fd = trial_daemon_arrives(&f);
 	ck_assert_int_eq(trial_run_split(&f, &in, 0, 100, &o), 0);
 	close(fd);
 	ck_assert_int_eq(o.verdict, XDP_REDIRECT);
-	n_counted = _i ? 100 : o.meta_size / sizeof(struct sw_meta);
+	n_counted = steps[_i] == up ? 100 : o.meta_size / sizeof(struct sw_meta);
 	ck_assert_uint_gt(n_counted, 0);
 	ck_assert_uint_lt(o.meta_size / sizeof(struct sw_meta), 100);
 	ck_assert_uint_eq(fixture_flow_stats(&f, slot).packets, n_counted);
 	ck_assert_uint_eq(fixture_flow_stats(&f, slot).bytes, n_counted * in.size);
+	if (steps[_i] == forked)
+		ck_assert_uint_eq(fixture_branch_stats(&f, FORK, TAKEN).packets, n_counted);
 	ck_assert_uint_eq(fixture_port_stats(&f, TRIAL_IN).upcalls, 100);
 }
 END_TEST
@@ -412,11 +501,14 @@ static Suite *suite(void)
 
 	tcase_set_timeout(tcase, 120);
 	tcase_add_loop_test(tcase, a_program_does_what_its_steps_say, 0, TRIAL_N_WAYS * N_CASES);
+	tcase_add_loop_test(tcase, a_branch_does_what_its_steps_say, 0, TRIAL_N_WAYS * N_CASES);
+	tcase_add_test(tcase, one_word_leads_all_flows_elsewhere);
+	tcase_add_test(tcase, a_fork_that_leads_nowhere_is_a_bad_program);
 	tcase_add_test(tcase, several_buffers_go_up_where_the_output_takes_one);
 	tcase_add_test(tcase, several_buffers_are_too_big_where_no_upcall_carries_them);
 	tcase_add_test(tcase, a_miss_without_a_daemon_is_a_named_drop);
 	tcase_add_test(tcase, a_miss_goes_up_with_metadata);
-	tcase_add_loop_test(tcase, what_goes_up_without_metadata_is_left_to_the_daemon_to_count, 0, 2);
+	tcase_add_loop_test(tcase, what_goes_up_without_metadata_is_left_to_the_daemon_to_count, 0, 3);
 	tcase_add_test(tcase, a_foreign_device_is_no_port);
 	tcase_add_test(tcase, a_storm_of_misses_is_limited);
 	tcase_add_test(tcase, the_limit_refills_with_time);

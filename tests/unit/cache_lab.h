@@ -15,6 +15,8 @@
 #include "dataplane/cache_masks.h"
 #include "dataplane/dp_memory.h"
 #include "dataplane/fdb.h"
+#include "dataplane/forks.h"
+#include "dataplane/meter_slots.h"
 #include "dataplane/normal.h"
 #include "dataplane/ofbridges.h"
 #include "dataplane/pipeline.h"
@@ -455,18 +457,23 @@ static inline void lab_check_masks(const struct lab *lab)
 static inline void lab_check_steps(const struct lab *lab, const struct sw_flow *flow)
 {
 	const struct sw_step *last = &flow->steps[flow->n_steps - 1];
+	uint8_t first = program_first(flow->steps);
 
-	must(flow->n_steps && flow->n_steps <= SW_MAX_STEPS);
-	if (flow->steps[0].op == SW_OP_REWRITE)
-		must(flow->n_steps == 2 && rewrites_users(sets_rewrites(lab->sets), flow->steps[0].arg));
-	for (uint8_t i = flow->steps[0].op == SW_OP_REWRITE; i < flow->n_steps - 1; i++) {
+	must(flow->n_steps > first && flow->n_steps <= SW_MAX_STEPS);
+	if (first)
+		must(meter_slots_exist(sets_meter_slots(lab->sets), flow->steps[0].arg));
+	if (flow->steps[first].op == SW_OP_REWRITE)
+		must(flow->n_steps == first + 2 && rewrites_users(sets_rewrites(lab->sets), flow->steps[first].arg));
+	for (uint8_t i = first + (flow->steps[first].op == SW_OP_REWRITE); i < flow->n_steps - 1; i++) {
 		uint8_t op = flow->steps[i].op;
 
-		must((op == SW_OP_NORMAL && !i) || op == SW_OP_VLAN_PUSH || op == SW_OP_VLAN_POP ||
+		must((op == SW_OP_NORMAL && i == first) || op == SW_OP_VLAN_PUSH || op == SW_OP_VLAN_POP ||
 			op == SW_OP_VLAN_SET);
 	}
 	must(last->op == SW_OP_OUTPUT || last->op == SW_OP_BROADCAST || last->op == SW_OP_UPCALL ||
-		last->op == SW_OP_DROP);
+		last->op == SW_OP_DROP || last->op == SW_OP_FORK);
+	if (last->op == SW_OP_FORK)
+		must(flow->n_steps == 1 && forks_users(sets_forks(lab->sets), last->arg));
 	if (last->op == SW_OP_BROADCAST)
 		must(sets_users(lab->sets, last->arg));
 }

@@ -235,8 +235,8 @@ static void cache_expect_output(uint16_t port, const uint8_t frame[SIZE], uint32
 
 	sw_extract(frame, frame + SIZE, IFINDEX_OF + port, SW_KEY_WORDS, &key, &headers);
 	ck_assert(dp_memory_lookup(lab.dp, 0, &key, SIZE, &hit));
-	ck_assert_int_eq(hit.flow->steps[0].op, SW_OP_OUTPUT);
-	ck_assert_uint_eq(hit.flow->steps[0].arg, out);
+	ck_assert_int_eq(hit.program->steps[0].op, SW_OP_OUTPUT);
+	ck_assert_uint_eq(hit.program->steps[0].arg, out);
 }
 
 /* The frame hits a flow that rewrites, and is counted there. */

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A steered bridge on a random stream: rules in several tables, groups that chain and watch, ports that come and go,
- * frames that hit the cache or go up.
+ * A steered bridge on a random stream: rules in several tables, groups that
+ * chain and watch, ports that come and go, frames that hit the cache or go up.
  *
- * C2: after a settle every frame that hits does what translate() says of it now, whatever has changed meanwhile and
- *     however few flows were asked again for it.
- * S1: a rule, group, bucket and table has counted what came by it, once; a rule that goes says so in its last word.
- *     The twin counts for each frame what the frame itself is said to pass (translate_frame()).
- * D1: a frame that goes nowhere adds one to one reason, and that has a name.
+ * C2: after a settle every frame that hits does what translate() says of it
+ * now, whatever has changed meanwhile and however few flows were asked again
+ * for it. S1: a rule, group, bucket and table has counted what came by it,
+ * once; a rule that goes says so in its last word. The twin counts for each
+ * frame what the frame itself is said to pass (translate_frame()). D1: a frame
+ * that goes nowhere adds one to one reason, and that has a name.
  *
  * TEST_SEED=n repeats a stream.
  */
@@ -41,8 +42,8 @@ static struct lab lab;
 static struct upcall *up;
 static struct ofbridge *bridge;
 static struct xlate answer;
-static uint64_t n_taken, n_hits, n_misses, n_ups, n_mods, n_refused, n_removed, n_group_mods, n_links, n_lagging,
-	n_ahead;
+static uint64_t n_taken, n_hits, n_forked, n_forked_up, n_misses, n_ups, n_mods, n_refused, n_removed, n_group_mods,
+	n_links, n_lagging, n_ahead;
 
 static uint32_t below(uint32_t n)
 {
@@ -257,6 +258,10 @@ static void flow_mod(void)
 	}
 	if (below(2))
 		write.n = 0;
+	if (!below(3)) {
+		applied[0] = (struct action){.type = ACTION_GROUP, .arg = 1 + below(N_GROUPS)};
+		apply.n = 1;
+	}
 	if (match[0])
 		must(!flow_parse(match, &names, &mod.match, NULL));
 	mod.instructions = instructions_create(&rest, &apply, &write);
@@ -281,7 +286,17 @@ static struct bucket random_bucket(const struct group_mod *mod, struct action li
 		bucket.watch_port = 1 + below(N_PORTS);
 	else
 		bucket.watch_group = mod->id + 1 + below(N_GROUPS - mod->id);
+	if (mod->type == GROUP_TYPE_FF && bucket.watch_port != OF_PORT_ANY && below(3)) {
+		list[0] = (struct action){.type = ACTION_OUTPUT, .arg = bucket.watch_port};
+		bucket.actions.n = 1;
+	}
 	return bucket;
+}
+
+/* Half of them are fast failovers, which the program decides by itself. */
+static uint8_t random_type(void)
+{
+	return (uint8_t)(below(3) ? below(4) : GROUP_TYPE_FF);
 }
 
 /* The counts of its buckets begin anew, and with a group its own go. */
@@ -291,7 +306,7 @@ static void group_mod(void)
 	struct bucket buckets[MAX_BUCKETS];
 	struct group_mod mod = {
 		.command = (uint16_t)(below(6) ? below(2) : OFPGC_DELETE),
-		.type = (uint8_t)below(4),
+		.type = random_type(),
 		.id = 1 + below(N_GROUPS),
 		.buckets = buckets,
 	};
@@ -299,7 +314,9 @@ static void group_mod(void)
 	const struct tally *going[MAX_BUCKETS + 1];
 	uint32_t n_going = 0;
 
-	mod.n_buckets = mod.type == GROUP_TYPE_INDIRECT ? 1 : below(MAX_BUCKETS + 1);
+	mod.n_buckets = mod.type == GROUP_TYPE_INDIRECT ? 1
+			: mod.type == GROUP_TYPE_FF     ? 1 + below(MAX_BUCKETS)
+							: below(MAX_BUCKETS + 1);
 	for (uint32_t i = 0; i < mod.n_buckets; i++)
 		buckets[i] = random_bucket(&mod, lists[i]);
 	for (uint32_t i = 0; group && i < group->n_buckets; i++)
@@ -369,12 +386,12 @@ static void random_frame(uint8_t frame[SIZE])
 
 static bool is_up(const struct dp_memory_hit *hit)
 {
-	return hit->flow->steps[0].op == SW_OP_UPCALL;
+	return hit->program->steps[0].op == SW_OP_UPCALL;
 }
 
 static bool sends_to(const struct dp_memory_hit *hit, uint16_t port)
 {
-	const struct sw_step *last = &hit->flow->steps[hit->flow->n_steps - 1];
+	const struct sw_step *last = &hit->program->steps[hit->program->n_steps - 1];
 
 	return last->op == SW_OP_OUTPUT ? last->arg == port
 					: last->op == SW_OP_BROADCAST && dp_memory_set_has(lab.dp, last->arg, port);
@@ -383,7 +400,7 @@ static bool sends_to(const struct dp_memory_hit *hit, uint16_t port)
 /* A broadcast leaves out the port that the frame came in by. */
 static bool is_alone(const struct dp_memory_hit *hit)
 {
-	return hit->flow->steps[hit->flow->n_steps - 1].op == SW_OP_OUTPUT;
+	return hit->program->steps[hit->program->n_steps - 1].op == SW_OP_OUTPUT;
 }
 
 /* These are the edits that its program makes, and no others. */
@@ -392,18 +409,18 @@ static bool rewrites_as(const struct dp_memory_hit *hit, const struct action *co
 	struct rewrites *rewrites = sets_rewrites(lab.sets);
 	uint32_t id;
 
-	if (hit->flow->steps[0].op != SW_OP_REWRITE)
+	if (hit->program->steps[0].op != SW_OP_REWRITE)
 		return !n;
 	id = rewrites_get(rewrites, done, n);
 	if (id == SW_MAX_REWRITES)
 		return false;
 	rewrites_drop(rewrites, id);
-	return id == hit->flow->steps[0].arg; /* E2 */
+	return id == hit->program->steps[0].arg; /* E2 */
 }
 
 /*
- * A rule that is new, and that the flow's frames cannot match, makes the key alone too little for an answer; the flow
- * stays as it is, and right.
+ * A rule that is new, and that the flow's frames cannot match, makes the key
+ * alone too little for an answer; the flow stays as it is, and right.
  */
 static void expect_as_frame(const uint8_t frame[SIZE], uint16_t in_port, const struct dp_memory_hit *hit)
 {
@@ -440,11 +457,31 @@ static void expect_as_frame(const uint8_t frame[SIZE], uint16_t in_port, const s
 		must(sent[port] == (sends_to(hit, port) && (port != in_port || is_alone(hit))));
 }
 
-/* One that goes up may lag behind (M1 of cache.h) until a frame of its has come up. */
+/* Frames take the branch that is live now, and it says what would be said of it
+ * now. */
+static void expect_branch(const struct sw_key *key, const struct dp_memory_hit *hit)
+{
+	struct program program;
+
+	n_forked++;
+	n_forked_up += is_up(hit);
+	take_branch_now(lab.pl, key, &answer);
+	program_compile(lab.sets, lab.pl, key, &answer, &program);
+	if (is_up(hit)) {
+		must(program.steps[program.n_steps - 1].op == SW_OP_UPCALL);
+	} else {
+		program.flags &= ~SW_FLOW_CSUM;
+		must(program_is_of(&program, hit->program));
+	}
+	program_release(lab.sets, &program);
+}
+
+/* One that goes up may lag behind (M1 of cache.h) until a frame of its has come
+ * up. */
 static void expect_answer(
 	const uint8_t frame[SIZE], uint16_t in_port, const struct sw_key *key, const struct dp_memory_hit *hit)
 {
-	const struct sw_step *last = &hit->flow->steps[hit->flow->n_steps - 1];
+	const struct sw_step *last = &hit->program->steps[hit->program->n_steps - 1];
 	struct program program;
 
 	must(last->op != SW_OP_DROP || last->arg != SW_DROP_NONE);
@@ -463,6 +500,8 @@ static void expect_answer(
 		ck_abort_msg("a flow that says %s should say %s", is, should);
 	}
 	program_release(lab.sets, &program);
+	if (hit->program != hit->flow)
+		expect_branch(key, hit);
 }
 
 static uint64_t drops(enum sw_drop first, enum sw_drop last)
@@ -509,7 +548,7 @@ static void arrive(void)
 		if (!is_up(&hit))
 			return;
 		n_ups++;
-		dp_memory_inject(lab.dp, port, frame, SIZE, SW_UPCALL_ACTION);
+		dp_memory_inject(lab.dp, port, frame, SIZE, hit.program->steps[0].arg);
 	}
 	run_up();
 }
@@ -573,11 +612,15 @@ START_TEST(a_steered_bridge_answers_and_counts_as_its_rules_say)
 	lab_settle(&lab);
 	lab_let_grace_pass(&lab);
 	check_counts();
-	printf("%lu hits (%lu of them up), %lu misses, %lu flow-mods, %lu group-mods, %lu refused, %lu removed, "
-	       "%lu changes of ports, %lu asked, %lu lagged, %lu ahead\n",
+	printf("%lu hits (%lu of them up), %lu misses, %lu flow-mods, %lu "
+	       "group-mods, %lu refused, %lu removed, "
+	       "%lu changes of ports, %lu asked, %lu lagged, %lu ahead, %lu by forks "
+	       "(%lu of them up)\n",
 		n_hits, n_ups, n_misses, n_mods, n_group_mods, n_refused, n_removed, n_links,
-		(unsigned long)cache_totals(lab.cache)->asked, n_lagging, n_ahead);
+		(unsigned long)cache_totals(lab.cache)->asked, n_lagging, n_ahead, n_forked, n_forked_up);
+	fflush(stdout);
 	ck_assert(n_hits > N_STEPS / 10 && n_removed > 100 && n_lagging < n_ups / 10);
+	ck_assert(n_forked > N_STEPS / 300 && n_forked_up);
 	upcall_destroy(up);
 	lab_close(&lab);
 }

@@ -460,7 +460,7 @@ START_TEST(where_one_can_be_had_again_the_flow_gets_it)
 	put_rule(0, "dec_ttl,output:2", "drop", 0);
 	ck_assert_str_eq(installed(), "upcall:action");
 	cache_each(lab.cache, lab.now_ns, see_why, &why);
-	ck_assert_str_eq(why, "there are no more sets of ports, or no more rewrites, to be had");
+	ck_assert_str_eq(why, "there are no more sets of ports, rewrites or forks to be had");
 	rewrites_drop(rewrites, first);
 	ck_assert_int_eq(lab_hit(&lab, &key).flow->steps[0].op, SW_OP_UPCALL);
 	cache_sweep(lab.cache, lab.now_ns);
