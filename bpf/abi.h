@@ -41,6 +41,7 @@
 #define SW_METER_BANDS   4     /* of one meter; what needs more goes up */
 #define SW_MAX_FORKS     512   /* forks, ids 0 .. 511 */
 #define SW_MAX_BRANCHES  16    /* of one fork; a power of two */
+#define SW_FORK_SLOTS    4096  /* of a select group's table; a power of two */
 #define SW_MAX_XSKS      4096  /* slots of the XSKMAP, handed out in runs of one a queue */
 #define SW_MAX_FDB       65536 /* FDB entries, all bridges together */
 #define SW_NAME_SIZE     16    /* a device's or bridge's name with its NUL, as IFNAMSIZ */
@@ -205,7 +206,8 @@ struct sw_flow_stats {
 /*
  * A fork of map `forks` (mmap-able): the programs between which a group chooses, frame by frame. Each is a flow's that
  * no key leads to: of a branch its steps are read, its flags, and its ports. The last branch is for when no bucket is
- * live. Written while no flow names it, `kind` last; from then on only `live` changes, which is one aligned word.
+ * live. Written while no flow names it, `kind` last; from then on only `live` changes, which is one aligned word, and
+ * the bytes of its table in map `fork_slots`.
  *
  * Map `fork_stats` (mmap-able) has what took each branch: struct sw_flow_stats at
  * (row * SW_MAX_FORKS + fork id) * SW_MAX_BRANCHES + branch.
@@ -213,6 +215,7 @@ struct sw_flow_stats {
 enum sw_fork_kind {
 	SW_FORK_NONE,     /* there is no such fork */
 	SW_FORK_FAILOVER, /* every frame takes branch `live` */
+	SW_FORK_SELECT,   /* a frame takes the branch that the table has for its hash (bpf/select.h) */
 };
 
 struct sw_fork {
@@ -225,6 +228,10 @@ struct sw_fork {
 	__u64 path; /* the daemon's own: a hash of what its branches count for */
 	__u64 zero2[13];
 	struct sw_flow branch[SW_MAX_BRANCHES];
+};
+
+struct sw_fork_slots {
+	__u8 branch[SW_FORK_SLOTS];
 };
 
 /* In a row, by port id. One cache line. */

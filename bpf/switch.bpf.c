@@ -176,7 +176,7 @@ static __attribute__((noinline)) int long_way(struct xdp_md *ctx)
 		return verdict;
 	if (hit.flow->flags & SW_FLOW_CSUM)
 		finish_csum(ctx, frame->cpu, frame->in_port, frame->size);
-	program = hit.flow->steps[0].op == SW_OP_FORK ? fork_take(frame, hit.flow) : hit.flow;
+	program = hit.flow->steps[0].op == SW_OP_FORK ? fork_take(ctx, frame, hit.flow, depth) : hit.flow;
 	if (!program)
 		return frame_drop(frame, frame->in_port, SW_DROP_BAD_PROGRAM);
 	verdict = act(ctx, cfg, frame, program);

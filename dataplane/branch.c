@@ -2,6 +2,7 @@
 /* Of an answer with branches (xlate.n_branches) that of one of them. */
 #include "dataplane/pipeline.h"
 
+#include "bpf/select.h"
 #include "dataplane/group.h"
 #include "dataplane/xlate.h"
 
@@ -28,12 +29,15 @@ void branch_span(const struct xlate *xlate, uint32_t branch, uint32_t *ret_from,
 	*ret_to = branch + 1 < xlate->n_branches ? behind_copy(xlate, at) : at;
 }
 
-uint32_t branch_taken(const struct xlate *xlate, const struct bridge *bridge)
+uint32_t branch_taken(const struct pipeline *pl, const struct sw_key *key, const struct xlate *xlate)
 {
-	const struct group *group = xlate->ops[xlate->fork].group;
-	uint32_t live = group_live_buckets(bridge->groups, group);
+	const struct groups *groups = pipeline_bridge(pl, xlate->bridge)->groups;
+	struct group *group = xlate->ops[xlate->fork].group;
+	const struct bucket *bucket = group->type == GROUP_TYPE_FF
+					      ? group_first_live(groups, group)
+					      : group_select(groups, group, sw_select_hash(key, group->id));
 
-	return live ? (uint32_t)__builtin_ctz(live) : group->n_buckets;
+	return bucket ? (uint32_t)(bucket - group->buckets) : group->n_buckets;
 }
 
 /* Why nothing goes out where nothing does: the first reason on its way. */
@@ -63,6 +67,10 @@ static void keep_branch(struct xlate *xlate, uint32_t branch)
 	xlate->drop = drop_on_branch(xlate, branch, from);
 	if (!xlate->in_daemon && n)
 		xlate->in_daemon = xlate->ops[from].in_daemon;
+	if (n) {
+		xlate->ops[from].in_daemon = NULL;
+		xlate->ops[from].drop = SW_DROP_NONE;
+	}
 	move_ops(xlate, xlate->fork, from, n);
 	move_ops(xlate, xlate->fork + n, behind, xlate->n_ops - behind);
 	xlate->n_ops -= behind - xlate->fork - n;
@@ -81,5 +89,5 @@ void take_branch(const struct pipeline *pl, const struct sw_key *key, uint32_t b
 void take_branch_now(const struct pipeline *pl, const struct sw_key *key, struct xlate *xlate)
 {
 	if (xlate->n_branches)
-		take_branch(pl, key, branch_taken(xlate, pipeline_bridge(pl, xlate->bridge)), xlate);
+		take_branch(pl, key, branch_taken(pl, key, xlate), xlate);
 }

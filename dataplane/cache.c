@@ -540,11 +540,9 @@ static void ask_dirty(struct cache *cache, uint64_t now_ns)
 
 void cache_settle(struct cache *cache, uint64_t now_ns)
 {
-	bool is_new = cache->version != pipeline_version(cache->pl);
-
 	if (cache->held)
 		cache_note_shut(cache);
-	if (is_new)
+	if (cache->version != pipeline_version(cache->pl))
 		cache_fail_over(cache);
 	cache_forks_mark(cache);
 	if (cache->ask_all || cache->version != pipeline_version(cache->pl)) {
@@ -555,8 +553,6 @@ void cache_settle(struct cache *cache, uint64_t now_ns)
 			ask(cache, slot, now_ns);
 	}
 	ask_dirty(cache, now_ns);
-	if (is_new)
-		cache_forks_settle(cache);
 	cache_forks_reap(cache, now_ns);
 	cache_grace_begin(cache);
 }

@@ -95,10 +95,23 @@ static bool are_sane_steps(const struct cache *cache, const struct sw_flow *flow
 	return is_sane_last_step(cache, &flow->steps[flow->n_steps - 1]);
 }
 
-static bool is_sane_fork(const struct cache *cache, const struct sw_fork *fork)
+static bool leads_somewhere(const struct sw_fork *fork, const struct sw_fork_slots *slots)
 {
-	if (fork->kind != SW_FORK_FAILOVER || fork->n_branches < 2 || fork->n_branches > SW_MAX_BRANCHES ||
-		fork->live >= fork->n_branches)
+	if (fork->kind == SW_FORK_FAILOVER)
+		return fork->live < fork->n_branches;
+	for (uint32_t i = 0; i < SW_FORK_SLOTS; i++) {
+		if (slots->branch[i] >= fork->n_branches)
+			return false;
+	}
+	return fork->kind == SW_FORK_SELECT;
+}
+
+static bool is_sane_fork(const struct cache *cache, uint32_t id)
+{
+	const struct sw_fork *fork = &cache->dp->memory.forks[id];
+
+	if (fork->kind == SW_FORK_NONE || fork->n_branches < 2 || fork->n_branches > SW_MAX_BRANCHES ||
+		!leads_somewhere(fork, &cache->dp->memory.fork_slots[id]))
 		return false;
 	for (uint8_t i = 0; i < fork->n_branches; i++) {
 		if (fork->branch[i].steps[0].op == SW_OP_NORMAL || fork->branch[i].steps[0].op == SW_OP_METER ||
@@ -164,7 +177,7 @@ static void judge_slots(struct adoption *a)
 static void judge_forks(struct adoption *a)
 {
 	for (uint32_t id = 0; id < SW_MAX_FORKS; id++)
-		a->forks[id] = is_sane_fork(a->cache, &a->cache->dp->memory.forks[id]);
+		a->forks[id] = is_sane_fork(a->cache, id);
 }
 
 /* No flow is left that names one that is not. */

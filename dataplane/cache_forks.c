@@ -154,10 +154,10 @@ static const struct group *group_of(const struct cache *cache, uint32_t fork, co
 }
 
 /*
- * `only_away`: from what has died, to what was live before as well if there is any. What has come to life may have
- * branches that are not asked again yet.
+ * From what has died to what was live before as well, if there is any. What has come to life may have branches that are
+ * not asked again yet: asking its flows leads the fork there (forks_get()).
  */
-static void steer(struct cache *cache, uint32_t fork, bool only_away)
+static void fail_over(struct cache *cache, uint32_t fork)
 {
 	const struct bridge *bridge;
 	const struct group *group = group_of(cache, fork, &bridge);
@@ -166,28 +166,16 @@ static void steer(struct cache *cache, uint32_t fork, bool only_away)
 	if (!group)
 		return;
 	is = group_live_buckets(bridge->groups, group);
-	if (only_away && was & is)
-		is &= was;
-	if (is != was)
-		forks_steer(cache->forks, fork, is);
-}
-
-static void steer_all(struct cache *cache, bool only_away)
-{
-	for (uint32_t fork = 0; fork < SW_MAX_FORKS; fork++) {
-		if (forks_exist(cache->forks, fork))
-			steer(cache, fork, only_away);
-	}
+	if (was & ~is)
+		forks_steer(cache->forks, fork, group, was & is ? was & is : is);
 }
 
 void cache_fail_over(struct cache *cache)
 {
-	steer_all(cache, true);
-}
-
-void cache_forks_settle(struct cache *cache)
-{
-	steer_all(cache, false);
+	for (uint32_t fork = 0; fork < SW_MAX_FORKS; fork++) {
+		if (forks_exist(cache->forks, fork))
+			fail_over(cache, fork);
+	}
 }
 
 /* ---- the end ---- */

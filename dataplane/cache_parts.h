@@ -153,8 +153,6 @@ void cache_branch_harvest(struct cache *cache, uint32_t slot, uint64_t now_ns);
 void cache_branch_retire(struct cache *cache, uint32_t slot);
 /* Flows of forks that were touched are marked. */
 void cache_forks_mark(struct cache *cache);
-/* Every fork leads where its group says. */
-void cache_forks_settle(struct cache *cache);
 /* Those that nobody holds go. */
 void cache_forks_reap(struct cache *cache, uint64_t now_ns);
 

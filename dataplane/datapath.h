@@ -39,6 +39,7 @@ struct dp_memory {
 	struct sw_meter *meters;
 	struct sw_flow_stats *band_stats, *passed;
 	struct sw_fork *forks;
+	struct sw_fork_slots *fork_slots;
 	struct sw_flow_stats *fork_stats;
 };
 

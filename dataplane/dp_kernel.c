@@ -41,9 +41,10 @@ static bool map_memory(struct dpk *k)
 	m->band_stats = dpk_map_memory(k->skel->maps.band_stats);
 	m->passed = dpk_map_memory(k->skel->maps.passed);
 	m->forks = dpk_map_memory(k->skel->maps.forks);
+	m->fork_slots = dpk_map_memory(k->skel->maps.fork_slots);
 	m->fork_stats = dpk_map_memory(k->skel->maps.fork_stats);
 	return m->flows && m->buckets && m->rows && m->drops && m->registry && m->fdb_times && m->rewrites &&
-	       m->meters && m->band_stats && m->passed && m->forks && m->fork_stats;
+	       m->meters && m->band_stats && m->passed && m->forks && m->fork_slots && m->fork_stats;
 }
 
 static void unmap_memory(struct dpk *k)
@@ -61,6 +62,7 @@ static void unmap_memory(struct dpk *k)
 	dpk_unmap(k->skel->maps.band_stats, m->band_stats);
 	dpk_unmap(k->skel->maps.passed, m->passed);
 	dpk_unmap(k->skel->maps.forks, m->forks);
+	dpk_unmap(k->skel->maps.fork_slots, m->fork_slots);
 	dpk_unmap(k->skel->maps.fork_stats, m->fork_stats);
 }
 

@@ -3,6 +3,7 @@
 
 #include "bpf/lookup.h"
 #include "bpf/meter.h"
+#include "bpf/select.h"
 #include "dataplane/sets.h"
 
 #include <assert.h>
@@ -130,19 +131,30 @@ static bool recall(struct dp_mem *m, uint32_t cpu, const struct sw_key *key, str
 	return true;
 }
 
-static const struct sw_flow *take_branch_of(struct dp_mem *m, uint32_t cpu, uint32_t size, const struct sw_flow *flow)
+static uint32_t branch_of(const struct dp_memory *memory, uint32_t id, const struct sw_key *key)
+{
+	const struct sw_fork *fork = &memory->forks[id];
+
+	if (fork->kind != SW_FORK_SELECT)
+		return fork->live;
+	return memory->fork_slots[id].branch[sw_select_slot(sw_select_hash(key, fork->group))];
+}
+
+static const struct sw_flow *take_branch_of(
+	struct dp_mem *m, uint32_t cpu, const struct sw_key *key, uint32_t size, const struct sw_flow *flow)
 {
 	const struct dp_memory *memory = &m->dp.memory;
-	uint32_t id = flow->steps[0].arg;
+	uint32_t id = flow->steps[0].arg, branch;
 	struct sw_flow_stats *stats;
 
 	if (flow->steps[0].op != SW_OP_FORK)
 		return flow;
-	assert(flow->n_steps == 1 && memory->forks[id].kind && memory->forks[id].live < memory->forks[id].n_branches);
-	stats = &memory->fork_stats[(cpu * SW_MAX_FORKS + id) * SW_MAX_BRANCHES + memory->forks[id].live];
+	branch = branch_of(memory, id, key);
+	assert(flow->n_steps == 1 && memory->forks[id].kind && branch < memory->forks[id].n_branches);
+	stats = &memory->fork_stats[(cpu * SW_MAX_FORKS + id) * SW_MAX_BRANCHES + branch];
 	stats->packets++;
 	stats->bytes += size;
-	return &memory->forks[id].branch[memory->forks[id].live];
+	return &memory->forks[id].branch[branch];
 }
 
 bool dp_memory_lookup(
@@ -159,7 +171,7 @@ bool dp_memory_lookup(
 	if (depth <= SW_L2_WORDS && recall(m, cpu, &parsed, &hit)) {
 		count_hit(m, cpu, size, &hit);
 		*ret = (struct dp_memory_hit){.flow = hit.flow,
-			.program = take_branch_of(m, cpu, size, hit.flow),
+			.program = take_branch_of(m, cpu, key, size, hit.flow),
 			.slot = hit.slot,
 			.by_hint = true};
 		return true;
@@ -172,7 +184,7 @@ bool dp_memory_lookup(
 		*note_of(m, cpu, &parsed) = note_for(epoch, &parsed, hit.slot);
 	count_hit(m, cpu, size, &hit);
 	*ret = (struct dp_memory_hit){.flow = hit.flow,
-		.program = take_branch_of(m, cpu, size, hit.flow),
+		.program = take_branch_of(m, cpu, key, size, hit.flow),
 		.slot = hit.slot,
 		.by_hint = hit.by_hint};
 	return true;
@@ -585,6 +597,7 @@ static struct dp_memory lay_out(struct layout *layout, size_t n_flows, size_t n_
 		.band_stats = lay(layout, N_ROWS * SW_MAX_METERS * SW_METER_BANDS * sizeof(struct sw_flow_stats)),
 		.passed = lay(layout, N_ROWS * n_flows * sizeof(struct sw_flow_stats)),
 		.forks = lay(layout, SW_MAX_FORKS * sizeof(struct sw_fork)),
+		.fork_slots = lay(layout, SW_MAX_FORKS * sizeof(struct sw_fork_slots)),
 		.fork_stats = lay(layout, N_ROWS * SW_MAX_FORKS * SW_MAX_BRANCHES * sizeof(struct sw_flow_stats)),
 	};
 }

@@ -3,6 +3,7 @@
 
 #include "bpf/hash.h"
 #include "dataplane/datapath.h"
+#include "dataplane/group.h"
 #include "dataplane/pipeline.h"
 #include "dataplane/program.h"
 #include "dataplane/sets.h"
@@ -13,6 +14,7 @@
 
 #define N_HEADS 512
 #define NONE    SW_MAX_FORKS
+#define UNKNOWN UINT32_MAX /* of `live`: where it leads has not been written yet */
 
 struct state {
 	uint32_t n_users;
@@ -24,6 +26,7 @@ struct state {
 
 struct forks {
 	struct sw_fork *memory;
+	struct sw_fork_slots *slots;
 	struct sets *sets;
 	uint64_t seed;
 	uint32_t n_idle;
@@ -40,6 +43,7 @@ struct forks *forks_create(struct datapath *dp, struct sets *sets)
 	if (!forks)
 		return NULL;
 	forks->memory = dp->memory.forks;
+	forks->slots = dp->memory.fork_slots;
 	forks->sets = sets;
 	forks->seed = dp->memory.config->seed;
 	for (int i = 0; i < N_HEADS; i++)
@@ -146,10 +150,10 @@ static void write_wanted(struct forks *forks, const struct fork_wish *wish)
 {
 	struct sw_fork *fork = &forks->wanted;
 
-	fork->kind = wish->kind;
+	fork->kind = wish->group->type == GROUP_TYPE_FF ? SW_FORK_FAILOVER : SW_FORK_SELECT;
 	fork->n_branches = (uint8_t)wish->n;
 	fork->bridge = wish->bridge;
-	fork->group = wish->group;
+	fork->group = wish->group->id;
 	fork->path = wish->path;
 	for (uint32_t i = 0; i < wish->n; i++)
 		write_branch(&fork->branch[i], &wish->branches[i]);
@@ -164,7 +168,7 @@ static uint32_t vacant(const struct forks *forks)
 	return id;
 }
 
-static uint32_t make(struct forks *forks)
+static uint32_t make(struct forks *forks, const struct fork_wish *wish)
 {
 	const struct sw_fork *from = &forks->wanted;
 	uint32_t id = vacant(forks);
@@ -178,9 +182,9 @@ static uint32_t make(struct forks *forks)
 	to->group = from->group;
 	to->path = from->path;
 	memcpy(to->branch, from->branch, from->n_branches * sizeof(to->branch[0]));
-	forks->states[id] = (struct state){.n_users = 0};
+	forks->states[id] = (struct state){.live = UNKNOWN};
 	forks->n_idle++;
-	forks_steer(forks, id, 0);
+	forks_steer(forks, id, wish->group, wish->live);
 	__atomic_store_n(&to->kind, from->kind, __ATOMIC_RELEASE);
 	chain(forks, id);
 	return id;
@@ -193,25 +197,35 @@ uint32_t forks_get(struct forks *forks, const struct fork_wish *wish)
 	write_wanted(forks, wish);
 	id = find(forks, &forks->wanted);
 	if (id == NONE)
-		id = make(forks);
+		id = make(forks, wish);
 	else
 		release_branches(forks, &forks->wanted);
 	if (id == NONE)
 		return NONE;
-	forks_steer(forks, id, wish->live);
+	forks_steer(forks, id, wish->group, wish->live);
 	forks_hold(forks, id);
 	return id;
 }
 
-void forks_steer(struct forks *forks, uint32_t id, uint32_t live)
+static void lead_to(struct sw_fork *fork, uint32_t live)
 {
-	struct sw_fork *fork = &forks->memory[id];
 	uint32_t none = fork->n_branches - 1U, buckets = live & ((1U << none) - 1);
 	uint32_t branch = buckets ? (uint32_t)__builtin_ctz(buckets) : none;
 
-	forks->states[id].live = live;
-	if (fork->live != branch)
-		__atomic_store_n(&fork->live, branch, __ATOMIC_RELEASE);
+	__atomic_store_n(&fork->live, branch, __ATOMIC_RELEASE);
+}
+
+void forks_steer(struct forks *forks, uint32_t id, const struct group *group, uint32_t live)
+{
+	uint32_t *was = &forks->states[id].live;
+
+	if (*was == live)
+		return;
+	if (group->type == GROUP_TYPE_FF)
+		lead_to(&forks->memory[id], live);
+	else
+		group_spread(group, live, *was != UNKNOWN && !(live & ~*was), forks->slots[id].branch);
+	*was = live;
 }
 
 uint32_t forks_live(const struct forks *forks, uint32_t id)
@@ -265,6 +279,7 @@ void forks_adopt(struct forks *forks, uint32_t id)
 	const struct sw_fork *fork = &forks->memory[id];
 	bool is_twin = find(forks, fork) != NONE;
 
+	forks->states[id].live = UNKNOWN;
 	for (int i = 0; i < fork->n_branches; i++) {
 		struct program program = program_of(&fork->branch[i]);
 

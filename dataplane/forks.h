@@ -2,11 +2,12 @@
 /*
  * forks.h - the programs between which a group chooses, each list of them known by a small number.
  *
- * What: a fork is a program for each bucket of a fast-failover group, one for when none is live, and a word that says
- * which of them frames take. A flow behind such a group has one step, which names the fork. So when a port goes down
- * one word is written for each group, whatever the number of flows. Forks that are alike share an id, and ids are
- * counted, as those of flood sets are (sets.h). The map itself is the record of what there is, which a daemon's death
- * leaves alone.
+ * What: a fork is a program for each bucket of a fast-failover or select group, one for when none is live, and what
+ * says which of them a frame takes: one word, or a table by the frame's hash. A flow behind such a group has one step,
+ * which names the fork. So when a port goes down one word is written for each group, or the slots of the table that led
+ * there, whatever the number of flows; and a select group needs no flow for each connection. Forks that are alike share
+ * an id, and ids are counted, as those of flood sets are (sets.h). The map itself is the record of what there is, which
+ * a daemon's death leaves alone.
  *
  * Whose fork: that of one group as it is now. When the group changes, or one behind a bucket of it, the fork is
  * retired: it serves its flows until they have been asked again, and no other gets it. The cache, which links the
@@ -14,13 +15,11 @@
  *
  * Invariants
  * F1 A fork is written while nobody holds it, its kind last, and given away only then, by forks_forget(). From then on
- *    `live` alone changes. Whoever let a program run on it drops it after the grace period that ends that program's
- *    last run (A2 of bpf/abi.h).
- * F2 A fork holds the sets and the rewrites of its branches.
- * F3 Two ids that are not retired never have the same group, path and branches.
- * F4 What a branch says is right whenever it is taken, whatever the state of the port that its bucket alone watches.
- * Safe error: no fork (the frames take the slow path). Unsafe error: frames in a branch that is not live for longer
- * than it takes to hear of it.
+ *    `live` or the table alone changes. Whoever let a program run on it drops it after the grace period that ends that
+ * program's last run (A2 of bpf/abi.h). F2 A fork holds the sets and the rewrites of its branches. F3 Two ids that are
+ * not retired never have the same group, path and branches. F4 What a branch says is right whenever it is taken,
+ * whatever the state of the port that its bucket alone watches. Safe error: no fork (the frames take the slow path).
+ * Unsafe error: frames in a branch that is not live for longer than it takes to hear of it.
  *
  * Ownership: borrows the datapath and the sets. No allocation after forks_create(). One thread.
  */
@@ -34,6 +33,7 @@
 
 struct datapath;
 struct forks;
+struct group;
 struct program;
 struct sets;
 struct xlate;
@@ -53,9 +53,8 @@ void forks_hold_all(struct forks *forks);
 void forks_drop_all(struct forks *forks);
 
 struct fork_wish {
-	uint8_t kind; /* enum sw_fork_kind */
 	uint16_t bridge;
-	uint32_t group;
+	const struct group *group;
 	uint32_t live; /* bit i: bucket i is live */
 	uint64_t path; /* a hash of what stands behind the branches to be counted: forks of other paths are others */
 	uint32_t n;    /* branches, the last for when no bucket is live */
@@ -73,8 +72,8 @@ void forks_forget(struct forks *forks, uint32_t id);
 void forks_retire(struct forks *forks, uint32_t id);
 bool forks_is_retired(const struct forks *forks, uint32_t id);
 
-/* Frames take the branch of the first of these buckets that is live. */
-void forks_steer(struct forks *forks, uint32_t id, uint32_t live);
+/* Frames take the branches of these buckets alone, as the group, whose fork it is, has it. */
+void forks_steer(struct forks *forks, uint32_t id, const struct group *group, uint32_t live);
 uint32_t forks_live(const struct forks *forks, uint32_t id);
 
 bool forks_exist(const struct forks *forks, uint32_t id);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dataplane/group.h"
 
+#include "bpf/select.h"
 #include "dataplane/group_weigh.h"
 #include "dataplane/id_map.h"
 
@@ -16,6 +17,7 @@ struct content {
 	struct node **targets;  /* the groups that its buckets name, each once */
 	uint32_t n_targets;
 	bool is_unweighted;
+	bool is_slotted; /* see group_is_fork() */
 };
 
 struct node {
@@ -31,6 +33,7 @@ struct groups {
 	struct groups_events events;
 	struct id_map map; /* to struct node */
 	uint32_t visit;    /* the number of the last walk */
+	uint32_t n_forks;  /* of group_is_fork() */
 };
 
 struct groups *groups_create(const struct groups_events *events)
@@ -230,6 +233,22 @@ static void find_targets(const struct groups *groups, struct content *content, u
 	}
 }
 
+/* Every bucket that is ever chosen has 64 slots and more to expect. */
+static bool are_slots_enough(const struct content *content, uint32_t n)
+{
+	uint32_t sum = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		sum += content->is_unweighted ? 1 : content->buckets[i].weight;
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t weight = content->is_unweighted ? 1 : content->buckets[i].weight;
+
+		if (weight && (uint64_t)weight * SW_FORK_SLOTS < 64ULL * sum)
+			return false;
+	}
+	return n < SW_MAX_BRANCHES;
+}
+
 /* False: out of memory. The checks have been passed. */
 static bool content_create(const struct groups *groups, const struct group_mod *mod, struct content *ret)
 {
@@ -255,6 +274,7 @@ static bool content_create(const struct groups *groups, const struct group_mod *
 		group_seed(content.buckets, n, content.seeds);
 		find_targets(groups, &content, n);
 		content.is_unweighted = group_is_unweighted(content.buckets, n);
+		content.is_slotted = are_slots_enough(&content, n);
 	}
 	*ret = content;
 	return true;
@@ -301,6 +321,20 @@ static bool is_watched(const struct groups *groups, const struct node *node)
 	return false;
 }
 
+bool groups_may_fork(const struct groups *groups)
+{
+	return groups->n_forks <= GROUP_FORKS_LIMIT;
+}
+
+static void count_forks(struct groups *groups, uint32_t n)
+{
+	bool could = groups_may_fork(groups);
+
+	groups->n_forks = n;
+	if (could != groups_may_fork(groups) && groups->events.liveness_changed)
+		groups->events.liveness_changed(groups->events.ctx);
+}
+
 static void take_on(struct node *node, const struct group_mod *mod, const struct content *content)
 {
 	node->content = *content;
@@ -336,11 +370,13 @@ static enum of_err add(struct groups *groups, const struct group_mod *mod, uint6
 		err = OF_ERR_GROUP_MOD_CHAINING_UNSUPPORTED;
 	else if (id_map_insert(&groups->map, mod->id, node) < 0)
 		err = OF_ERR_GROUP_MOD_OUT_OF_GROUPS;
-	if (err)
+	if (err) {
 		node_free(node);
-	else
-		hold_targets(&content, 1);
-	return err;
+		return err;
+	}
+	hold_targets(&content, 1);
+	count_forks(groups, groups->n_forks + group_is_fork(&node->group));
+	return OF_OK;
 }
 
 /* A group that none names closes no loop, and makes no chain longer but its own. */
@@ -368,6 +404,7 @@ static enum of_err modify(struct groups *groups, const struct group_mod *mod)
 	struct node *node = find(groups, mod->id);
 	enum of_err err = check_shape(mod);
 	struct content content, old;
+	bool was_fork;
 
 	if (!err && !node)
 		err = OF_ERR_GROUP_MOD_UNKNOWN_GROUP;
@@ -384,7 +421,9 @@ static enum of_err modify(struct groups *groups, const struct group_mod *mod)
 	}
 	tell_changing(groups, node);
 	old = node->content;
+	was_fork = group_is_fork(&node->group);
 	take_on(node, mod, &content);
+	count_forks(groups, groups->n_forks - was_fork + group_is_fork(&node->group));
 	hold_targets(&content, 1);
 	hold_targets(&old, -1);
 	free(old.buckets);
@@ -404,6 +443,7 @@ static void remove_all(struct groups *groups)
 	for (uint32_t i = 0; i < groups->map.n; i++)
 		node_free(groups->map.values[i]);
 	id_map_free(&groups->map);
+	count_forks(groups, 0);
 }
 
 /* To delete what is not there is no error, OF 1.3.5 §6.7. */
@@ -424,6 +464,7 @@ static enum of_err remove_named(struct groups *groups, uint32_t id)
 	tell_going(groups, node);
 	hold_targets(&node->content, -1);
 	id_map_remove(&groups->map, id);
+	count_forks(groups, groups->n_forks - group_is_fork(&node->group));
 	node_free(node);
 	return OF_OK;
 }
@@ -534,24 +575,69 @@ uint32_t group_live_buckets(const struct groups *groups, const struct group *gro
 	return live;
 }
 
+static const struct content *content_of(const struct group *group)
+{
+	return &((const struct node *)group)->content;
+}
+
+bool group_is_fork(const struct group *group)
+{
+	if (group->type == GROUP_TYPE_FF)
+		return group->n_buckets && group->n_buckets < SW_MAX_BRANCHES;
+	return group->type == GROUP_TYPE_SELECT && group->n_buckets && content_of(group)->is_slotted;
+}
+
+/* The best for a flow of this hash so far, and what it weighs. */
+struct choice {
+	const struct bucket *best; /* NULL: none */
+	struct weighed weighed;
+};
+
+/* Whether the bucket is better, if it is live, which takes more time to know. */
+static bool outdoes(
+	const struct group *group, const struct choice *choice, uint32_t i, uint64_t hash, struct weighed *ret)
+{
+	const struct content *content = content_of(group);
+
+	*ret = (struct weighed){
+		group_draw(hash, content->seeds[i]), content->is_unweighted ? 1 : group->buckets[i].weight};
+	return ret->weight && (!choice->best || group_outweighs(ret, &choice->weighed));
+}
+
 struct bucket *group_select(const struct groups *groups, struct group *group, uint64_t hash)
 {
-	const struct content *content = &((struct node *)group)->content;
 	uint32_t visit = begin_walk(groups);
-	struct bucket *best = NULL;
-	struct weighed best_weighed = {0};
+	struct choice choice = {NULL, {0, 0}};
+	struct weighed weighed;
 
+	if (group_is_fork(group))
+		hash = sw_select_slot(hash);
 	for (uint32_t i = 0; i < group->n_buckets; i++) {
-		struct bucket *bucket = &group->buckets[i];
-		uint32_t weight = content->is_unweighted ? 1 : bucket->weight;
-		struct weighed weighed = {group_draw(hash, content->seeds[i]), weight};
-
-		if (!weight || (best && !group_outweighs(&weighed, &best_weighed)))
-			continue;
-		if (is_live(groups, bucket, visit)) {
-			best = bucket;
-			best_weighed = weighed;
-		}
+		if (outdoes(group, &choice, i, hash, &weighed) && is_live(groups, &group->buckets[i], visit))
+			choice = (struct choice){&group->buckets[i], weighed};
 	}
-	return best;
+	return (struct bucket *)choice.best;
+}
+
+static uint8_t choose(const struct group *group, uint32_t live, uint32_t slot)
+{
+	struct choice choice = {NULL, {0, 0}};
+	struct weighed weighed;
+
+	for (uint32_t left = live; left; left &= left - 1) {
+		uint32_t i = (uint32_t)__builtin_ctz(left);
+
+		if (outdoes(group, &choice, i, slot, &weighed))
+			choice = (struct choice){&group->buckets[i], weighed};
+	}
+	return (uint8_t)(choice.best ? choice.best - group->buckets : group->n_buckets);
+}
+
+void group_spread(const struct group *group, uint32_t live, bool only_dead, uint8_t slots[SW_FORK_SLOTS])
+{
+	for (uint32_t slot = 0; slot < SW_FORK_SLOTS; slot++) {
+		if (only_dead && slots[slot] < group->n_buckets && live >> slots[slot] & 1)
+			continue;
+		__atomic_store_n(&slots[slot], choose(group, live, slot), __ATOMIC_RELAXED);
+	}
 }

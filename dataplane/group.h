@@ -18,6 +18,7 @@
 #ifndef DATAPLANE_GROUP_H
 #define DATAPLANE_GROUP_H
 
+#include "bpf/abi.h"
 #include "dataplane/action.h"
 #include "dataplane/of_error.h"
 #include "dataplane/tally.h"
@@ -28,6 +29,7 @@
 #define GROUPS_LIMIT        65536
 #define GROUP_BUCKETS_LIMIT 256
 #define GROUP_CHAIN_LIMIT   64
+#define GROUP_FORKS_LIMIT   (SW_MAX_FORKS / 2) /* flows that do different things around a group need a fork each */
 
 enum group_type { GROUP_TYPE_ALL, GROUP_TYPE_SELECT, GROUP_TYPE_INDIRECT, GROUP_TYPE_FF }; /* OFPGT_* */
 
@@ -68,7 +70,8 @@ struct groups_events {
 	bool (*port_is_live)(void *ctx, uint32_t of_port);
 	/* Behind `changing`, before it goes: its own tally goes too. May be NULL. */
 	void (*going)(void *ctx, struct group *group);
-	/* A group that others watch has changed: another bucket of those may be the live one. May be NULL. */
+	/* A group that others watch has changed: another bucket of those may be the live one. Or groups_may_fork() has.
+	 * May be NULL. */
 	void (*liveness_changed)(void *ctx);
 };
 
@@ -92,6 +95,17 @@ bool bucket_is_live(const struct groups *groups, const struct bucket *bucket);
 /* The bucket for a flow of this hash, live ones only; NULL: none is live. */
 struct bucket *group_select(const struct groups *groups, struct group *group, uint64_t hash);
 struct bucket *group_first_live(const struct groups *groups, struct group *group);
+/*
+ * Whether the group chooses so that the program can do it too: between few buckets, and, of a select group, by the slot
+ * of a table of SW_FORK_SLOTS, since none of its weights is too small for that. group_select() of such a group looks at
+ * the slot of the hash alone (bpf/select.h).
+ */
+bool group_is_fork(const struct group *group);
+/* There are no more of these groups than the program has room for: else none of them is chosen from there. */
+bool groups_may_fork(const struct groups *groups);
+/* The table: for each slot the place of the bucket among those of `live` (bit i: bucket i), or n_buckets: none. With
+ * `only_dead` those slots alone whose bucket is not live any more. */
+void group_spread(const struct group *group, uint32_t live, bool only_dead, uint8_t slots[SW_FORK_SLOTS]);
 /* Whether a bucket's own actions name this port. */
 bool group_outputs_to(const struct group *group, uint32_t of_port);
 /* Bit i: bucket i is live. Of the first 32. */

@@ -10,9 +10,9 @@
  * is asked for each frame by whoever carries the answer out, which is the program's NORMAL step (bpf/normal.h), or
  * normal_carry_out() in the daemon. What should be learned is part of what that says, and whoever acts on it learns it.
  *
- * What a group's liveness decides is left open too where it can be (xlate.n_branches): the answer has the operations of
- * every bucket, and whoever carries it out takes those of the one that is live (take_branch()), which in the program
- * is one word to change when a port goes down (forks.h).
+ * What a fast-failover group's liveness and a select group's hash decide is left open too where it can be
+ * (xlate.n_branches): the answer has the operations of every bucket, and whoever carries it out takes those of one
+ * (take_branch()). In the program that is one word to change when a port goes down, or a table (forks.h).
  *
  * Three forms of an answer. Where frames leave as they came, or with a bridge's tags, by ports, it is a list of
  * outputs, which program.c can compile. Where all copies of a frame are rewritten alike, by actions that the program
@@ -236,12 +236,12 @@ void translate(const struct pipeline *pl, const struct sw_key *key, const struct
 
 /* What stands between two groups of operations: those of branch `branch` are ops[*ret_from .. *ret_to - 1]. */
 void branch_span(const struct xlate *xlate, uint32_t branch, uint32_t *ret_from, uint32_t *ret_to);
-/* The branch that frames take now. */
-uint32_t branch_taken(const struct xlate *xlate, const struct bridge *bridge);
+/* The branch that a frame of this key, whole and as it came, takes now. */
+uint32_t branch_taken(const struct pipeline *pl, const struct sw_key *key, const struct xlate *xlate);
 /*
  * Makes of an answer with branches, which translate() gave for this key, that of one of them: in one of the three
- * forms. Nothing that it looks at is missing in the mask. take_branch_now(): of the one that frames take now; of an
- * answer without branches nothing.
+ * forms. Nothing that it looks at is missing in the mask. take_branch_now(): of the one that a frame of
+ * this very key takes now; of an answer without branches nothing.
  */
 void take_branch(const struct pipeline *pl, const struct sw_key *key, uint32_t branch, struct xlate *xlate);
 void take_branch_now(const struct pipeline *pl, const struct sw_key *key, struct xlate *xlate);

@@ -404,10 +404,11 @@ static void put_steps(struct text *text, const struct pipeline *pl, const struct
 static void put_fork(struct text *text, const struct pipeline *pl, const struct sets *sets, uint32_t id)
 {
 	const struct sw_fork *fork = forks_exist(sets_forks(sets), id) ? forks_see(sets_forks(sets), id) : NULL;
+	bool is_select = fork && fork->kind == SW_FORK_SELECT;
 
-	put(text, "failover:%u[", fork ? fork->group : 0);
+	put(text, "%s:%u[", is_select ? "select" : "failover", fork ? fork->group : 0);
 	for (uint8_t i = 0; fork && i < fork->n_branches; i++) {
-		put(text, "%s%s", i ? "|" : "", i == fork->live ? "*" : "");
+		put(text, "%s%s", i ? "|" : "", !is_select && i == fork->live ? "*" : "");
 		put_steps(text, pl, sets, fork->branch[i].steps, fork->branch[i].n_steps);
 	}
 	put(text, "]");

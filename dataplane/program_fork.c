@@ -64,9 +64,8 @@ void program_fork(struct sets *sets, const struct pipeline *pl, const struct sw_
 	const struct group *group = xlate->ops[xlate->fork].group;
 	struct program branches[SW_MAX_BRANCHES];
 	struct fork_wish wish = {
-		.kind = SW_FORK_FAILOVER,
 		.bridge = xlate->bridge,
-		.group = group->id,
+		.group = group,
 		.live = group_live_buckets(pipeline_bridge(pl, xlate->bridge)->groups, group),
 		.path = hash_path(xlate, 0),
 		.n = xlate->n_branches,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dataplane/pipeline.h"
 
-#include "bpf/hash.h"
+#include "bpf/select.h"
 #include "dataplane/action_set.h"
 #include "dataplane/group.h"
 #include "dataplane/meter.h"
@@ -183,50 +183,20 @@ static void output(struct walk *w, const struct action *action)
 
 /* ---- groups ---- */
 
-/* What a select group spreads by: all that tells one conversation from another (docs/openflow.md). */
-static void hashed_bits(const struct view *view, struct flow *ret)
+/* By the frame as it came, so that those that the program sends by a fork go the same way. */
+static struct bucket *selected_bucket(const struct walk *w, struct group *group)
 {
-	uint16_t eth_type = ntohs(view->flow.x.f.eth_type_be);
-	uint8_t ip_proto = view->flow.x.f.ip_proto;
-
-	*ret = (struct flow){0};
-	flow_look(ret, FIELD_ETH_SRC);
-	flow_look(ret, FIELD_ETH_DST);
-	flow_look(ret, FIELD_ETH_TYPE);
-	flow_look(ret, FIELD_VLAN_VID);
-	if (eth_type != 0x0800 && eth_type != 0x86dd && eth_type != 0x0806)
-		return;
-	flow_look(ret, FIELD_L3_SRC);
-	flow_look(ret, FIELD_L3_DST);
-	if (eth_type == 0x0806)
-		return;
-	flow_look(ret, FIELD_IP_PROTO);
-	flow_look(ret, FIELD_IP_FRAG);
-	if (view->flow.x.f.ip_frag & SW_FRAG_ANY || (ip_proto != 6 && ip_proto != 17 && ip_proto != 132))
-		return;
-	flow_look(ret, FIELD_L4_SRC);
-	flow_look(ret, FIELD_L4_DST);
-}
-
-static uint64_t hash_flow(const struct view *view, const struct flow *bits, uint32_t group)
-{
-	uint64_t hash = group;
-
-	for (int i = 0; i < FLOW_META_WORD; i++) {
-		if (bits->w[i])
-			hash = sw_hash_step(hash, view->flow.w[i] & bits->w[i]);
-	}
-	return hash;
+	return group_select(w->t.bridge->groups, group, sw_select_hash(w->t.key, group->id));
 }
 
 static struct bucket *select_bucket(struct walk *w, struct group *group)
 {
-	struct flow bits;
+	struct sw_key bits;
 
-	hashed_bits(&w->view, &bits);
-	if (!look(w, &bits))
-		return NULL;
-	return group_select(w->t.bridge->groups, group, hash_flow(&w->view, &bits, group->id));
+	sw_select_bits(w->t.key, &bits);
+	for (int i = 0; i < SW_KEY_WORDS; i++)
+		w->t.answer->mask.w[i] |= bits.w[i];
+	return selected_bucket(w, group);
 }
 
 static void count_for_group(struct walk *w, struct group *group, struct bucket *bucket)
@@ -313,7 +283,7 @@ static bool has(const struct xlate *answer, uint32_t from, enum xop_type type)
  */
 static bool may_fork(const struct walk *w, const struct group *group)
 {
-	return group->type == GROUP_TYPE_FF && group->n_buckets && group->n_buckets < SW_MAX_BRANCHES &&
+	return group_is_fork(group) && groups_may_fork(w->t.bridge->groups) &&
 	       !group_outputs_to(group, OF_PORT_NORMAL) && !w->view.has_frame && !w->t.answer->n_branches &&
 	       !has(w->t.answer, 0, XOP_NORMAL) && !has(w->t.answer, 0, XOP_METER);
 }
@@ -357,20 +327,11 @@ static void open_fork(struct walk *w, struct group *group, const struct mark *ma
 	w->t.answer->fork = mark->n_ops;
 }
 
-/* As if the group had not been come to: what one bucket needs of the frame must be known where it is counted. */
-static void close_fork(struct walk *w, const struct mark *mark)
-{
-	go_back(w, mark);
-	w->t.answer->n_ops = mark->n_ops;
-	w->t.answer->n_branches = 0;
-	if (w->t.answer->needs_frame)
-		stop_for_frame(w);
-}
-
-/* False: there are more operations than fit, and nothing has been done. A trace tells of the bucket taken now. */
+/* False: there are more operations than fit, and nothing has been done. A trace tells of the bucket that is taken. */
 static bool run_branches(struct walk *w, struct group *group)
 {
-	const struct bucket *taken = group_first_live(w->t.bridge->groups, group);
+	const struct bucket *taken =
+		group->type == GROUP_TYPE_FF ? group_first_live(w->t.bridge->groups, group) : selected_bucket(w, group);
 	const struct trace_sink *trace = w->t.trace;
 	const struct mark mark = mark_of(w);
 
@@ -381,18 +342,23 @@ static bool run_branches(struct walk *w, struct group *group)
 	}
 	w->t.trace = trace;
 	if (w->over) {
-		close_fork(w, &mark);
-		return w->over;
+		go_back(w, &mark);
+		w->t.answer->n_ops = mark.n_ops;
+		w->t.answer->n_branches = 0;
+		return false;
 	}
 	if (!taken)
 		xlate_tell(&w->t, 1, "group %u: no bucket is live", group->id);
 	return true;
 }
 
-static void run_failover(struct walk *w, struct group *group)
+/* Of one of the types that choose. */
+static void run_choice(struct walk *w, struct group *group)
 {
-	if (!may_fork(w, group) || !run_branches(w, group))
-		run_one_bucket(w, group, group_first_live(w->t.bridge->groups, group));
+	if (may_fork(w, group) && run_branches(w, group))
+		return;
+	run_one_bucket(w, group,
+		group->type == GROUP_TYPE_FF ? group_first_live(w->t.bridge->groups, group) : select_bucket(w, group));
 }
 
 static void run_group(struct walk *w, uint32_t id)
@@ -414,10 +380,8 @@ static void run_group(struct walk *w, uint32_t id)
 		run_one_bucket(w, group, group->n_buckets ? group->buckets : NULL);
 		break;
 	case GROUP_TYPE_SELECT:
-		run_one_bucket(w, group, select_bucket(w, group));
-		break;
 	case GROUP_TYPE_FF:
-		run_failover(w, group);
+		run_choice(w, group);
 		break;
 	}
 }
@@ -891,9 +855,11 @@ void translate_frame(const struct pipeline *pl, const struct frame_question *que
 {
 	struct walk w = {.cookie = UINT64_MAX};
 	struct frame frame = copy_frame(pl, question);
-	struct sw_key key = {0};
+	struct sw_headers headers;
+	struct sw_key key;
 
 	begin(ret);
+	sw_extract(question->frame, question->frame + question->size, 0, SW_KEY_WORDS, &key, &headers);
 	w.t = xlate_begin(pl, &key, trace, ret);
 	w.t.in = pipeline_port(pl, question->in_port);
 	w.t.bridge = pipeline_bridge(pl, question->bridge);

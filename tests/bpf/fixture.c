@@ -74,9 +74,11 @@ int fixture_open(struct fixture *f, uint32_t n_flows, uint32_t n_buckets)
 	f->band_stats = map_memory(f->skel->maps.band_stats);
 	f->passed = map_memory(f->skel->maps.passed);
 	f->forks = map_memory(f->skel->maps.forks);
+	f->fork_slots = map_memory(f->skel->maps.fork_slots);
 	f->fork_stats = map_memory(f->skel->maps.fork_stats);
 	if (!f->flows || !f->buckets || !f->rows || !f->miss_buckets || !f->set_info || !f->drops || !f->emc ||
-		!f->rewrites || !f->meters || !f->band_stats || !f->passed || !f->forks || !f->fork_stats) {
+		!f->rewrites || !f->meters || !f->band_stats || !f->passed || !f->forks || !f->fork_slots ||
+		!f->fork_stats) {
 		fixture_close(f);
 		return -ENOMEM;
 	}
@@ -100,6 +102,7 @@ void fixture_close(struct fixture *f)
 	unmap_memory(f->skel->maps.band_stats, f->band_stats);
 	unmap_memory(f->skel->maps.passed, f->passed);
 	unmap_memory(f->skel->maps.forks, f->forks);
+	unmap_memory(f->skel->maps.fork_slots, f->fork_slots);
 	unmap_memory(f->skel->maps.fork_stats, f->fork_stats);
 	switch_bpf__destroy(f->skel);
 	memset(f, 0, sizeof(*f));

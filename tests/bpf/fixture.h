@@ -33,6 +33,7 @@ struct fixture {
 	struct sw_meter *meters;
 	struct sw_flow_stats *band_stats, *passed;
 	struct sw_fork *forks;
+	struct sw_fork_slots *fork_slots;
 	struct sw_flow_stats *fork_stats;
 	uint32_t next_slot;
 	uint32_t n_epochs;

@@ -277,9 +277,11 @@ START_TEST(flows_spread_by_weight)
 			double want = sum ? (double)N_HASHES * rows[row][i] / sum : (double)N_HASHES / N_SPREAD;
 			double off = hits[i + 1] - want;
 
-			/* Four times the standard deviation of a count. */
-			ck_assert_msg(
-				off * off <= 16 * want, "row %zu port %u: %u, not %.0f", row, i + 1, hits[i + 1], want);
+			/* Four times the standard deviation of a count; a share of the slots has its own. */
+			double variance = group_is_fork(group) ? want + want * N_HASHES / SW_FORK_SLOTS : want;
+
+			ck_assert_msg(off * off <= 16 * variance, "row %zu port %u: %u, not %.0f", row, i + 1,
+				hits[i + 1], want);
 			ck_assert(want > 0 || !hits[i + 1]);
 		}
 	}
@@ -352,7 +354,7 @@ START_TEST(equal_buckets_share)
 	for (uint32_t i = 0; i < N_HASHES; i++)
 		hits[group_select(groups, group, seeded_next(&random)) - group->buckets]++;
 	for (int i = 0; i < 3; i++)
-		ck_assert_uint_gt(hits[i], N_HASHES / 3 - N_HASHES / 100);
+		ck_assert_uint_gt(hits[i], N_HASHES / 3 - N_HASHES / 33);
 }
 END_TEST
 

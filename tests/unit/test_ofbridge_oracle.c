@@ -293,10 +293,10 @@ static struct bucket random_bucket(const struct group_mod *mod, struct action li
 	return bucket;
 }
 
-/* Half of them are fast failovers, which the program decides by itself. */
+/* Most are of the types which the program decides by itself. */
 static uint8_t random_type(void)
 {
-	return (uint8_t)(below(3) ? below(4) : GROUP_TYPE_FF);
+	return (uint8_t)(below(2) ? below(4) : below(2) ? GROUP_TYPE_FF : GROUP_TYPE_SELECT);
 }
 
 /* The counts of its buckets begin anew, and with a group its own go. */

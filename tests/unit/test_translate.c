@@ -362,11 +362,13 @@ static bool sends_alike(const struct xlate *listed, const struct xlate *ops)
 
 static void check_against_frame(struct world *world, const struct asked *asked)
 {
-	static struct xlate by_frame;
+	static struct xlate by_frame, by_key_now;
 	const struct frame_question question = {
 		.in_port = asked->port, .bridge = 1, .frame = asked->frame.bytes, .size = asked->frame.size};
-	const struct xlate *by_key = &asked->answer;
+	const struct xlate *by_key = &by_key_now;
 
+	by_key_now = asked->answer;
+	take_branch_now(world->bench.pl, &asked->key, &by_key_now);
 	if (asked->frame.deep)
 		return; /* the parser goes as far as it goes, and a tag in front moves that */
 	translate_frame(world->bench.pl, &question, NULL, &by_frame);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Fast failover as the maps have it: one fork for all flows behind a group, and one word that leads them all; what was
- * sent where is counted for the buckets, to the frame.
+ * Groups that choose, as the maps have them: one fork for all flows behind a group, and one word, or a table, that
+ * leads them all; what was sent where is counted for the buckets, to the frame.
  */
 #include "bpf/extract.h"
 #include "dataplane/complaint.h"
@@ -411,6 +411,43 @@ START_TEST(a_ttl_that_ends_behind_a_fork_takes_back_what_it_does_not_come_to)
 }
 END_TEST
 
+/* The same where the daemon alone can do what the branch says. */
+START_TEST(a_ttl_that_ends_in_the_daemon_takes_back_too)
+{
+	uint8_t frame[SIZE];
+
+	open_lab();
+	group(0, 2, GROUP_TYPE_INDIRECT, BUCKETS({"output:2", 0, 0}));
+	group(0, 1, GROUP_TYPE_FF, BUCKETS({"output:4,dec_ttl,group:2", 2, 0}, {"output:3", 3, 0}));
+	rule("group:1");
+	lab_settle(&lab);
+	arrive(1);
+	expect_step(&(struct dp_memory_hit[]){arrive(1)}[0], SW_OP_UPCALL, SW_UPCALL_BRANCH);
+	make_frame(1, 1, frame);
+	go_up(frame, SW_UPCALL_BRANCH); /* the second of them */
+	ck_assert_uint_eq(counted(1)->buckets[0].tally.packets, 2);
+	ck_assert_uint_eq(counted(2)->tally.packets, 1);
+	close_lab();
+}
+END_TEST
+
+START_TEST(a_group_behind_a_bucket_that_leaves_it_to_NORMAL_goes_up)
+{
+	open_lab();
+	group(0, 2, GROUP_TYPE_INDIRECT, BUCKETS({"NORMAL", 0, 0}));
+	group(0, 1, GROUP_TYPE_FF, BUCKETS({"group:2", 2, 0}, {"output:3", 3, 0}));
+	rule("group:1");
+	lab_settle(&lab);
+	arrive(1);
+	expect_step(&(struct dp_memory_hit[]){arrive(1)}[0], SW_OP_UPCALL, SW_UPCALL_BRANCH);
+	group(1, 1, GROUP_TYPE_FF, BUCKETS({"NORMAL", 2, 0}, {"output:3", 3, 0}));
+	lab_settle(&lab);
+	arrive(1);
+	ck_assert_int_eq(arrive(1).flow->steps[0].op, SW_OP_NORMAL);
+	close_lab();
+}
+END_TEST
+
 START_TEST(groups_of_too_many_buckets_are_decided_when_flows_are_asked)
 {
 	struct wish wishes[SW_MAX_BRANCHES];
@@ -429,6 +466,33 @@ START_TEST(groups_of_too_many_buckets_are_decided_when_flows_are_asked)
 	link_is(2, false);
 	cache_fail_over(lab.cache);
 	expect_step(&(struct dp_memory_hit[]){arrive(1)}[0], SW_OP_OUTPUT, 3);
+	close_lab();
+}
+END_TEST
+
+/* Then none is: the flows that do without are asked when there are too many, and again when there are not. */
+START_TEST(more_groups_than_the_program_has_room_for_are_decided_when_flows_are_asked)
+{
+	open_lab();
+	failover();
+	arrive(1);
+	for (uint32_t id = 2; id <= GROUP_FORKS_LIMIT; id++)
+		group(0, id, GROUP_TYPE_FF, BUCKETS({"output:2", 2, 0}, {"output:3", 3, 0}));
+	lab_settle(&lab);
+	ck_assert_int_eq(arrive(1).flow->steps[0].op, SW_OP_FORK);
+	group(0, 1000, GROUP_TYPE_SELECT, BUCKETS({"output:2", 2, 0}, {"output:3", 3, 0}));
+	lab_settle(&lab);
+	ck_assert_int_eq(arrive(1).flow->steps[0].op, SW_OP_OUTPUT);
+	group(1, 1000, GROUP_TYPE_INDIRECT, BUCKETS({"output:2", 0, 0}));
+	lab_settle(&lab);
+	ck_assert_int_eq(arrive(1).flow->steps[0].op, SW_OP_FORK);
+	group(1, 1000, GROUP_TYPE_FF, BUCKETS({"output:2", 2, 0}));
+	lab_settle(&lab);
+	ck_assert_int_eq(arrive(1).flow->steps[0].op, SW_OP_OUTPUT);
+	group(2, 2, GROUP_TYPE_FF, 0, NULL);
+	lab_settle(&lab);
+	ck_assert_int_eq(arrive(1).flow->steps[0].op, SW_OP_FORK);
+	ck_assert_uint_eq(counted(1)->buckets[0].tally.packets, 6);
 	close_lab();
 }
 END_TEST
@@ -578,6 +642,150 @@ START_TEST(flows_follow_a_group_behind_a_bucket)
 }
 END_TEST
 
+/* ---- select ---- */
+
+#define N_HOSTS 200
+
+/* Group 1: outputs 2 to 5 by these weights, each while its port is up. */
+static void spread(const uint16_t weights[4])
+{
+	struct action lists[4][16];
+	struct bucket buckets[4];
+	struct group_mod mod = {.type = GROUP_TYPE_SELECT, .id = 1, .n_buckets = 4, .buckets = buckets};
+	char text[16];
+
+	for (uint32_t i = 0; i < 4; i++) {
+		snprintf(text, sizeof(text), "output:%u", i + 2);
+		buckets[i] = (struct bucket){.weight = weights[i],
+			.watch_port = i + 2,
+			.watch_group = GROUP_ANY,
+			.actions = read_actions(text, lists[i])};
+	}
+	ck_assert_int_eq(ofbridge_group_mod(bridge, &mod), OF_OK);
+	rule("group:1");
+	lab_settle(&lab);
+}
+
+/* The port to which the program sends what is for this host; 0: it drops it for want of a bucket. */
+static uint32_t way_of(uint8_t host)
+{
+	struct dp_memory_hit hit = arrive(host);
+
+	ck_assert_ptr_nonnull(hit.flow);
+	ck_assert_int_eq(hit.flow->steps[0].op, SW_OP_FORK);
+	if (hit.program->steps[0].op == SW_OP_OUTPUT)
+		return hit.program->steps[0].arg;
+	expect_step(&hit, SW_OP_DROP, SW_DROP_NO_BUCKET);
+	return 0;
+}
+
+START_TEST(a_select_group_needs_one_flow_for_all_connections)
+{
+	static const uint16_t weights[] = {1, 1, 1, 0};
+	uint32_t hits[N_PORTS + 1] = {0};
+
+	open_lab();
+	spread(weights);
+	arrive(0);
+	for (int host = 0; host < N_HOSTS; host++)
+		hits[way_of((uint8_t)host)]++;
+	ck_assert_uint_eq(cache_count(lab.cache), 1);
+	for (uint32_t port = 2; port <= 4; port++)
+		ck_assert_uint_gt(hits[port], N_HOSTS / 5);
+	ck_assert_uint_eq(hits[0] + hits[1] + hits[5], 0);
+	ck_assert_uint_eq(counted(1)->tally.packets, N_HOSTS + 1);
+	dp_memory_forget_sent(lab.dp);
+	for (uint32_t i = 1; i < 4; i++) /* the first frame was sent by the daemon, to one of them */
+		ck_assert_uint_le(counted(1)->buckets[i].tally.packets - hits[i + 2], 1);
+	close_lab();
+}
+END_TEST
+
+/* The first frame of a connection by the daemon, or a controller's, and the rest by the program. */
+START_TEST(daemon_and_program_send_a_connection_the_same_way)
+{
+	static const uint16_t weights[] = {1, 2, 3, 4};
+	struct action list[16];
+
+	open_lab();
+	spread(weights);
+	for (int host = 0; host < N_HOSTS; host++) {
+		struct actions out = read_actions("group:1", list);
+		uint32_t by_daemon, by_controller;
+		uint8_t frame[SIZE];
+
+		cache_flush(lab.cache);
+		lab_let_grace_pass(&lab);
+		ck_assert_ptr_null(arrive((uint8_t)host).flow);
+		ck_assert_uint_eq(dp_memory_n_sent(lab.dp), 1);
+		by_daemon = dp_memory_sent(lab.dp, 0).port;
+		dp_memory_forget_sent(lab.dp);
+		make_frame((uint8_t)host, 64, frame);
+		ck_assert_int_eq(ofbridge_packet_out(bridge, 1, &out, frame, SIZE), OF_OK);
+		lab.dp->ops->flush(lab.dp);
+		by_controller = dp_memory_sent(lab.dp, 0).port;
+		dp_memory_forget_sent(lab.dp);
+		ck_assert_uint_eq(way_of((uint8_t)host), by_daemon);
+		ck_assert_uint_eq(by_controller, by_daemon);
+	}
+	close_lab();
+}
+END_TEST
+
+START_TEST(only_the_connections_of_a_port_that_goes_move_and_they_come_back)
+{
+	static const uint16_t weights[] = {1, 2, 1, 1};
+	uint8_t before[N_HOSTS];
+	uint32_t n_moved = 0;
+
+	open_lab();
+	spread(weights);
+	arrive(0);
+	for (int host = 0; host < N_HOSTS; host++)
+		before[host] = (uint8_t)way_of((uint8_t)host);
+	link_is(3, false);
+	cache_fail_over(lab.cache);
+	for (int host = 0; host < N_HOSTS; host++) {
+		uint32_t now = way_of((uint8_t)host);
+
+		ck_assert(before[host] == 3 ? now && now != 3 : now == before[host]);
+		n_moved += now != before[host];
+	}
+	ck_assert_uint_gt(n_moved, N_HOSTS / 5);
+	lab_settle(&lab);
+	link_is(3, true);
+	lab_settle(&lab);
+	for (int host = 0; host < N_HOSTS; host++)
+		ck_assert_uint_eq(way_of((uint8_t)host), before[host]);
+	for (uint16_t port = 2; port <= 5; port++)
+		link_is(port, false);
+	cache_fail_over(lab.cache);
+	ck_assert_uint_eq(way_of(7), 0);
+	link_is(4, true);
+	lab_settle(&lab);
+	ck_assert_uint_eq(way_of(7), 4);
+	close_lab();
+}
+END_TEST
+
+/* A share of less than one 64th is too small for the table. */
+START_TEST(weights_that_are_too_uneven_take_a_flow_for_each_connection)
+{
+	static const uint16_t uneven[] = {1, 100, 1, 1};
+
+	open_lab();
+	spread(uneven);
+	arrive(0);
+	lab_let_grace_pass(&lab); /* from here on the program parses for it */
+	for (uint8_t host = 0; host < 10; host++)
+		arrive(host);
+	for (uint8_t host = 0; host < 10; host++)
+		ck_assert_int_eq(arrive(host).flow->steps[0].op, SW_OP_OUTPUT);
+	ck_assert_uint_eq(cache_count(lab.cache), 10);
+	close_lab();
+}
+END_TEST
+
 /* ---- a restart ---- */
 
 static void restart(void)
@@ -642,7 +850,11 @@ START_TEST(a_fork_that_contradicts_itself_is_not_adopted)
 	case 5:
 		fork->branch[0].n_steps = 0;
 		break;
-	case 6:
+	case 6: /* with no table of branches that there are */
+		fork->kind = SW_FORK_SELECT;
+		memset(&lab.dp->memory.fork_slots[id], fork->n_branches, SW_FORK_SLOTS);
+		break;
+	case 7: /* with a meter, which a branch has not */
 		fork->branch[0].n_steps = 2;
 		fork->branch[0].steps[1] = fork->branch[0].steps[0];
 		fork->branch[0].steps[0] = (struct sw_step){.op = SW_OP_METER, .arg = meter_slot()};
@@ -680,10 +892,11 @@ END_TEST
 int main(void)
 {
 	TCase *t = tcase_create("all");
-	Suite *suite = suite_create("failover");
+	Suite *suite = suite_create("forks");
 	SRunner *runner;
 	int n_failed;
 
+	tcase_set_timeout(t, 60);
 	tcase_add_test(t, all_flows_behind_a_group_go_elsewhere_before_any_is_asked);
 	tcase_add_test(t, a_port_that_goes_and_comes_replaces_no_flow);
 	tcase_add_test(t, a_port_that_comes_back_is_used_when_its_flows_have_been_asked);
@@ -693,15 +906,22 @@ int main(void)
 	tcase_add_test(t, what_stands_around_the_group_is_done_on_every_branch);
 	tcase_add_test(t, a_branch_of_which_only_the_daemon_is_capable_goes_up_alone);
 	tcase_add_test(t, a_ttl_that_ends_behind_a_fork_takes_back_what_it_does_not_come_to);
+	tcase_add_test(t, a_ttl_that_ends_in_the_daemon_takes_back_too);
+	tcase_add_test(t, a_group_behind_a_bucket_that_leaves_it_to_NORMAL_goes_up);
 	tcase_add_test(t, groups_of_too_many_buckets_are_decided_when_flows_are_asked);
 	tcase_add_test(t, groups_behind_a_meter_are_decided_when_flows_are_asked);
 	tcase_add_test(t, what_has_a_meter_behind_a_group_goes_up);
+	tcase_add_test(t, more_groups_than_the_program_has_room_for_are_decided_when_flows_are_asked);
 	tcase_add_test(t, each_bucket_counts_what_took_it);
 	tcase_add_test(t, flows_of_equal_branches_count_each_for_its_own);
 	tcase_add_test(t, a_group_that_changes_gives_its_flows_a_new_fork);
 	tcase_add_test(t, flows_follow_a_group_behind_a_bucket);
+	tcase_add_test(t, a_select_group_needs_one_flow_for_all_connections);
+	tcase_add_test(t, daemon_and_program_send_a_connection_the_same_way);
+	tcase_add_test(t, only_the_connections_of_a_port_that_goes_move_and_they_come_back);
+	tcase_add_test(t, weights_that_are_too_uneven_take_a_flow_for_each_connection);
 	tcase_add_test(t, a_fork_outlives_its_daemon);
-	tcase_add_loop_test(t, a_fork_that_contradicts_itself_is_not_adopted, 0, 7);
+	tcase_add_loop_test(t, a_fork_that_contradicts_itself_is_not_adopted, 0, 8);
 	tcase_add_test(t, a_fork_says_where_it_leads);
 	suite_add_tcase(suite, t);
 	runner = srunner_create(suite);
