@@ -120,6 +120,8 @@ struct sw_config {
 	__u32 upcall_max_frags; /* and in several; 0: none can */
 	__u32 netns_inum;       /* inode of the network namespace whose devices are our ports */
 	__u32 epoch;            /* in which what is noted holds (bpf/recall.h); 0: nothing is noted */
+	__u32 n_generic;        /* ports in generic mode: a copy may bear no mark (bpf/copies.h) */
+	__u32 is_trial;         /* 1: of a program that is only asked, and whose broadcasts send nothing to count */
 	__u64 seed;             /* of sw_hash: random, so that nobody outside can aim at a bucket */
 	__u8 order[SW_MAX_MASKS];
 	struct sw_mask masks[SW_MAX_MASKS];
@@ -338,6 +340,8 @@ struct sw_miss_bucket {
 struct sw_set_info {
 	__u32 min_frame; /* smallest max_frame among the members, bytes */
 	__u32 n_members;
+	__u32 untags; /* 1: some member has an untagged VLAN, and so a program */
+	__u32 zero;
 };
 
 /*

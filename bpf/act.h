@@ -17,6 +17,7 @@
 
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
+#include "copies.h"
 #include "frame.h"
 #include "maps.h"
 #include "metered.h"
@@ -118,6 +119,8 @@ SW_INLINE enum sw_upcall act_broadcast_hindrance(
 		return SW_UPCALL_FRAGS; /* xdpf_clone() copies the first buffer only, and the redirect refuses */
 	if (frame->size + growth > set->min_frame)
 		return SW_UPCALL_OVER_MTU; /* dev_map_enqueue_multi() passes over a device whose MTU is too small */
+	if (set->untags && !copies_mark(ctx))
+		return SW_UPCALL_NORMAL;
 	return SW_UPCALL_NONE;
 }
 
@@ -151,9 +154,7 @@ static __attribute__((noinline)) int act_broadcast(
 		if (reason)
 			return frame_drop(frame, frame->in_port, reason);
 	}
-	if (bpf_redirect_map(members, 0, BPF_F_BROADCAST | BPF_F_EXCLUDE_INGRESS) != XDP_REDIRECT)
-		return frame_drop(frame, frame->in_port, SW_DROP_REDIRECT);
-	return XDP_REDIRECT;
+	return copies_send(ctx, frame, set_id, members);
 }
 
 /* The steps from `first` on; the verdict. */
@@ -338,9 +339,7 @@ static __attribute__((noinline)) int act_rewritten(struct xdp_md *ctx, struct fr
 		return frame_drop(frame, frame->in_port, reason);
 	if (!members)
 		return act_output(frame->cpu, frame->size, target);
-	if (bpf_redirect_map(members, 0, BPF_F_BROADCAST | BPF_F_EXCLUDE_INGRESS) != XDP_REDIRECT)
-		return frame_drop(frame, frame->in_port, SW_DROP_REDIRECT);
-	return XDP_REDIRECT;
+	return copies_send(ctx, frame, target, members);
 }
 
 /* Runs the flow's program; the verdict. */

@@ -9,10 +9,11 @@
  *	xdp_redirect_err	the redirect was refused: device down, frame over its MTU, XSK ring full, ...
  *	xdp_devmap_xmit		the driver did not take all frames of a bulk
  *	xdp_exception		generic mode: the driver did not take the frame (act XDP_TX, which our program never
- *returns)
+ *				returns)
  *
  * tx_frames was counted when the redirect was asked for and is corrected here; a length is not to be had, so tx_bytes
- * holds what was handed over. Structs are what we need of the kernel's, relocated at load (CO-RE).
+ * holds what was handed over. Of a broadcast that ran out of memory while it was cloned all copies count as lost, none
+ * is taken off tx_frames: which of them were made cannot be told.
  */
 #ifndef SW_LOST_H
 #define SW_LOST_H
@@ -22,24 +23,8 @@
 #include <bpf/bpf_tracing.h>
 #include <bpf/bpf_core_read.h>
 #include <linux/errno.h>
+#include "kernel.h"
 #include "maps.h"
-
-struct ns_common {
-	unsigned int inum;
-} __attribute__((preserve_access_index));
-
-struct net {
-	struct ns_common ns;
-} __attribute__((preserve_access_index));
-
-typedef struct {
-	struct net *net;
-} __attribute__((preserve_access_index)) possible_net_t;
-
-struct net_device {
-	int ifindex;
-	possible_net_t nd_net;
-} __attribute__((preserve_access_index));
 
 /* The port that a device is, if it is one of ours. */
 SW_INLINE struct sw_port *lost_port(const struct net_device *dev)
@@ -49,6 +34,14 @@ SW_INLINE struct sw_port *lost_port(const struct net_device *dev)
 	if (!dev || !cfg || dev->nd_net.net->ns.inum != cfg->netns_inum)
 		return 0;
 	return port_get(dev->ifindex);
+}
+
+/* Of the broadcast that this CPU has just asked for. */
+SW_INLINE __u32 lost_copies(void)
+{
+	struct sw_scratch *s = scratch_get();
+
+	return s ? s->n_copies : 1;
 }
 
 SW_INLINE void lost_untransmit(__u32 cpu, __u32 port_id, __u32 n_frames)
@@ -99,7 +92,7 @@ int BPF_PROG(sw_lost_redirect, const struct net_device *dev, const void *xdp, co
 	else if (map_type == BPF_MAP_TYPE_XSKMAP)
 		lost_upcall(cpu, port->id, err);
 	else
-		drop_count(cpu, port->id, SW_DROP_REDIRECT, 1);
+		drop_count(cpu, port->id, SW_DROP_REDIRECT, lost_copies());
 	return 0;
 }
 

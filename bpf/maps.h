@@ -172,7 +172,10 @@ struct {
 	__type(value, struct sw_fdb_times);
 } fdb_times SEC(".maps");
 
-/* One frame to one port. Values are struct bpf_devmap_val without a program: unicast is counted here, not there. */
+/*
+ * One frame to one port. Values are struct bpf_devmap_val, without a program but where the port has an untagged VLAN:
+ * those carry sw_egress_one (bpf/copies.h says why).
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_DEVMAP);
 	__uint(max_entries, SW_MAX_PORTS);
@@ -181,14 +184,14 @@ struct {
 } tx_ports SEC(".maps");
 
 /*
- * The members of a set. Values carry sw_egress. The kernel walks every hash bucket on each broadcast, so the daemon
- * makes each set's map as small as its membership.
+ * The members of a set. Values of ports that have an untagged VLAN carry sw_egress. The kernel walks every hash bucket
+ * on each broadcast, so the daemon makes each set's map as small as its membership.
  */
 struct sw_set {
 	__uint(type, BPF_MAP_TYPE_DEVMAP_HASH);
 	__uint(max_entries, 16);
-	__type(key, __u32); /* port id */
-	__type(value, struct bpf_devmap_val);
+	__uint(key_size, sizeof(__u32));                   /* port id */
+	__uint(value_size, sizeof(struct bpf_devmap_val)); /* no __type: of an inner map clang 14 may only name it */
 };
 
 struct {
@@ -241,6 +244,7 @@ struct sw_scratch {
 	struct sw_headers headers;
 	struct sw_layers layers;
 	__u32 came_size; /* of the frame whose front is in `bytes`, see SW_LOOK_UNDO */
+	__u32 n_copies;  /* of the broadcast asked for last, if all are to arrive (bpf/copies.h) */
 };
 
 struct {

@@ -7,8 +7,8 @@
  * short way: layer 2 of the key, the flow at its home, the FDB, out. What the short way is not made for it leaves as it
  * found it, uncounted (but for the mark of an address in use), and the long way begins anew: intake, extract, lookup,
  * and then either the hit (count, finish the checksum, run the flow's program) or the miss (up to the daemon). So the
- * long way can do everything and the short one keeps what it knows in registers. sw_egress runs on each copy of a
- * flood. The programs in lost.h name what the kernel drops afterwards.
+ * long way can do everything and the short one keeps what it knows in registers. sw_egress and sw_egress_one take tags
+ * off copies of floods (copies.h). The programs in lost.h name what the kernel drops afterwards.
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
@@ -444,22 +444,33 @@ int sw_ingress(struct xdp_md *ctx)
 	return verdict == NEXT ? long_way(ctx) : verdict;
 }
 
-/* Each copy of a flood, before its port's driver gets it. A verdict other than PASS would be one more drop to name. */
-SEC("xdp.frags/devmap")
-int sw_egress(struct xdp_md *ctx)
+/*
+ * What leaves by a port that has an untagged VLAN, before its driver gets it: takes the tag off a copy. A verdict other
+ * than PASS would be one more drop to name.
+ */
+SW_INLINE int egress(struct xdp_md *ctx, int unmarked_too)
 {
-	struct sw_port *port = port_get(ctx->egress_ifindex);
+	int is_copy = copy_unmark(ctx) || unmarked_too;
+	struct sw_port *port = is_copy ? port_get(ctx->egress_ifindex) : 0;
 	struct tagged_frame *tagged = vlan_frame(ctx);
-	struct sw_port_stats *stats;
 
 	if (!port)
 		return XDP_PASS;
 	if (tagged && port->untagged_vid && (sw_swap16(tagged->tci_be) & SW_VLAN_VID) == port->untagged_vid)
 		vlan_pop(ctx);
-	stats = port_stats_get(bpf_get_smp_processor_id(), port->id % SW_MAX_PORTS);
-	if (stats) {
-		stats->tx_frames++;
-		stats->tx_bytes += frame_size(ctx);
-	}
 	return XDP_PASS;
+}
+
+/* On the way of copies. In generic mode no mark gets so far, and each frame meets the program of its own way. */
+SEC("xdp.frags/devmap")
+int sw_egress(struct xdp_md *ctx)
+{
+	return egress(ctx, sw_read(core.config.n_generic) != 0);
+}
+
+/* On the way of unicast, where copies come by only if they follow a unicast frame of the same poll. */
+SEC("xdp.frags/devmap")
+int sw_egress_one(struct xdp_md *ctx)
+{
+	return egress(ctx, 0);
 }

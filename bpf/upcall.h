@@ -11,6 +11,7 @@
 
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
+#include "copies.h"
 #include "csum.h"
 #include "frame.h"
 #include "maps.h"
@@ -54,11 +55,15 @@ SW_INLINE int upcall_allowed(const struct sw_port *port)
 	return 1;
 }
 
-/* Not every driver has room for metadata; 0: the daemon has to do without. */
+/*
+ * Not every driver has room for metadata; 0: the daemon has to do without. A copy of a switch behind the port may bear
+ * that one's mark.
+ */
 SW_INLINE int upcall_describe(struct xdp_md *ctx, const struct frame *frame, enum sw_upcall reason)
 {
 	struct sw_meta *meta;
 
+	copy_unmark(ctx);
 	if (bpf_xdp_adjust_meta(ctx, -(int)sizeof(*meta)))
 		return 0;
 	meta = (void *)(long)ctx->data_meta;

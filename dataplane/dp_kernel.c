@@ -256,6 +256,7 @@ static void destroy_parts(struct dpk *k)
 	close_fd(k->grace_inner_fd);
 	close_fd(k->ingress_fd);
 	close_fd(k->egress_fd);
+	close_fd(k->egress_one_fd);
 	if (k->skel) {
 		dpk_sets_close(k);
 		unmap_memory(k);
@@ -316,10 +317,20 @@ static int load(struct dpk *k, uint32_t n_flows, struct complaint *c)
 	return 0;
 }
 
-static int take_programs(struct dpk *k, struct complaint *c)
+static int program_id(int fd, uint32_t *ret, struct complaint *c)
 {
 	struct bpf_prog_info info = {0};
 	uint32_t size = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(fd, &info, &size))
+		return complain(c, -errno, "the program cannot be read back: %s", strerror(errno));
+	*ret = info.id;
+	return 0;
+}
+
+static int take_programs(struct dpk *k, struct complaint *c)
+{
+	int error;
 
 	k->ingress_fd = dpk_pins_program(k, k->skel->progs.sw_ingress, "prog-ingress", c);
 	if (k->ingress_fd < 0)
@@ -327,15 +338,13 @@ static int take_programs(struct dpk *k, struct complaint *c)
 	k->egress_fd = dpk_pins_program(k, k->skel->progs.sw_egress, "prog-egress", c);
 	if (k->egress_fd < 0)
 		return k->egress_fd;
-	if (bpf_obj_get_info_by_fd(k->ingress_fd, &info, &size))
-		return complain(c, -errno, "the program cannot be read back: %s", strerror(errno));
-	k->ingress_id = info.id;
-	size = sizeof(info);
-	memset(&info, 0, sizeof(info));
-	if (bpf_obj_get_info_by_fd(k->egress_fd, &info, &size))
-		return complain(c, -errno, "the program cannot be read back: %s", strerror(errno));
-	k->egress_id = info.id;
-	return 0;
+	k->egress_one_fd = dpk_pins_program(k, k->skel->progs.sw_egress_one, "prog-egress-one", c);
+	if (k->egress_one_fd < 0)
+		return k->egress_one_fd;
+	error = program_id(k->ingress_fd, &k->ingress_id, c);
+	if (!error)
+		error = program_id(k->egress_fd, &k->egress_id, c);
+	return error ? error : program_id(k->egress_one_fd, &k->egress_one_id, c);
 }
 
 static int start_grace(struct dpk *k, struct complaint *c)
@@ -407,7 +416,7 @@ static struct dpk *blank(void)
 	if (!k)
 		return NULL;
 	k->dp.ops = &ops;
-	k->grace_map_fd = k->grace_inner_fd = k->ingress_fd = k->egress_fd = -1;
+	k->grace_map_fd = k->grace_inner_fd = k->ingress_fd = k->egress_fd = k->egress_one_fd = -1;
 	for (int id = 0; id < SW_MAX_PORTS; id++)
 		k->ports[id].link_fd = -1;
 	for (int i = 0; i < 3; i++)

@@ -60,9 +60,9 @@ struct dpk {
 	struct xsks *xsks;
 	struct grace *grace;
 	int grace_map_fd, grace_inner_fd;
-	struct reactor_timer *orphan_timer; /* armed while there are links that nobody asked for yet */
-	int ingress_fd, egress_fd;          /* the programs in use: pinned ones, or those just loaded */
-	uint32_t ingress_id, egress_id;
+	struct reactor_timer *orphan_timer;       /* armed while there are links that nobody asked for yet */
+	int ingress_fd, egress_fd, egress_one_fd; /* the programs in use: pinned ones, or those just loaded */
+	uint32_t ingress_id, egress_id, egress_one_id;
 	int lost_fds[3]; /* links of the tracepoint programs */
 	struct dpk_port ports[SW_MAX_PORTS];
 	struct switch_bpf *twin; /* for probes */
@@ -146,8 +146,8 @@ int dpk_sets_init(struct dpk *k);
 /* Finds the sets of an earlier daemon. */
 void dpk_sets_adopt(struct dpk *k);
 void dpk_sets_close(struct dpk *k);
-/* A port's max_frame changed: so may what its sets can carry. */
-void dpk_sets_resized(struct dpk *k, uint16_t port);
+/* A port's max_frame or untagged VLAN changed: so may what its sets can carry, and what runs on its copies. */
+void dpk_sets_changed(struct dpk *k, uint16_t port);
 /* On the grace thread: keeps some empty sets in stock, because putting one into `sets` waits for RCU. */
 void dpk_sets_stock(struct dpk *k);
 int dpk_set_put(struct datapath *dp, uint32_t set, const uint16_t *members, uint32_t n);

@@ -10,6 +10,15 @@
 #include <net/if.h>
 #include <string.h>
 
+static uint32_t count_generic(const struct dpk *k)
+{
+	uint32_t n = 0;
+
+	for (int id = 1; id < SW_MAX_PORTS; id++)
+		n += k->ports[id].port.ifindex && k->ports[id].mode == DP_MODE_GENERIC;
+	return n;
+}
+
 /* What the program is told of the port. */
 int dpk_port_write(struct dpk *k, const struct dpk_port *p)
 {
@@ -25,17 +34,19 @@ int dpk_port_write(struct dpk *k, const struct dpk_port *p)
 		.miss_burst = p->port.miss_burst,
 	};
 
+	k->dp.memory.config->n_generic = count_generic(k);
 	return bpf_map_update_elem(bpf_map__fd(k->skel->maps.ports), &p->port.ifindex, &record, BPF_ANY) ? -errno : 0;
 }
 
 /* The way out to the port. The kernel takes the element away when the device goes. */
 static int write_way_out(struct dpk *k, const struct dpk_port *p)
 {
-	struct bpf_devmap_val value = {.ifindex = p->port.ifindex, .bpf_prog.fd = -1}, now;
+	bool untags = p->port.untagged_vid != 0; /* a copy may come this way, too: bpf/copies.h */
+	struct bpf_devmap_val value = {.ifindex = p->port.ifindex, .bpf_prog.fd = untags ? k->egress_one_fd : -1}, now;
+	uint32_t id = p->port.id, program_id = untags ? k->egress_one_id : 0;
 	int fd = bpf_map__fd(k->skel->maps.tx_ports);
-	uint32_t id = p->port.id;
 
-	if (bpf_map_lookup_elem(fd, &id, &now) == 0 && now.ifindex == value.ifindex && !now.bpf_prog.id)
+	if (bpf_map_lookup_elem(fd, &id, &now) == 0 && now.ifindex == value.ifindex && now.bpf_prog.id == program_id)
 		return 0;
 	return bpf_map_update_elem(fd, &id, &value, BPF_ANY) ? -errno : 0;
 }
@@ -80,7 +91,7 @@ int dpk_port_put(struct datapath *dp, const struct dp_port *port, struct complai
 	struct dpk *k = dpk_of(dp);
 	struct dpk_port *p = &k->ports[port->id];
 	char name[IF_NAMESIZE] = "?";
-	bool resized;
+	bool changed;
 	int error = 0;
 
 	if (!port->id || port->id >= SW_MAX_PORTS || !port->ifindex)
@@ -92,13 +103,14 @@ int dpk_port_put(struct datapath *dp, const struct dp_port *port, struct complai
 		error = open_sockets(k, p, port, c);
 	if (error)
 		return error;
-	resized = p->port.ifindex && p->port.max_frame != port->max_frame;
+	changed =
+		p->port.ifindex && (p->port.max_frame != port->max_frame || p->port.untagged_vid != port->untagged_vid);
 	p->port = *port;
-	if (resized)
-		dpk_sets_resized(k, port->id);
-	error = dpk_port_write(k, p);
+	error = write_way_out(k, p);
+	if (changed)
+		dpk_sets_changed(k, port->id);
 	if (!error)
-		error = write_way_out(k, p);
+		error = dpk_port_write(k, p);
 	if (error) {
 		if_indextoname(port->ifindex, name);
 		return complain(c, error, "%s could not be entered into the maps: %s", name, strerror(-error));

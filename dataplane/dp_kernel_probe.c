@@ -220,6 +220,7 @@ int dpk_probe(struct datapath *dp, uint32_t ifindex, const void *frame, uint32_t
 		return -ENOMEM;
 	k->twin->bss->core = k->skel->bss->core;
 	k->twin->bss->core.config.epoch = 0; /* it has notes of its own, which nobody wipes */
+	k->twin->bss->core.config.is_trial = 1;
 	memset(ret, 0, sizeof(*ret));
 	error = run(k->twin, ifindex, frame, size, ret);
 	if (error)

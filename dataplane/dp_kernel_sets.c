@@ -146,10 +146,12 @@ static void order_stock(struct dpk *k, uint32_t set, uint32_t n_members)
 
 static int put_member(struct dpk *k, int fd, uint16_t id)
 {
-	struct bpf_devmap_val value = {.ifindex = k->ports[id].port.ifindex, .bpf_prog.fd = k->egress_fd}, now;
-	uint32_t key = id;
+	const struct dp_port *port = &k->ports[id].port;
+	struct bpf_devmap_val value = {.ifindex = port->ifindex, .bpf_prog.fd = port->untagged_vid ? k->egress_fd : -1};
+	uint32_t key = id, program_id = port->untagged_vid ? k->egress_id : 0;
+	struct bpf_devmap_val now;
 
-	if (bpf_map_lookup_elem(fd, &key, &now) == 0 && now.ifindex == value.ifindex && now.bpf_prog.id == k->egress_id)
+	if (bpf_map_lookup_elem(fd, &key, &now) == 0 && now.ifindex == value.ifindex && now.bpf_prog.id == program_id)
 		return 0;
 	return bpf_map_update_elem(fd, &key, &value, BPF_ANY) ? -errno : 0;
 }
@@ -211,6 +213,7 @@ static struct sw_set_info summary(const struct dpk *k, const uint16_t *members, 
 		info.n_members++;
 		if (port->max_frame < info.min_frame)
 			info.min_frame = port->max_frame;
+		info.untags |= port->untagged_vid != 0;
 	}
 	return info;
 }
@@ -272,11 +275,13 @@ int dpk_set_put(struct datapath *dp, uint32_t set, const uint16_t *members, uint
 	now = summary(k, members, n);
 	if (!info->n_members || now.min_frame < info->min_frame)
 		info->min_frame = now.min_frame; /* a frame too long for one of them goes up from now on */
+	info->untags |= now.untags;              /* and a copy bears a mark */
 	order_stock(k, set, n);
 	error = write_members(k, &k->sets[set], set, members, n);
 	if (error)
 		return error;
 	info->min_frame = now.min_frame;
+	info->untags = now.untags;
 	__atomic_store_n(&info->n_members, now.n_members, __ATOMIC_RELEASE);
 	return 0;
 }
@@ -292,28 +297,33 @@ void dpk_set_remove(struct datapath *dp, uint32_t set)
 		remove_others(k, k->sets[set].fd, NULL, 0);
 }
 
-/* What the longest frame for all of the set's members is now. */
+/* What the longest frame for all of the set's members is now, and whether there is a tag to take off. */
 static void sum_up_again(struct dpk *k, uint32_t set)
 {
 	uint16_t members[SW_MAX_PORTS];
 	uint32_t n = 0, id, *last = NULL, key;
+	struct sw_set_info now;
 
 	while (n < SW_MAX_PORTS && !bpf_map_get_next_key(k->sets[set].fd, last, &key)) {
 		members[n++] = key % SW_MAX_PORTS;
 		id = key;
 		last = &id;
 	}
-	k->set_info[set].min_frame = summary(k, members, n).min_frame;
+	now = summary(k, members, n);
+	k->set_info[set].min_frame = now.min_frame;
+	k->set_info[set].untags = now.untags;
 }
 
-void dpk_sets_resized(struct dpk *k, uint16_t port)
+void dpk_sets_changed(struct dpk *k, uint16_t port)
 {
 	struct bpf_devmap_val value;
 	uint32_t key = port;
 
 	for (uint32_t set = 0; set < k->n_sets_used; set++) {
-		if (state_of(&k->sets[set]) == READY && !bpf_map_lookup_elem(k->sets[set].fd, &key, &value))
-			sum_up_again(k, set);
+		if (state_of(&k->sets[set]) != READY || bpf_map_lookup_elem(k->sets[set].fd, &key, &value))
+			continue;
+		sum_up_again(k, set);
+		put_member(k, k->sets[set].fd, port);
 	}
 }
 

@@ -209,9 +209,19 @@ void fixture_set_port(struct fixture *f, uint32_t ifindex, const struct sw_port 
 	bpf_map_update_elem(bpf_map__fd(f->skel->maps.ports), &ifindex, port, BPF_ANY);
 }
 
+/* As the daemon does: only what has an untagged VLAN has a program, another one for each way. */
+static struct bpf_devmap_val way_out(const struct fixture *f, uint32_t ifindex, const struct bpf_program *program)
+{
+	struct sw_port port = {0};
+
+	bpf_map_lookup_elem(bpf_map__fd(f->skel->maps.ports), &ifindex, &port);
+	return (struct bpf_devmap_val){
+		.ifindex = ifindex, .bpf_prog.fd = port.untagged_vid ? bpf_program__fd(program) : -1};
+}
+
 void fixture_set_output(struct fixture *f, uint32_t port_id, uint32_t ifindex)
 {
-	struct bpf_devmap_val value = {.ifindex = ifindex, .bpf_prog.fd = -1};
+	struct bpf_devmap_val value = way_out(f, ifindex, f->skel->progs.sw_egress_one);
 
 	if (bpf_map_update_elem(bpf_map__fd(f->skel->maps.tx_ports), &port_id, &value, BPF_ANY))
 		fprintf(stderr, "tx_ports[%u] = device %u: %s\n", port_id, ifindex, strerror(errno));
@@ -220,12 +230,14 @@ void fixture_set_output(struct fixture *f, uint32_t port_id, uint32_t ifindex)
 void fixture_set_members(struct fixture *f, uint32_t set_id, const uint32_t *ids, const uint32_t *ifindexes,
 	unsigned int n, uint32_t min_frame)
 {
-	struct bpf_devmap_val value = {.bpf_prog.fd = bpf_program__fd(f->skel->progs.sw_egress)};
+	struct bpf_devmap_val value;
 	int fd = bpf_map_create(BPF_MAP_TYPE_DEVMAP_HASH, "set", sizeof(uint32_t), sizeof(value), n ? n : 1, NULL);
 	unsigned int i;
 
+	f->set_info[set_id].untags = 0;
 	for (i = 0; i < n; i++) {
-		value.ifindex = ifindexes[i];
+		value = way_out(f, ifindexes[i], f->skel->progs.sw_egress);
+		f->set_info[set_id].untags |= value.bpf_prog.fd >= 0;
 		if (bpf_map_update_elem(fd, &ids[i], &value, BPF_ANY))
 			fprintf(stderr, "set %u, device %u: %s\n", set_id, ifindexes[i], strerror(errno));
 	}

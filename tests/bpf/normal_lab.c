@@ -7,7 +7,7 @@
 
 void lab_setup(struct fixture *f)
 {
-	static const uint32_t member_ids[] = {2, 4}, member_ifindexes[] = {TRIAL_LO, TRIAL_LO};
+	const uint32_t member_ids[] = {MEMBER, MEMBER + 1}, member_ifindexes[] = {trial_taker, trial_taker};
 	struct sw_port port = trial_port();
 	struct sw_key bits = {0};
 
@@ -44,7 +44,7 @@ void lab_make(struct packet *p, int tci, uint64_t dst, uint64_t src)
 
 struct account {
 	struct fate fate;
-	size_t flow_packets, flow_bytes, rx_frames, rx_bytes, misses, tx_frames, tx_bytes, upcalls, drops;
+	size_t flow_packets, flow_bytes, rx_frames, rx_bytes, misses, tx_frames, tx_bytes, copies, upcalls, drops;
 };
 
 struct words {
@@ -74,9 +74,9 @@ static struct words in_words(const struct account *a)
 	else
 		snprintf(what, sizeof(what), "up for %s", reasons[fate->reason]);
 	snprintf(words.text, sizeof(words.text),
-		"%s; flow %zu (%zu bytes), rx %zu (%zu), misses %zu, tx %zu (%zu), upcalls %zu, drops %zu", what,
-		a->flow_packets, a->flow_bytes, a->rx_frames, a->rx_bytes, a->misses, a->tx_frames, a->tx_bytes,
-		a->upcalls, a->drops);
+		"%s; flow %zu (%zu bytes), rx %zu (%zu), misses %zu, tx %zu (%zu), copies %zu, upcalls %zu, drops %zu",
+		what, a->flow_packets, a->flow_bytes, a->rx_frames, a->rx_bytes, a->misses, a->tx_frames, a->tx_bytes,
+		a->copies, a->upcalls, a->drops);
 	return words;
 }
 
@@ -91,6 +91,7 @@ static struct account expected(const struct fate *fate, const struct packet *in,
 		.rx_bytes = in->size,
 		.tx_frames = fate->what == SENT,
 		.tx_bytes = fate->what == SENT ? out->size : 0,
+		.copies = fate->what == FLOODED ? 2 : 0,
 		.upcalls = fate->what == UP,
 		.drops = fate->what == DROPPED,
 	};
@@ -112,6 +113,7 @@ static void observe_ports(const struct fixture *f, struct account *a)
 		if (stats.tx_frames)
 			a->fate.port = port;
 	}
+	a->copies = fixture_port_stats(f, MEMBER).tx_frames + fixture_port_stats(f, MEMBER + 1).tx_frames;
 }
 
 static void observe_drop(const struct fixture *f, struct account *a)

@@ -16,7 +16,8 @@
 #define DEAD    5 /* a port without a device */
 #define N_PORTS 6
 #define SET     3
-#define LONELY  9 /* a set without members */
+#define LONELY  9   /* a set without members */
+#define MEMBER  700 /* the set's members: this port and the next */
 #define FIT     1518
 
 #define A         0x02000000000aULL

@@ -187,6 +187,7 @@ static void set_ports(int generic)
 		fixture_set_output(&f, i, p_ifindex[i]);
 	}
 	fixture_set_members(&f, SET, (const uint32_t[]){1, 2, 3}, &p_ifindex[1], 3, 1518);
+	f.config->n_generic = generic;
 }
 
 static void setup(int generic)
@@ -475,6 +476,68 @@ START_TEST(a_frame_that_the_driver_does_not_take_is_named)
 }
 END_TEST
 
+/* The kernel passes over such a member without a trace. Frames are 300 bytes and for ports 2 and 3. */
+static void flood_without_port_3(const char *hindered, enum sw_drop reason, const char *mended)
+{
+	struct packet p;
+	int i;
+
+	packet_plain(&p, 5, 300);
+	put(&p, 0, &(struct sw_step){.op = SW_OP_BROADCAST, .arg = SET}, 1);
+	sh("%s", hindered);
+	for (i = 0; i < 5; i++) {
+		put_frame(&p);
+		check_arrives(2, &p);
+	}
+	sh("%s", mended);
+	check_drop(3, reason, 5);
+	ck_assert_uint_eq(fixture_port_stats(&f, 2).tx_frames, 5);
+	ck_assert_uint_eq(fixture_port_stats(&f, 3).tx_frames, 0);
+}
+
+START_TEST(a_copy_for_a_member_that_is_down_is_named)
+{
+	setup(_i);
+	flood_without_port_3("ip link set p3 down", SW_DROP_PORT_DOWN, "ip link set p3 up");
+}
+END_TEST
+
+START_TEST(a_copy_over_a_members_mtu_is_named)
+{
+	setup(_i);
+	flood_without_port_3("ip link set p3 mtu 200", SW_DROP_OVER_MTU, "ip link set p3 mtu 1500");
+}
+END_TEST
+
+/* In generic mode the kernel gives up at the first member that cannot take its copy. */
+START_TEST(copies_behind_one_that_fails_in_generic_mode_are_named)
+{
+	struct packet p;
+	int i;
+
+	setup(1);
+	packet_plain(&p, 5, 300);
+	put(&p, 0, &(struct sw_step){.op = SW_OP_BROADCAST, .arg = SET}, 1);
+	sh("ip link set p2 down");
+	for (i = 0; i < 5; i++)
+		put_frame(&p);
+	for (i = 0; i < 100 && fixture_all_drops(&f) < 10; i++)
+		usleep(10000);
+	sh("ip link set p2 up");
+	ck_assert_uint_eq(fixture_drops(&f, 2, SW_DROP_PORT_DOWN), 5);
+	ck_assert_uint_eq(fixture_drops(&f, 3, SW_DROP_REDIRECT), 5);
+	ck_assert_uint_eq(fixture_all_drops(&f), 10);
+	check_silence(3);
+}
+END_TEST
+
+START_TEST(a_copy_for_a_member_whose_peer_has_no_napi_is_named)
+{
+	setup(0);
+	flood_without_port_3("ethtool -K q3 gro off", SW_DROP_XMIT, "ethtool -K q3 gro on");
+}
+END_TEST
+
 START_TEST(a_device_that_is_gone_is_named)
 {
 	struct packet p;
@@ -665,6 +728,10 @@ static Suite *live_suite(void)
 	tcase_add_loop_test(tcase, a_frame_for_a_port_that_is_down_is_named, 0, 2);
 	tcase_add_test(tcase, a_peer_without_napi_is_named);
 	tcase_add_test(tcase, a_frame_that_the_driver_does_not_take_is_named);
+	tcase_add_loop_test(tcase, a_copy_for_a_member_that_is_down_is_named, 0, 2);
+	tcase_add_loop_test(tcase, a_copy_over_a_members_mtu_is_named, 0, 2);
+	tcase_add_test(tcase, copies_behind_one_that_fails_in_generic_mode_are_named);
+	tcase_add_test(tcase, a_copy_for_a_member_whose_peer_has_no_napi_is_named);
 	tcase_add_loop_test(tcase, a_device_that_is_gone_is_named, 0, 2);
 	tcase_add_loop_test(tcase, a_runt_is_named, 0, 2);
 	tcase_add_loop_test(tcase, another_namespaces_losses_are_not_ours, 0, 2);

@@ -183,7 +183,7 @@ static void check_fate(const struct step_case *c, int way, const struct outcome 
 START_TEST(a_program_with_a_meter_does_what_its_steps_say)
 {
 	const struct step_case *c = &step_cases[_i / TRIAL_N_WAYS];
-	uint32_t member_ids[] = {4}, member_ifindexes[] = {TRIAL_LO}, slot;
+	uint32_t member_ids[] = {4}, member_ifindexes[] = {trial_taker}, slot;
 	struct outcome o;
 	struct packet in;
 	int way = _i % TRIAL_N_WAYS, fd;

@@ -136,7 +136,7 @@ static void check_branches(const struct packet *in)
 
 static void run_case(const struct program_case *c, int way, bool forked)
 {
-	uint32_t member_ids[] = {4}, member_ifindexes[] = {TRIAL_LO}, slot;
+	uint32_t member_ids[] = {4}, member_ifindexes[] = {trial_taker}, slot;
 	struct packet in, out;
 	struct sw_port port = trial_port();
 	struct outcome o;

@@ -294,7 +294,7 @@ static void write_some(void)
 START_TEST(a_program_that_rewrites_does_what_its_steps_say)
 {
 	const struct step_case *c = &step_cases[_i / TRIAL_N_WAYS];
-	uint32_t member_ids[] = {4}, member_ifindexes[] = {TRIAL_LO}, slot;
+	uint32_t member_ids[] = {4}, member_ifindexes[] = {trial_taker}, slot;
 	struct packet in, out;
 	struct outcome o;
 	int fd;

@@ -3,6 +3,8 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <net/if.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -152,6 +154,17 @@ void trial_check_same(const struct packet *a, const struct packet *b)
 	ck_assert_mem_eq(a->bytes, b->bytes, a->size);
 }
 
+uint32_t trial_taker;
+
+static int make_taker(void)
+{
+	if (unshare(CLONE_NEWNET) || system("ip link add taker type veth peer name other && "
+					    "ip link set taker up && ip link set other up && ethtool -K other gro on"))
+		return -1;
+	trial_taker = if_nametoindex("taker");
+	return trial_taker ? 0 : -1;
+}
+
 int trial_main(struct fixture *f, Suite *suite)
 {
 	int err = fixture_open(f, 1024, 256), n_failed;
@@ -163,6 +176,10 @@ int trial_main(struct fixture *f, Suite *suite)
 	}
 	if (err) {
 		fprintf(stderr, "the program does not load: %s\n", strerror(-err));
+		return EXIT_FAILURE;
+	}
+	if (make_taker()) {
+		fprintf(stderr, "no device that takes frames\n");
 		return EXIT_FAILURE;
 	}
 	runner = srunner_create(suite);

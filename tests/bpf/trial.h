@@ -28,6 +28,9 @@ struct outcome {
 	uint32_t meta_size;
 };
 
+/* A device that takes redirected frames, for members of sets: what they could not take would count as lost. */
+extern uint32_t trial_taker;
+
 /* Both ports, a mask of both MAC addresses and the VLAN, upcalls of any size, no daemon. */
 void trial_setup(struct fixture *f);
 struct sw_port trial_port(void);
@@ -56,7 +59,7 @@ struct sw_meta trial_meta(const struct outcome *o);
 void trial_check_meta(const struct outcome *o, enum sw_upcall reason, uint32_t slot);
 void trial_check_same(const struct packet *a, const struct packet *b);
 
-/* Loads the program, runs the suite; the exit status. */
+/* Loads the program, runs the suite in a network namespace of its own; the exit status. */
 int trial_main(struct fixture *f, Suite *suite);
 
 #endif
