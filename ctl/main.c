@@ -33,6 +33,7 @@ struct options {
 	const char *conf, *run_dir;
 	bool conf_given, detach;
 	unsigned n_flows;
+	uint64_t memory; /* bytes; 0: what the host has left */
 };
 
 /* ---- words of the command line ---- */
@@ -40,11 +41,12 @@ struct options {
 static void usage(FILE *out)
 {
 	fprintf(out, "usage: switchd [--conf FILE] [--run-dir DIR] [--detach] [--log-level error|warn|info|debug]\n"
-		     "               [--flows N]\n"
+		     "               [--flows N] [--memory SIZE]\n"
 		     "  --conf FILE     configuration, statements of the grammar (" DEFAULT_CONF ")\n"
 		     "  --run-dir DIR   control socket, pid file, log (" DEFAULT_RUN_DIR ")\n"
 		     "  --detach        go to the background once the switch is up\n"
 		     "  --flows N       size of the flow cache, a power of two (262144)\n"
+		     "  --memory SIZE   memory that the switch may take, as 512M (what the host has left)\n"
 		     "  --help, --version\n"
 		     "TERM stops the daemon and leaves forwarding on; HUP reads the configuration again.\n");
 }
@@ -79,13 +81,53 @@ static int set_flows(const char *word, unsigned *ret)
 	return 0;
 }
 
+static int set_memory(const char *word, uint64_t *ret)
+{
+	static const char units[] = "KMG";
+	const char *unit;
+	unsigned shift = 0;
+	char *end;
+	unsigned long long n;
+
+	errno = 0;
+	n = strtoull(word, &end, 10);
+	unit = *end ? strchr(units, *end) : NULL;
+	if (unit) {
+		shift = 10 * (unsigned)(unit - units + 1);
+		end++;
+	}
+	if (*word < '0' || *word > '9' || *end || errno || !n || n > UINT64_MAX >> shift) {
+		fprintf(stderr, "switchd: --memory %s: expected bytes, or a number and K, M or G, as 512M\n", word);
+		return -EINVAL;
+	}
+	*ret = (uint64_t)n << shift;
+	return 0;
+}
+
+/* What takes a word that may be wrong. */
+static int set_checked(int option, struct options *ret)
+{
+	switch (option) {
+	case 'l':
+		return set_log_level(optarg);
+	case 'f':
+		return set_flows(optarg, &ret->n_flows);
+	case 'm':
+		return set_memory(optarg, &ret->memory);
+	default:
+		usage(stderr);
+		return -EINVAL;
+	}
+}
+
 /* 0: go on; 1: all done; -EINVAL. */
 static int read_options(int argc, char **argv, struct options *ret)
 {
 	static const struct option known[] = {{"conf", required_argument, NULL, 'c'},
 		{"run-dir", required_argument, NULL, 'r'}, {"detach", no_argument, NULL, 'd'},
 		{"log-level", required_argument, NULL, 'l'}, {"flows", required_argument, NULL, 'f'},
-		{"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'v'}, {0}};
+		{"memory", required_argument, NULL, 'm'}, {"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'v'}, {0}};
 	int option;
 
 	*ret = (struct options){.conf = DEFAULT_CONF, .run_dir = DEFAULT_RUN_DIR, .n_flows = SW_DEFAULT_FLOWS};
@@ -103,9 +145,7 @@ static int read_options(int argc, char **argv, struct options *ret)
 		} else if (option == 'v') {
 			printf("switchd %s (ABI %d)\n", SWITCHD_VERSION, SW_ABI_VERSION);
 			return 1;
-		} else if (option == 'l' ? set_log_level(optarg) : option != 'f' || set_flows(optarg, &ret->n_flows)) {
-			if (option == '?')
-				usage(stderr);
+		} else if (set_checked(option, ret)) {
 			return -EINVAL;
 		}
 	}
@@ -323,8 +363,10 @@ static void turn_ended(void *arg)
 
 static int create_switch(struct daemon *d, const struct options *options, struct complaint *c)
 {
-	const struct vswitch_options wishes = {
-		.datapath = {.bpffs_dir = d->paths.bpffs, .n_flows = options->n_flows, .n_frames = N_FRAMES}};
+	const struct vswitch_options wishes = {.datapath = {.bpffs_dir = d->paths.bpffs,
+						       .n_flows = options->n_flows,
+						       .n_frames = N_FRAMES,
+						       .memory_limit = options->memory}};
 	int err = vswitch_create(&wishes, loop_reactor(d->loop), &d->vs, c);
 
 	if ((err == -EPERM || err == -EACCES) && geteuid())

@@ -36,6 +36,14 @@ static int allocate(struct cache *cache)
 		       : -ENOMEM;
 }
 
+size_t cache_bytes_a_slot(void)
+{
+	const struct cache *c = NULL;
+
+	return sizeof(*c->entries) + sizeof(*c->vacant) + sizeof(*c->limbo) + sizeof(*c->dirty) +
+	       sizeof(*c->seen_passed) + sizeof(*c->live) / 64 + links_bytes_a_slot();
+}
+
 static void vacate(struct cache *cache, uint32_t slot)
 {
 	cache->entries[slot].state = ENTRY_VACANT;

@@ -63,6 +63,7 @@
 #include "bpf/abi.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct cache;
@@ -80,6 +81,8 @@ struct xlate;
  * NULL: ENOMEM.
  */
 struct cache *cache_create(struct datapath *dp, const struct pipeline *pl, struct sets *sets);
+/* Bytes that a cache takes for each slot of the flow table, beside the maps. */
+size_t cache_bytes_a_slot(void);
 /* Live entries stay in the maps. */
 void cache_destroy(struct cache *cache);
 

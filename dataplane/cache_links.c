@@ -20,6 +20,11 @@ void links_fini(struct links *links)
 	free(links->first);
 }
 
+size_t links_bytes_a_slot(void)
+{
+	return LINKS_A_SLOT * sizeof(struct link) + sizeof(uint32_t);
+}
+
 bool links_have_room(const struct links *links, uint32_t n)
 {
 	uint32_t at = links->free;

@@ -20,6 +20,7 @@
 #include "dataplane/tally.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct link {
 	struct tally *tally;
@@ -38,6 +39,8 @@ struct links {
 /* `n_more`: numbers behind those of slots that count as slots do (cache_forks.c). -ENOMEM. */
 int links_init(struct links *links, uint32_t n_slots, uint32_t n_more);
 void links_fini(struct links *links);
+/* Bytes for each slot. */
+size_t links_bytes_a_slot(void);
 
 /* Whether n more can be had. */
 bool links_have_room(const struct links *links, uint32_t n);

@@ -176,6 +176,9 @@ struct dp_kernel_options {
 	const char *bpffs_dir; /* where to pin; made if missing, a bpffs mounted at /sys/fs/bpf if there is none */
 	uint32_t n_flows;      /* slots, a power of two; a pinned table keeps the size that it has */
 	uint32_t n_frames;     /* of the UMEM, 4096 bytes each */
+	uint64_t table_bytes;  /* that the owner allocates beside, for the limits that it has ... */
+	uint64_t flow_bytes;   /* ... and for each flow slot; both only for the check against memory_limit */
+	uint64_t memory_limit; /* bytes that all of it may take; 0: what the host has left */
 };
 
 /* dp_kernel.c */

@@ -296,17 +296,20 @@ static const struct datapath_ops ops = {
 	.describe = describe,
 };
 
-static int load(struct dpk *k, uint32_t n_flows, struct complaint *c)
+static int load(struct dpk *k, const struct dp_kernel_options *options, struct complaint *c)
 {
 	int error;
 
 	k->skel = switch_bpf__open();
 	if (!k->skel)
 		return complain(c, -errno, "the BPF object cannot be opened: %s", strerror(errno));
-	error = dpk_pins_adopt(k, n_flows, c);
+	error = dpk_pins_adopt(k, options->n_flows, c);
 	if (error < 0)
 		return error;
 	k->dp.adopted = error;
+	error = dpk_afford(k, options, c);
+	if (error)
+		return error;
 	dpk_hush();
 	error = switch_bpf__load(k->skel);
 	if (error)
@@ -366,7 +369,7 @@ static int start_grace(struct dpk *k, struct complaint *c)
 static int start_sockets(struct dpk *k, uint32_t n_frames, struct complaint *c)
 {
 	const struct xsks_options options = {
-		.n_frames = n_frames ? n_frames : DEFAULT_FRAMES,
+		.n_frames = n_frames,
 		.xskmap_fd = bpf_map__fd(k->skel->maps.xsks),
 		.reactor = k->reactor,
 		.events = &k->events,
@@ -383,7 +386,7 @@ static int start_sockets(struct dpk *k, uint32_t n_frames, struct complaint *c)
 
 static int build(struct dpk *k, const struct dp_kernel_options *options, struct complaint *c)
 {
-	int error = load(k, options->n_flows ? options->n_flows : SW_DEFAULT_FLOWS, c);
+	int error = load(k, options, c);
 
 	if (!error)
 		error = dpk_sets_init(k) ? complain(c, -ENOMEM, "map set_info cannot be mapped") : 0;
@@ -436,12 +439,18 @@ static void raise_descriptor_limit(void)
 		log_warn("the limit of open descriptors cannot be raised: %s", strerror(errno));
 }
 
-int dp_kernel_create(const struct dp_kernel_options *options, const struct reactor *reactor,
+int dp_kernel_create(const struct dp_kernel_options *wishes, const struct reactor *reactor,
 	const struct dp_events *events, struct datapath **ret, struct complaint *c)
 {
+	struct dp_kernel_options with_defaults = *wishes;
+	const struct dp_kernel_options *options = &with_defaults;
 	struct dpk *k;
 	int error;
 
+	if (!with_defaults.n_flows)
+		with_defaults.n_flows = SW_DEFAULT_FLOWS;
+	if (!with_defaults.n_frames)
+		with_defaults.n_frames = DEFAULT_FRAMES;
 	dpk_listen();
 	raise_descriptor_limit();
 	error = dpk_pins_prepare(options->bpffs_dir, c);

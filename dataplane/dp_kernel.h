@@ -8,6 +8,7 @@
  *	dp_kernel_ports.c	the maps that name the ports
  *	dp_kernel_sets.c	the flood sets
  *	dp_kernel_probe.c	the program's verdict on one frame
+ *	dp_kernel_size.c	what it takes of the host's memory
  *	dp_kernel_libbpf.c	what libbpf has to say
  *
  * Invariants
@@ -19,6 +20,7 @@
 #ifndef DATAPLANE_DP_KERNEL_H
 #define DATAPLANE_DP_KERNEL_H
 
+#include "dataplane/budget.h"
 #include "dataplane/datapath.h"
 
 #include <pthread.h>
@@ -51,6 +53,11 @@ struct dpk_set {
 	int state; /* dp_kernel_sets.c */
 };
 
+/* Bytes that the limits come to. */
+struct dpk_size {
+	uint64_t maps, frames, tables;
+};
+
 struct dpk {
 	struct datapath dp;
 	struct switch_bpf *skel;
@@ -68,6 +75,8 @@ struct dpk {
 	struct switch_bpf *twin; /* for probes */
 	struct reactor_timer *twin_timer;
 	struct sw_set_info *set_info;
+	struct dpk_size size;
+	struct budget budget; /* before anything was allocated */
 
 	/* Shared with the grace thread. */
 	pthread_mutex_t set_lock;
@@ -98,6 +107,8 @@ int dpk_pins_prepare(const char *dir, struct complaint *c);
  * them. Sets sizes. 1: adopted, 0: there is nothing to adopt, -errno with a complaint.
  */
 int dpk_pins_adopt(struct dpk *k, uint32_t n_flows, struct complaint *c);
+/* Between open and load: gives the maps the sizes that so many flows take. */
+void dpk_pins_size(struct dpk *k, uint32_t n_flows);
 /* After load, when nothing was adopted. */
 int dpk_pins_put_maps(struct dpk *k, struct complaint *c);
 /* The pinned program if it is the same as this one, by tag; else pins this one in its place. The descriptor, or -errno.
@@ -158,6 +169,11 @@ void dpk_set_remove(struct datapath *dp, uint32_t set);
 int dpk_probe(struct datapath *dp, uint32_t ifindex, const void *frame, uint32_t size, struct dp_probe *ret);
 /* Gives up what probing needs. */
 void dpk_probe_close(struct dpk *k);
+
+/* ---- dp_kernel_size.c ---- */
+
+/* Between adopting and load: reckons k->size and logs it. -ENOMEM with a complaint: the host has not that much left. */
+int dpk_afford(struct dpk *k, const struct dp_kernel_options *options, struct complaint *c);
 
 static inline struct dpk *dpk_of(struct datapath *dp)
 {

@@ -180,7 +180,7 @@ static uint32_t power_of_two(uint32_t n)
 	return power;
 }
 
-static void set_sizes(struct dpk *k, uint32_t n_flows)
+void dpk_pins_size(struct dpk *k, uint32_t n_flows)
 {
 	uint32_t n_cpus = libbpf_num_possible_cpus(), n_rows = n_cpus + 1;
 	uint32_t n_buckets = power_of_two(n_flows / 4);
@@ -357,7 +357,7 @@ int dpk_pins_adopt(struct dpk *k, uint32_t n_flows, struct complaint *c)
 	uint32_t pinned = why ? 0 : pinned_n_flows(k);
 
 	if (!why) {
-		set_sizes(k, pinned ? pinned : n_flows);
+		dpk_pins_size(k, pinned ? pinned : n_flows);
 		if (pinned && pinned != n_flows)
 			log_warn("the flow cache keeps its %u slots, not %u, until everything is removed", pinned,
 				n_flows);
@@ -370,7 +370,7 @@ int dpk_pins_adopt(struct dpk *k, uint32_t n_flows, struct complaint *c)
 		log_warn("the maps pinned in %s cannot be used (%s): flows, counters and addresses start anew", k->dir,
 			why);
 	throw_away(k);
-	set_sizes(k, n_flows);
+	dpk_pins_size(k, n_flows);
 	return 0;
 }
 

@@ -499,6 +499,11 @@ struct fdb *fdb_create(const struct fdb_storage *storage, uint32_t limit, const 
 	return fdb;
 }
 
+size_t fdb_bytes(void)
+{
+	return sizeof(struct fdb);
+}
+
 void fdb_destroy(struct fdb *fdb)
 {
 	free(fdb);

@@ -91,6 +91,8 @@ struct fdb_storage {
  */
 struct fdb *fdb_create(const struct fdb_storage *storage, uint32_t limit, const struct fdb_events *events);
 void fdb_destroy(struct fdb *fdb);
+/* Bytes that it takes beside its storage, whatever the limit. */
+size_t fdb_bytes(void);
 
 /* The entry for `key`, or NULL. Borrowed until the next call that is not a lookup. Pure. */
 const struct fdb_entry *fdb_lookup(const struct fdb *fdb, const struct fdb_key *key);

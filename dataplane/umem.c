@@ -39,6 +39,13 @@ struct umem *umem_create(uint32_t n_frames)
 	return umem;
 }
 
+size_t umem_bytes(uint32_t n_frames)
+{
+	const struct umem *umem = NULL;
+
+	return n_frames * (UMEM_FRAME_SIZE + sizeof(*umem->free_frames) + sizeof(*umem->records));
+}
+
 void umem_destroy(struct umem *umem)
 {
 	if (!umem)

@@ -34,6 +34,8 @@ struct umem;
 /* NULL: out of memory. */
 struct umem *umem_create(uint32_t n_frames);
 void umem_destroy(struct umem *umem);
+/* Bytes that one of so many frames takes. */
+size_t umem_bytes(uint32_t n_frames);
 
 void *umem_area(const struct umem *umem);
 size_t umem_size(const struct umem *umem); /* bytes */

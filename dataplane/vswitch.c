@@ -266,6 +266,7 @@ int vswitch_create(
 {
 	struct vswitch *vs = calloc(1, sizeof(*vs));
 	struct dp_events events = {.ctx = vs, .frames_waiting = frames_waiting, .grace_ended = grace_ended};
+	struct dp_kernel_options datapath = options->datapath;
 	int error;
 
 	if (!vs)
@@ -276,7 +277,9 @@ int vswitch_create(
 		complain(c, error, "out of memory");
 		goto no_timers;
 	}
-	error = dp_kernel_create(&options->datapath, reactor, &events, &vs->dp, c);
+	datapath.table_bytes = fdb_bytes();
+	datapath.flow_bytes = cache_bytes_a_slot();
+	error = dp_kernel_create(&datapath, reactor, &events, &vs->dp, c);
 	if (error)
 		goto no_timers;
 	error = create_brain(vs);

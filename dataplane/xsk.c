@@ -314,6 +314,11 @@ uint32_t xsks_max_frame(const struct xsks *x)
 	return x->sg ? LONG_SIZE : RX_ROOM;
 }
 
+size_t xsks_bytes(uint32_t n_frames)
+{
+	return umem_bytes(n_frames) + (size_t)N_LONG * LONG_ROOM;
+}
+
 bool xsks_take_frags(const struct xsks *x)
 {
 	return x->sg;

@@ -28,6 +28,7 @@
 #define DATAPLANE_XSK_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct complaint;
@@ -66,6 +67,8 @@ void xsks_close(struct xsks *xsks, uint16_t port);
 /* Sockets of the port that are bound. */
 uint32_t xsks_bound(const struct xsks *xsks, uint16_t port);
 
+/* Bytes that so many frames take, with the buffers for long ones. */
+size_t xsks_bytes(uint32_t n_frames);
 /* Facts for people, as in datapath_ops.describe. */
 void xsks_each_fact(const struct xsks *xsks, void (*fact)(void *ctx, const char *name, const char *value), void *ctx);
 
