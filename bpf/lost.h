@@ -67,8 +67,10 @@ SW_INLINE void lost_unicast(__u32 cpu, __u32 port_id, int err)
 	lost_untransmit(cpu, port_id, 1);
 }
 
+/* What went up is then exactly what the sockets' rings took, and what of that no daemon came to read is known. */
 SW_INLINE void lost_upcall(__u32 cpu, __u32 port_id, int err)
 {
+	struct sw_port_stats *stats = port_stats_get(cpu, port_id % SW_MAX_PORTS);
 	enum sw_drop reason = SW_DROP_UPCALL_FULL;
 
 	if (err == -ENXIO)
@@ -76,6 +78,8 @@ SW_INLINE void lost_upcall(__u32 cpu, __u32 port_id, int err)
 	else if (err == -EINVAL)
 		reason = SW_DROP_REDIRECT; /* a socket of another device or queue */
 	drop_count(cpu, port_id, reason, 1);
+	if (stats)
+		stats->upcalls--;
 }
 
 SEC("tp_btf/xdp_redirect_err")
@@ -105,10 +109,9 @@ int BPF_PROG(sw_lost_xmit, const struct net_device *from, const struct net_devic
 	if (n_drops <= 0 || !lost_port(from))
 		return 0;
 	port = lost_port(to);
-	if (!port)
-		return 0;
-	drop_count(cpu, port->id, SW_DROP_XMIT, n_drops);
-	lost_untransmit(cpu, port->id, n_drops);
+	drop_count(cpu, port ? port->id : 0, SW_DROP_XMIT, n_drops); /* 0: the port has just been removed */
+	if (port)
+		lost_untransmit(cpu, port->id, n_drops);
 	return 0;
 }
 

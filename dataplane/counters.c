@@ -76,16 +76,23 @@ void counters_read_port(const struct dp_memory *memory, uint16_t port, struct po
 		ret->drops[reason] = counters_read_drop(memory, port, reason);
 }
 
-/* Frames that came to no cached verdict: everything else that came in was the fast path's doing. */
-static uint64_t missed(const struct port_counters *port)
+/*
+ * Frames that came to no cached verdict: everything else that came in was the fast path's doing. What the daemon
+ * counted as no_daemon had gone up and died there.
+ */
+static uint64_t missed(const struct dp_memory *memory, uint16_t id, const struct port_counters *port)
 {
-	return port->upcalls + port->drops[SW_DROP_MISS_LIMIT] + port->drops[SW_DROP_NO_DAEMON] +
-	       port->drops[SW_DROP_RUNT];
+	uint64_t died = read_once(&drop_row(memory, daemon_row(memory), id)[SW_DROP_NO_DAEMON]);
+
+	return port->upcalls + port->drops[SW_DROP_MISS_LIMIT] + port->drops[SW_DROP_NO_DAEMON] - died +
+	       port->drops[SW_DROP_UPCALL_FULL] + port->drops[SW_DROP_RUNT];
 }
 
-static uint64_t fast_frames(const struct port_counters *port)
+static uint64_t fast_frames(const struct dp_memory *memory, uint16_t id, const struct port_counters *port)
 {
-	return port->rx_frames > missed(port) ? port->rx_frames - missed(port) : 0;
+	uint64_t others = missed(memory, id, port);
+
+	return port->rx_frames > others ? port->rx_frames - others : 0;
 }
 
 void counters_read_switch(const struct dp_memory *memory, struct switch_counters *ret)
@@ -100,7 +107,7 @@ void counters_read_switch(const struct dp_memory *memory, struct switch_counters
 
 		counters_read_port(memory, id, &port);
 		if (id)
-			ret->fast_path_frames += fast_frames(&port);
+			ret->fast_path_frames += fast_frames(memory, id, &port);
 		ret->slow_path_frames += read_once(&port_row(memory, daemon, id)->upcalls);
 		for (unsigned reason = 0; reason < SW_N_DROPS; reason++)
 			ret->drops[reason] += port.drops[reason];
@@ -123,12 +130,29 @@ void counters_retire_port(const struct dp_memory *memory, uint16_t port)
 	struct port_counters sums;
 
 	counters_read_port(memory, port, &sums);
-	retired->rx_frames += fast_frames(&sums);
+	retired->rx_frames += fast_frames(memory, port, &sums);
 	retired->upcalls += read_once(&port_row(memory, daemon, port)->upcalls);
 	for (unsigned reason = 0; reason < SW_N_DROPS; reason++)
 		drop_row(memory, daemon, 0)[reason] += sums.drops[reason];
 	for (uint32_t row = 0; row <= daemon; row++) {
 		memset(port_row(memory, row, port), 0, sizeof(struct sw_port_stats));
 		memset(drop_row(memory, row, port), 0, SW_DROP_SLOTS * sizeof(__u64));
+	}
+}
+
+void counters_bury(const struct dp_memory *memory)
+{
+	uint32_t daemon = daemon_row(memory);
+
+	for (uint16_t id = 1; id < SW_MAX_PORTS; id++) {
+		struct sw_port_stats *own = port_row(memory, daemon, id);
+		int64_t unread = -(int64_t)own->upcalls;
+
+		for (uint32_t row = 0; row < daemon; row++)
+			unread += (int64_t)read_once(&port_row(memory, row, id)->upcalls);
+		if (unread <= 0)
+			continue;
+		drop_row(memory, daemon, id)[SW_DROP_NO_DAEMON] += (uint64_t)unread;
+		own->upcalls += (uint64_t)unread;
 	}
 }

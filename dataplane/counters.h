@@ -48,4 +48,10 @@ uint64_t counters_read_drop(const struct dp_memory *memory, uint16_t port, enum 
  */
 void counters_retire_port(const struct dp_memory *memory, uint16_t port);
 
+/*
+ * After the death of an earlier daemon, once no socket of its can get a frame any more: what the program sent up and
+ * nobody received died with it, and is counted so (SW_DROP_NO_DAEMON).
+ */
+void counters_bury(const struct dp_memory *memory);
+
 #endif

@@ -2,6 +2,7 @@
 #include "dataplane/dp_kernel.h"
 
 #include "dataplane/complaint.h"
+#include "dataplane/counters.h"
 #include "dataplane/epoch.h"
 #include "dataplane/grace.h"
 #include "dataplane/log.h"
@@ -403,7 +404,9 @@ static int build(struct dpk *k, const struct dp_kernel_options *options, struct 
 	if (error)
 		return error;
 	if (k->dp.adopted) {
+		xsks_disown(k->xsks);
 		sit_out_grace(k); /* what the last daemon cleared in its last moment is free now (fdb_create) */
+		counters_bury(&k->dp.memory);
 		dpk_ports_adopt(k);
 		dpk_sets_adopt(k);
 	}

@@ -179,7 +179,6 @@ static void handle(struct upcall *up, struct dp_frame *frame, uint64_t now_ns)
 	struct sw_key *key = &up->keys[up->n_keys];
 	struct sw_headers headers;
 
-	counters_upcall(&up->dp->memory, frame->in_port);
 	if (!port || !port->ifindex) {
 		discard(up, frame, SW_DROP_NO_PORT);
 		return;
@@ -204,6 +203,13 @@ static void handle(struct upcall *up, struct dp_frame *frame, uint64_t now_ns)
 	normal_carry_out(up->pl, key, NULL, &up->answer);
 	learn(up, now_ns);
 	send(up, frame);
+}
+
+/* Only when the batch has left: of a daemon that is killed, what it had in hand is to be among the lost. */
+static void count_batch(struct upcall *up, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		counters_upcall(&up->dp->memory, up->frames[i].in_port);
 }
 
 /* The second pass: the batch is on its way, its answers may be cached. */
@@ -232,6 +238,7 @@ int upcall_run(struct upcall *up, uint64_t now_ns)
 		for (uint32_t i = 0; i < n; i++)
 			handle(up, &up->frames[i], now_ns);
 		up->dp->ops->flush(up->dp);
+		count_batch(up, n);
 		install(up, now_ns);
 	}
 	return 1;

@@ -456,6 +456,12 @@ int xsks_create(const struct xsks_options *options, struct xsks **ret, struct co
 	return 0;
 }
 
+void xsks_disown(struct xsks *x)
+{
+	for (uint32_t slot = 0; slot < SW_MAX_XSKS; slot++)
+		bpf_map_delete_elem(x->xskmap_fd, &slot);
+}
+
 void xsks_destroy(struct xsks *x)
 {
 	if (!x)

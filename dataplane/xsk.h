@@ -48,6 +48,9 @@ struct xsks_options {
 
 /* -errno with a complaint. */
 int xsks_create(const struct xsks_options *options, struct xsks **ret, struct complaint *c);
+/* Hides an earlier daemon's sockets, which may not have ended yet, from the program; after a grace period none gets
+ * more. */
+void xsks_disown(struct xsks *xsks);
 /* Closes all sockets. Accepts NULL. */
 void xsks_destroy(struct xsks *xsks);
 

@@ -150,8 +150,10 @@ void xsks_count_stranded(const struct xsks *x, struct sock *s)
 	uint32_t produced = __atomic_load_n(s->rx.producer, __ATOMIC_ACQUIRE);
 	uint32_t n_rx = n_stranded(s->rx.ring, s->rx.mask, s->rx.cached_cons, produced);
 
-	for (uint32_t i = 0; i < n_rx; i++)
+	for (uint32_t i = 0; i < n_rx; i++) {
+		counters_upcall(x->memory, s->port);
 		counters_drop(x->memory, s->port, SW_DROP_NO_DAEMON);
+	}
 	if (s->queue)
 		return;
 	counters_unsent(x->memory, s->port, SW_DROP_PORT_DOWN,
