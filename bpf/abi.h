@@ -244,7 +244,7 @@ struct sw_port_stats {
 	__u64 tx_bytes;
 	__u64 mega_hits; /* of frames taken in: found by a megaflow lookup */
 	__u64 misses;    /* of frames taken in: no flow matched; all others were recalled, or found by a hint */
-	__u64 upcalls;   /* program rows: frames sent up; the daemon's row: frames that it received */
+	__u64 upcalls;   /* program rows: frames that its socket took; the daemon's row: frames that it received */
 	__u64 csum_done; /* unfinished checksums completed */
 };
 
@@ -266,6 +266,19 @@ struct sw_row {
 	__u32 zero[13];
 	struct sw_port_stats ports[SW_MAX_PORTS];
 	struct sw_note notes[SW_NOTES];
+};
+
+/*
+ * An element of map `lookup_stats` (mmap-able), at row. What the long way's search cost: a frame that is recalled, or
+ * found at home, by a guess or by a hint, is in its port's counters alone, and the short way pays nothing for these.
+ */
+struct sw_lookup_stats {
+	__u64 walks;                                /* program rows: lookups that tried masks, one after the other */
+	__u64 found;                                /* of those */
+	__u64 probes;                               /* masks that they tried */
+	__u64 gone_frames, gone_megas, gone_misses; /* the daemon's row: of ports that are gone, rx_frames, mega_hits
+						       and misses */
+	__u64 zero[2];
 };
 
 /* Every reason for which a frame ends here. Name, the word users see, and a sentence for `switchctl drops`. */
@@ -592,6 +605,7 @@ _Static_assert(__builtin_offsetof(struct sw_flow, key.w[SW_L2_WORDS]) <= 64, "la
 _Static_assert(sizeof(struct sw_fork) == (1 + SW_MAX_BRANCHES) * 128, "a fork's branches are pairs of cache lines");
 _Static_assert(sizeof(struct sw_bucket) == 64, "a bucket is a cache line");
 _Static_assert(sizeof(struct sw_port_stats) == 64, "port counters are a cache line");
+_Static_assert(sizeof(struct sw_lookup_stats) == 64, "lookup counters are a cache line");
 _Static_assert(sizeof(struct sw_meta) == 16, "metadata is a multiple of four, at most 32");
 _Static_assert(sizeof(struct sw_fdb_bucket) == 64, "an FDB bucket is a cache line");
 _Static_assert(SW_N_DROPS <= SW_DROP_SLOTS, "more drop reasons than counters");

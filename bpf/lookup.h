@@ -43,7 +43,8 @@ static inline __u32 sw_mem_lookup_mask(
 struct sw_hit {
 	const struct sw_flow *flow;
 	__u32 slot;
-	__u32 by_hint; /* 1: an exact-match hint led to it; left alone by a megaflow lookup */
+	__u32 by_hint;  /* 1: an exact-match hint led to it; left alone by a megaflow lookup */
+	__u32 n_probes; /* masks that sw_lookup() tried, found or not; left alone where it tried none */
 };
 
 #define SW_LOOKUP_INLINE static inline __attribute__((always_inline))
@@ -158,7 +159,8 @@ SW_LOOKUP_INLINE __u32 sw_hint_index(const struct sw_key *key, __u64 seed, __u32
 
 /*
  * The whole lookup of a key that was extracted `depth` words deep. 1 and *ret filled if a flow matches; 0 else, and
- * *ret undefined. A mask deeper than the key is passed over: the daemon has only just deepened the extraction.
+ * *ret undefined but for n_probes. A mask deeper than the key is passed over: the daemon has only just deepened the
+ * extraction.
  */
 SW_LOOKUP_INLINE int sw_lookup(const void *mem, const struct sw_config *config, const struct sw_key *key, __u32 depth,
 	__u32 cpu, struct sw_hit *ret)
@@ -170,6 +172,7 @@ SW_LOOKUP_INLINE int sw_lookup(const void *mem, const struct sw_config *config, 
 		return 1;
 	for (i = 0; i < SW_MAX_MASKS && i < n_order && !slot_1; i++)
 		slot_1 = sw_mem_lookup_mask(mem, config, key, depth, sw_read(config->order[i]) % SW_MAX_MASKS);
+	ret->n_probes = i;
 	if (!slot_1)
 		return 0;
 	ret->by_hint = 0;

@@ -8,7 +8,7 @@
  *	buckets		n_buckets		emc		possible CPUs * SW_EMC_SIZE
  *	drops		n_rows * SW_MAX_PORTS * SW_DROP_SLOTS
  *	passed		n_rows * n_flows	band_stats	n_rows * SW_MAX_METERS * SW_METER_BANDS
- *	fork_stats	n_rows * SW_MAX_FORKS * SW_MAX_BRANCHES
+ *	fork_stats	n_rows * SW_MAX_FORKS * SW_MAX_BRANCHES	lookup_stats	n_rows
  * Every element is reached through bpf_map_lookup_elem, which the kernel inlines for arrays and which checks the index,
  * so no number of elements is trusted. What has a fixed size and is asked of every frame is a global variable instead,
  * which takes neither the call's instructions nor the check. A counter that is out of reach is not counted and the
@@ -75,6 +75,14 @@ struct {
 	__type(key, __u32);
 	__type(value, __u64);
 } drops SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sw_lookup_stats);
+} lookup_stats SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -354,6 +362,18 @@ SW_INLINE struct sw_port_stats *port_stats_get(__u32 cpu, __u32 port_id)
 	struct sw_row *row = row_get(cpu);
 
 	return row ? row_port_at(row, port_id * sizeof(struct sw_port_stats)) : 0;
+}
+
+/* Counts a search that tried so many masks. */
+SW_INLINE void walk_count(__u32 cpu, __u32 n_probes, int found)
+{
+	struct sw_lookup_stats *stats = bpf_map_lookup_elem(&lookup_stats, &cpu);
+
+	if (!stats)
+		return;
+	stats->walks++;
+	stats->found += found;
+	stats->probes += n_probes;
 }
 
 /* Counts a drop with its culprit: a port id, or 0. */

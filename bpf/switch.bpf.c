@@ -58,10 +58,14 @@ __attribute__((noinline)) int lookup_scratch(__u32 depth, __u32 cpu)
 	const struct sw_config *cfg = config_get();
 	struct sw_scratch *s = scratch_get();
 	struct sw_hit hit = {};
+	int found;
 
-	if (!cfg || !s || !sw_lookup(0, cfg, &s->key, depth, cpu, &hit))
+	if (!cfg || !s)
 		return 0;
-	return (hit.slot + 1) | hit.by_hint << 31;
+	found = sw_lookup(0, cfg, &s->key, depth, cpu, &hit);
+	if (hit.n_probes)
+		walk_count(cpu, hit.n_probes, found);
+	return found ? (hit.slot + 1) | hit.by_hint << 31 : 0;
 }
 
 /* A frame that no flow has seen yet: whose is it? Counts it as received. */
@@ -454,9 +458,7 @@ SW_INLINE int egress(struct xdp_md *ctx, int unmarked_too)
 	struct sw_port *port = is_copy ? port_get(ctx->egress_ifindex) : 0;
 	struct tagged_frame *tagged = vlan_frame(ctx);
 
-	if (!port)
-		return XDP_PASS;
-	if (tagged && port->untagged_vid && (sw_swap16(tagged->tci_be) & SW_VLAN_VID) == port->untagged_vid)
+	if (port && tagged && port->untagged_vid && (sw_swap16(tagged->tci_be) & SW_VLAN_VID) == port->untagged_vid)
 		vlan_pop(ctx);
 	return XDP_PASS;
 }

@@ -12,23 +12,6 @@
 
 #define DEFAULT_LINES 50
 
-static void add_fact(void *ctx, const char *name, const char *value)
-{
-	struct json_object *fact = json_append_object(ctx);
-
-	json_add_text(fact, "name", name);
-	json_add_text(fact, "value", value);
-}
-
-void show_xdp_asked(struct daemon *d, const struct request *request, struct reply *reply)
-{
-	struct json_object *result = json_object_new_object();
-
-	json_add_text(result, "bpffs", d->paths.bpffs);
-	vswitch_describe(d->vs, add_fact, json_add_array(result, "facts"));
-	reply_result(reply, result);
-}
-
 static void add_line(void *ctx, const char *line)
 {
 	json_object_array_add(ctx, json_object_new_string(line));

@@ -2,6 +2,7 @@
 #include "ctl/render.h"
 
 #include "ctl/json.h"
+#include "ctl/render_parts.h"
 #include "ctl/table.h"
 #include "ctl/words.h"
 
@@ -31,18 +32,6 @@ static bool flag(struct json_object *object, const char *name)
 	struct json_object *member;
 
 	return json_object_object_get_ex(object, name, &member) && json_object_get_boolean(member);
-}
-
-static size_t length(struct json_object *array)
-{
-	return array && json_object_is_type(array, json_type_array) ? json_object_array_length(array) : 0;
-}
-
-static struct json_object *member(struct json_object *object, const char *name)
-{
-	struct json_object *found;
-
-	return json_object_object_get_ex(object, name, &found) ? found : NULL;
 }
 
 static void line(FILE *out, const char *label, const char *text)
@@ -473,20 +462,6 @@ static void openflow(struct json_object *result, FILE *out)
 		fprintf(out, "There is no bridge. Make one: switchctl bridge add br0\n");
 }
 
-static void facts(struct json_object *result, FILE *out)
-{
-	struct json_object *array = member(result, "facts");
-	struct table *table = table_create("FACT VALUE");
-
-	for (size_t i = 0; i < length(array); i++) {
-		struct json_object *fact = json_object_array_get_idx(array, i);
-
-		table_cell(table, "%s", render_text(fact, "name"));
-		table_cell(table, "%s", render_text(fact, "value"));
-	}
-	table_print(table, NULL, out);
-}
-
 static void log_lines(struct json_object *result, FILE *out)
 {
 	struct json_object *array = member(result, "lines");
@@ -527,7 +502,7 @@ static void (*const renderers[N_COMMANDS])(struct json_object *result, FILE *out
 	[CMD_CONTROL_SHOW] = control,
 	[CMD_CONTROLLER_SHOW] = controllers,
 	[CMD_OPENFLOW_SHOW] = openflow,
-	[CMD_SHOW_XDP] = facts,
+	[CMD_SHOW_XDP] = render_xdp,
 	[CMD_LOG] = log_lines,
 	[CMD_VERSION] = version,
 };

@@ -123,15 +123,54 @@ uint64_t counters_read_drop(const struct dp_memory *memory, uint16_t port, enum 
 	return sum;
 }
 
+static void add_lookups(const struct dp_memory *memory, uint32_t row, struct lookup_counters *sum, uint64_t *megas)
+{
+	const struct sw_lookup_stats *stats = &memory->lookup_stats[row];
+
+	sum->searches += read_once(&stats->walks);
+	sum->walks += read_once(&stats->found);
+	sum->probes += read_once(&stats->probes);
+	for (uint16_t id = 1; id < SW_MAX_PORTS; id++) {
+		const struct sw_port_stats *port = port_row(memory, row, id);
+
+		sum->frames += read_once(&port->rx_frames);
+		sum->misses += read_once(&port->misses);
+		*megas += read_once(&port->mega_hits);
+	}
+}
+
+void counters_read_lookups(const struct dp_memory *memory, struct lookup_counters *ret)
+{
+	uint32_t daemon = daemon_row(memory);
+	const struct sw_lookup_stats *gone = &memory->lookup_stats[daemon];
+	uint64_t megas = gone->gone_megas;
+
+	*ret = (struct lookup_counters){.frames = gone->gone_frames, .misses = gone->gone_misses};
+	for (uint32_t row = 0; row < daemon; row++)
+		add_lookups(memory, row, ret, &megas);
+	if (megas < ret->walks) /* rows are read one after the other */
+		megas = ret->walks;
+	if (ret->frames < megas + ret->misses)
+		ret->frames = megas + ret->misses;
+	ret->home = megas - ret->walks;
+	ret->hints = ret->frames - megas - ret->misses;
+}
+
 void counters_retire_port(const struct dp_memory *memory, uint16_t port)
 {
 	uint32_t daemon = daemon_row(memory);
 	struct sw_port_stats *retired = port_row(memory, daemon, 0);
+	struct sw_lookup_stats *gone = &memory->lookup_stats[daemon];
 	struct port_counters sums;
 
 	counters_read_port(memory, port, &sums);
 	retired->rx_frames += fast_frames(memory, port, &sums);
 	retired->upcalls += read_once(&port_row(memory, daemon, port)->upcalls);
+	for (uint32_t row = 0; row < daemon; row++) {
+		gone->gone_frames += port_row(memory, row, port)->rx_frames;
+		gone->gone_megas += port_row(memory, row, port)->mega_hits;
+		gone->gone_misses += port_row(memory, row, port)->misses;
+	}
 	for (unsigned reason = 0; reason < SW_N_DROPS; reason++)
 		drop_row(memory, daemon, 0)[reason] += sums.drops[reason];
 	for (uint32_t row = 0; row <= daemon; row++) {

@@ -20,6 +20,16 @@ struct port_counters {
 	uint64_t drops[SW_N_DROPS];
 };
 
+/* By what the frames that came in found their flow; these add up to `frames`. */
+struct lookup_counters {
+	uint64_t frames;
+	uint64_t home;  /* at the flow's home, or by a guess: one cache line */
+	uint64_t hints; /* exact-match cache: recalled (bpf/recall.h), or by a hint */
+	uint64_t walks; /* masks tried one after the other, and found */
+	uint64_t misses;
+	uint64_t searches, probes; /* lookups that tried masks, found or not; masks that they tried */
+};
+
 struct switch_counters {
 	uint64_t fast_path_frames; /* that the program forwarded or dropped by a cached flow */
 	uint64_t slow_path_frames; /* that the daemon received */
@@ -40,6 +50,7 @@ void counters_unsent(const struct dp_memory *memory, uint16_t port, enum sw_drop
 void counters_read_port(const struct dp_memory *memory, uint16_t port, struct port_counters *ret);
 /* Fills in frames and drops; the rest of `ret` is the caller's. */
 void counters_read_switch(const struct dp_memory *memory, struct switch_counters *ret);
+void counters_read_lookups(const struct dp_memory *memory, struct lookup_counters *ret);
 uint64_t counters_read_drop(const struct dp_memory *memory, uint16_t port, enum sw_drop reason);
 
 /*

@@ -23,6 +23,7 @@
 
 struct complaint;
 struct datapath;
+struct facts;
 struct reactor;
 
 /* The maps that both sides write by plain loads and stores. Sizes are in config. Valid while the datapath lives. */
@@ -32,6 +33,7 @@ struct dp_memory {
 	struct sw_bucket *buckets;
 	uint8_t *rows; /* config->n_rows of dp_row_size() bytes; the last is the daemon's own */
 	__u64 *drops;
+	struct sw_lookup_stats *lookup_stats;
 	struct sw_registry *registry;
 	struct sw_fdb_bucket *fdb;
 	struct sw_fdb_times *fdb_times;
@@ -145,8 +147,8 @@ struct datapath_ops {
 	/* -ENOTSUP where there is no program to ask. */
 	int (*probe)(struct datapath *dp, uint32_t ifindex, const void *frame, uint32_t size, struct dp_probe *ret);
 
-	/* Facts for `switchctl show`: program, map sizes in bytes, links. */
-	void (*describe)(struct datapath *dp, void (*fact)(void *ctx, const char *name, const char *value), void *ctx);
+	/* Facts for `switchctl show xdp`. */
+	void (*describe)(struct datapath *dp, const struct facts *facts);
 };
 
 /* The first member of each backend. */

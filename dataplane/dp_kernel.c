@@ -12,8 +12,6 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <inttypes.h>
-#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +32,7 @@ static bool map_memory(struct dpk *k)
 	m->buckets = dpk_map_memory(k->skel->maps.buckets);
 	m->rows = dpk_map_memory(k->skel->maps.rows);
 	m->drops = dpk_map_memory(k->skel->maps.drops);
+	m->lookup_stats = dpk_map_memory(k->skel->maps.lookup_stats);
 	m->registry = dpk_map_memory(k->skel->maps.registry);
 	m->fdb = k->skel->bss->core.fdb;
 	m->fdb_times = dpk_map_memory(k->skel->maps.fdb_times);
@@ -44,8 +43,8 @@ static bool map_memory(struct dpk *k)
 	m->forks = dpk_map_memory(k->skel->maps.forks);
 	m->fork_slots = dpk_map_memory(k->skel->maps.fork_slots);
 	m->fork_stats = dpk_map_memory(k->skel->maps.fork_stats);
-	return m->flows && m->buckets && m->rows && m->drops && m->registry && m->fdb_times && m->rewrites &&
-	       m->meters && m->band_stats && m->passed && m->forks && m->fork_slots && m->fork_stats;
+	return m->flows && m->buckets && m->rows && m->drops && m->lookup_stats && m->registry && m->fdb_times &&
+	       m->rewrites && m->meters && m->band_stats && m->passed && m->forks && m->fork_slots && m->fork_stats;
 }
 
 static void unmap_memory(struct dpk *k)
@@ -56,6 +55,7 @@ static void unmap_memory(struct dpk *k)
 	dpk_unmap(k->skel->maps.buckets, m->buckets);
 	dpk_unmap(k->skel->maps.rows, m->rows);
 	dpk_unmap(k->skel->maps.drops, m->drops);
+	dpk_unmap(k->skel->maps.lookup_stats, m->lookup_stats);
 	dpk_unmap(k->skel->maps.registry, m->registry);
 	dpk_unmap(k->skel->maps.fdb_times, m->fdb_times);
 	dpk_unmap(k->skel->maps.rewrites, m->rewrites);
@@ -149,90 +149,6 @@ static void flush(struct datapath *dp)
 	xsks_flush(dpk_of(dp)->xsks);
 }
 
-/* ---- facts ---- */
-
-struct teller {
-	void (*fact)(void *ctx, const char *name, const char *value);
-	void *ctx;
-};
-
-static void tell(const struct teller *t, const char *name, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static void tell(const struct teller *t, const char *name, const char *format, ...)
-{
-	char value[256];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(value, sizeof(value), format, args);
-	va_end(args);
-	t->fact(t->ctx, name, value);
-}
-
-static void tell_program(const struct teller *t, const char *name, int fd)
-{
-	struct bpf_prog_info info = {0};
-	uint32_t size = sizeof(info);
-
-	if (bpf_obj_get_info_by_fd(fd, &info, &size))
-		return;
-	tell(t, name,
-		"id %u name %s tag %02x%02x%02x%02x%02x%02x%02x%02x, %u instructions verified, %u bytes of machine "
-		"code",
-		info.id, info.name, info.tag[0], info.tag[1], info.tag[2], info.tag[3], info.tag[4], info.tag[5],
-		info.tag[6], info.tag[7], info.verified_insns, info.jited_prog_len);
-}
-
-static void tell_map(const struct teller *t, const struct bpf_map *map)
-{
-	struct bpf_map_info info = {0};
-	uint32_t size = sizeof(info);
-	char name[64];
-
-	if (bpf_obj_get_info_by_fd(bpf_map__fd(map), &info, &size))
-		return;
-	snprintf(name, sizeof(name), "map %s", dpk_map_name(map));
-	tell(t, name, "id %u, %u entries, %zu bytes", info.id, info.max_entries,
-		((size_t)info.key_size * (info.type == BPF_MAP_TYPE_HASH) + info.value_size) * info.max_entries);
-}
-
-static void tell_link(const struct teller *t, const struct dpk *k, const struct dpk_port *p)
-{
-	struct bpf_link_info info = {0};
-	uint32_t size = sizeof(info);
-	char name[64], device[IF_NAMESIZE] = "?";
-
-	if (bpf_obj_get_info_by_fd(p->link_fd, &info, &size))
-		return;
-	if_indextoname(p->link_ifindex, device);
-	snprintf(name, sizeof(name), "link %s", device);
-	tell(t, name, "id %u, ifindex %u, %s mode, %u of %u queues with a socket", info.id, info.xdp.ifindex,
-		dpk_mode_name(p->mode), xsks_bound(k->xsks, p->port.id), p->port.n_queues);
-}
-
-static void describe(struct datapath *dp, void (*fact)(void *ctx, const char *name, const char *value), void *ctx)
-{
-	const struct teller t = {.fact = fact, .ctx = ctx};
-	const struct dpk *k = dpk_of(dp);
-	const struct bpf_map *map;
-
-	tell(&t, "bpffs", "%s", k->dir);
-	tell(&t, "abi", "version %u, %s", SW_ABI_VERSION, dp->adopted ? "adopted" : "new");
-	tell_program(&t, "program ingress", k->ingress_fd);
-	tell_program(&t, "program egress", k->egress_fd);
-	bpf_object__for_each_map(map, k->skel->obj)
-	{
-		if (dpk_map_name(map))
-			tell_map(&t, map);
-	}
-	xsks_each_fact(k->xsks, fact, ctx);
-	for (int id = 1; id < SW_MAX_PORTS; id++) {
-		if (k->ports[id].link_fd >= 0)
-			tell_link(&t, k, &k->ports[id]);
-	}
-}
-
 /* ---- life ---- */
 
 static void close_fd(int fd)
@@ -294,7 +210,7 @@ static const struct datapath_ops ops = {
 	.release = release,
 	.flush = flush,
 	.probe = dpk_probe,
-	.describe = describe,
+	.describe = dpk_describe,
 };
 
 static int load(struct dpk *k, const struct dp_kernel_options *options, struct complaint *c)

@@ -2,13 +2,14 @@
 /*
  * dp_kernel.h - what the files of the kernel backend know of each other. Nobody else includes it.
  *
- *	dp_kernel.c		life, the operations, the facts for people
+ *	dp_kernel.c		life, the operations
  *	dp_kernel_pins.c	the bpffs directory: making it, adopting what is pinned in it, forgetting it
  *	dp_kernel_attach.c	the links by which the program sits on devices
  *	dp_kernel_ports.c	the maps that name the ports
  *	dp_kernel_sets.c	the flood sets
  *	dp_kernel_probe.c	the program's verdict on one frame
  *	dp_kernel_size.c	what it takes of the host's memory
+ *	dp_kernel_facts.c	what there is to tell of it
  *	dp_kernel_libbpf.c	what libbpf has to say
  *
  * Invariants
@@ -174,6 +175,10 @@ void dpk_probe_close(struct dpk *k);
 
 /* Between adopting and load: reckons k->size and logs it. -ENOMEM with a complaint: the host has not that much left. */
 int dpk_afford(struct dpk *k, const struct dp_kernel_options *options, struct complaint *c);
+
+/* ---- dp_kernel_facts.c ---- */
+
+void dpk_describe(struct datapath *dp, const struct facts *facts);
 
 static inline struct dpk *dpk_of(struct datapath *dp)
 {

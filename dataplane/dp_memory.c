@@ -4,6 +4,7 @@
 #include "bpf/lookup.h"
 #include "bpf/meter.h"
 #include "bpf/select.h"
+#include "dataplane/facts.h"
 #include "dataplane/sets.h"
 
 #include <assert.h>
@@ -513,13 +514,9 @@ static int probe(struct datapath *dp, uint32_t ifindex, const void *frame, uint3
 	return -ENOTSUP;
 }
 
-static void describe(struct datapath *dp, void (*fact)(void *ctx, const char *name, const char *value), void *ctx)
+static void describe(struct datapath *dp, const struct facts *facts)
 {
-	char text[32];
-
-	fact(ctx, "datapath", "memory");
-	snprintf(text, sizeof(text), "%u", dp->memory.config->n_flows);
-	fact(ctx, "flow slots", text);
+	facts->text(facts->ctx, "datapath", "memory");
 }
 
 static void drop_frames(struct dp_mem *m)
@@ -589,6 +586,7 @@ static struct dp_memory lay_out(struct layout *layout, size_t n_flows, size_t n_
 		.buckets = lay(layout, n_buckets * sizeof(struct sw_bucket)),
 		.rows = lay(layout, N_ROWS * dp_row_size(n_flows)),
 		.drops = lay(layout, N_ROWS * SW_MAX_PORTS * SW_DROP_SLOTS * sizeof(__u64)),
+		.lookup_stats = lay(layout, N_ROWS * sizeof(struct sw_lookup_stats)),
 		.registry = lay(layout, sizeof(struct sw_registry)),
 		.fdb = lay(layout, SW_FDB_BUCKETS * sizeof(struct sw_fdb_bucket)),
 		.fdb_times = lay(layout, SW_FDB_BUCKETS * SW_FDB_CELLS * sizeof(struct sw_fdb_times)),

@@ -550,6 +550,11 @@ void vswitch_counters(const struct vswitch *vs, struct switch_counters *ret)
 	ret->flow_limit = vs->dp->memory.config->n_flows;
 }
 
+void vswitch_lookups(const struct vswitch *vs, struct lookup_counters *ret)
+{
+	counters_read_lookups(&vs->dp->memory, ret);
+}
+
 void vswitch_each_drop(
 	const struct vswitch *vs, void (*each)(void *ctx, uint16_t port, enum sw_drop reason, uint64_t n), void *ctx)
 {
@@ -666,7 +671,7 @@ int vswitch_trace(struct vswitch *vs, const char *bridge_name, const struct sw_k
 	return trace_run(&parts, key, frame, size, sink, ret, c);
 }
 
-void vswitch_describe(struct vswitch *vs, void (*fact)(void *ctx, const char *name, const char *value), void *ctx)
+void vswitch_describe(struct vswitch *vs, const struct facts *facts)
 {
-	vs->dp->ops->describe(vs->dp, fact, ctx);
+	vs->dp->ops->describe(vs->dp, facts);
 }

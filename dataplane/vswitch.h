@@ -22,6 +22,7 @@
 #include "dataplane/vlan.h"
 
 struct cache_view;
+struct facts;
 struct ofbridge;
 struct vswitch;
 
@@ -139,6 +140,7 @@ struct port_status {
 int vswitch_port_status(const struct vswitch *vs, const char *name, struct port_status *ret);
 
 void vswitch_counters(const struct vswitch *vs, struct switch_counters *ret);
+void vswitch_lookups(const struct vswitch *vs, struct lookup_counters *ret);
 
 /* Drops by port and reason; port id 0 is "no port". */
 void vswitch_each_drop(
@@ -179,7 +181,7 @@ int vswitch_trace(struct vswitch *vs, const char *bridge, const struct sw_key *k
 
 uint64_t vswitch_now_ns(const struct vswitch *vs);
 
-/* Facts on the datapath: program, maps, links. */
-void vswitch_describe(struct vswitch *vs, void (*fact)(void *ctx, const char *name, const char *value), void *ctx);
+/* Facts on the datapath: programs, maps, links, memory. */
+void vswitch_describe(struct vswitch *vs, const struct facts *facts);
 
 #endif

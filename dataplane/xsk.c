@@ -3,6 +3,7 @@
 
 #include "dataplane/complaint.h"
 #include "dataplane/datapath.h"
+#include "dataplane/facts.h"
 #include "dataplane/log.h"
 #include "dataplane/reactor.h"
 
@@ -324,20 +325,27 @@ bool xsks_take_frags(const struct xsks *x)
 	return x->sg;
 }
 
-/* What the kernel dropped at our sockets: the program's counters have these too, as upcall_full. */
-static uint64_t n_lost(const struct xsks *x)
+static void add_statistics(const struct sock *s, struct fact_sockets *sum)
 {
-	struct xdp_statistics stats;
-	uint64_t sum = 0;
+	struct xdp_statistics stats = {0};
+	socklen_t size = sizeof(stats);
 
-	for (uint32_t slot = 0; slot < SW_MAX_XSKS; slot++) {
-		socklen_t size = sizeof(stats);
+	if (!s || s->state != BOUND || getsockopt(xsk_socket__fd(s->xsk), SOL_XDP, XDP_STATISTICS, &stats, &size))
+		return;
+	sum->n_bound++;
+	sum->rx_dropped += stats.rx_dropped;
+	sum->rx_ring_full += stats.rx_ring_full;
+	sum->fill_empty += stats.rx_fill_ring_empty_descs;
+	sum->tx_invalid += stats.tx_invalid_descs;
+}
 
-		if (x->socks[slot] && x->socks[slot]->state == BOUND &&
-			getsockopt(xsk_socket__fd(x->socks[slot]->xsk), SOL_XDP, XDP_STATISTICS, &stats, &size) == 0)
-			sum += stats.rx_dropped + stats.rx_ring_full;
-	}
-	return sum;
+void xsks_statistics(const struct xsks *x, uint16_t port, struct fact_sockets *ret)
+{
+	const struct run *run = &x->runs[port];
+
+	*ret = (struct fact_sockets){0};
+	for (uint32_t slot = run->base; slot < (uint32_t)run->base + run->n; slot++)
+		add_statistics(x->socks[slot], ret);
 }
 
 void xsks_each_fact(const struct xsks *x, void (*fact)(void *ctx, const char *name, const char *value), void *ctx)
@@ -348,8 +356,8 @@ void xsks_each_fact(const struct xsks *x, void (*fact)(void *ctx, const char *na
 		(uint32_t)(umem_size(x->umem) / UMEM_FRAME_SIZE), UMEM_FRAME_SIZE, umem_count(x->umem, UMEM_FREE),
 		umem_count(x->umem, UMEM_FILL), umem_count(x->umem, UMEM_LENT), umem_count(x->umem, UMEM_TX));
 	fact(ctx, "slow path frames", value);
-	snprintf(value, sizeof(value), "%u, for frames up to %u bytes%s; %llu frames found no room", x->n_socks,
-		xsks_max_frame(x), x->sg ? "" : " (longer ones need Linux 6.6)", (unsigned long long)n_lost(x));
+	snprintf(value, sizeof(value), "%u, for frames up to %u bytes%s", x->n_socks, xsks_max_frame(x),
+		x->sg ? "" : " (longer ones need Linux 6.6)");
 	fact(ctx, "slow path sockets", value);
 }
 

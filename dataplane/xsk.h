@@ -35,6 +35,7 @@ struct complaint;
 struct dp_events;
 struct dp_frame;
 struct dp_memory;
+struct fact_sockets;
 struct reactor;
 struct xsks;
 
@@ -72,7 +73,9 @@ uint32_t xsks_bound(const struct xsks *xsks, uint16_t port);
 
 /* Bytes that so many frames take, with the buffers for long ones. */
 size_t xsks_bytes(uint32_t n_frames);
-/* Facts for people, as in datapath_ops.describe. */
+/* What the kernel counts at the port's sockets, since they were opened. */
+void xsks_statistics(const struct xsks *xsks, uint16_t port, struct fact_sockets *ret);
+/* Facts for people. */
 void xsks_each_fact(const struct xsks *xsks, void (*fact)(void *ctx, const char *name, const char *value), void *ctx);
 
 /* As in struct datapath_ops. */

@@ -42,6 +42,7 @@ static void set_sizes(struct fixture *f)
 	bpf_map__set_max_entries(f->skel->maps.emc, n_cpus * SW_EMC_SIZE);
 	bpf_map__set_max_entries(f->skel->maps.fork_stats, f->n_rows * SW_MAX_FORKS * SW_MAX_BRANCHES);
 	bpf_map__set_max_entries(f->skel->maps.drops, f->n_rows * SW_MAX_PORTS * SW_DROP_SLOTS);
+	bpf_map__set_max_entries(f->skel->maps.lookup_stats, f->n_rows);
 }
 
 int fixture_open(struct fixture *f, uint32_t n_flows, uint32_t n_buckets)

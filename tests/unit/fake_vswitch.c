@@ -3,6 +3,7 @@
 
 #include "dataplane/cache.h"
 #include "dataplane/complaint.h"
+#include "dataplane/facts.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -387,7 +388,14 @@ uint64_t vswitch_now_ns(const struct vswitch *vs)
 	return 1000000000ULL;
 }
 
-void vswitch_describe(struct vswitch *vs, void (*fact)(void *ctx, const char *name, const char *value), void *ctx)
+void vswitch_describe(struct vswitch *vs, const struct facts *facts)
 {
-	fact(ctx, "double", "yes");
+	facts->text(facts->ctx, "double", "yes");
+	facts->memory(facts->ctx, &(struct fact_memory){.maps = 1, .frames = 2, .tables = 3, .available = UINT64_MAX});
+}
+
+void vswitch_lookups(const struct vswitch *vs, struct lookup_counters *ret)
+{
+	*ret = (struct lookup_counters){
+		.frames = 10, .home = 5, .hints = 2, .walks = 2, .misses = 1, .searches = 3, .probes = 4};
 }

@@ -2,6 +2,7 @@
 /* The kernel backend on veths in a namespace of its own; see kernel_lab.h. */
 #include "kernel_lab.h"
 
+#include "dataplane/facts.h"
 #include "dataplane/log.h"
 
 #include <check.h>
@@ -845,25 +846,104 @@ START_TEST(a_probe_tells_the_verdict_and_counts_nothing)
 }
 END_TEST
 
-static void look_for(void *ctx, const char *name, const char *value)
-{
-	static const char *const wanted[] = {"program ingress", "map flows", "link hka0", "slow path frames", "bpffs"};
+/* ---- facts ---- */
 
-	for (unsigned i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+struct seen {
+	unsigned texts, programs, maps, links, memory;
+	uint64_t map_bytes, reckoned;
+};
+
+static unsigned which_of(const char *const *wanted, unsigned n, const char *name)
+{
+	for (unsigned i = 0; i < n; i++) {
 		if (strcmp(name, wanted[i]) == 0)
-			*(unsigned *)ctx |= 1u << i;
+			return 1u << i;
 	}
-	if (getenv("LAB_DEBUG"))
-		printf("%-20s %s\n", name, value);
+	return 0;
 }
 
-START_TEST(facts_name_program_maps_and_links)
+static void saw_text(void *ctx, const char *name, const char *value)
 {
-	unsigned found = 0;
+	static const char *const wanted[] = {"bpffs", "abi", "slow path frames", "slow path sockets"};
+
+	((struct seen *)ctx)->texts |= which_of(wanted, 4, name);
+	ck_assert_str_ne(value, "");
+}
+
+static void saw_program(void *ctx, const struct fact_program *program)
+{
+	static const char *const wanted[] = {"ingress", "egress", "lost-redirect", "lost-xmit", "lost-generic"};
+
+	((struct seen *)ctx)->programs |= which_of(wanted, 5, program->name);
+	ck_assert_uint_ne(program->id, 0);
+	ck_assert_uint_eq(strlen(program->tag), 16);
+}
+
+static void saw_map(void *ctx, const struct fact_map *map)
+{
+	static const char *const wanted[] = {"core", "flows", "buckets", "rows", "drops", "lookup_stats"};
+	struct seen *seen = ctx;
+
+	seen->maps |= which_of(wanted, 6, map->name);
+	seen->map_bytes += map->bytes;
+	ck_assert_uint_ne(map->bytes, 0);
+}
+
+static void saw_link(void *ctx, const struct fact_link *link)
+{
+	static const char *const wanted[] = {"hka0", "hkb0"};
+
+	((struct seen *)ctx)->links |= which_of(wanted, 2, link->device);
+	ck_assert_str_eq(link->mode, "native");
+	ck_assert_uint_eq(link->sockets.n_bound, link->n_queues);
+}
+
+static void saw_memory(void *ctx, const struct fact_memory *memory)
+{
+	struct seen *seen = ctx;
+
+	seen->memory++;
+	seen->reckoned = memory->maps;
+	ck_assert_uint_gt(memory->frames, 0);
+	ck_assert_uint_gt(memory->available, memory->maps);
+}
+
+static struct facts watching(struct seen *seen)
+{
+	return (struct facts){.ctx = seen,
+		.text = saw_text,
+		.program = saw_program,
+		.map = saw_map,
+		.link = saw_link,
+		.memory = saw_memory};
+}
+
+START_TEST(facts_name_programs_maps_links_and_memory)
+{
+	struct seen seen = {0};
+	struct facts facts = watching(&seen);
 
 	two_ports();
-	lab.dp->ops->describe(lab.dp, look_for, &found);
-	ck_assert_uint_eq(found, 0x1f);
+	lab.dp->ops->describe(lab.dp, &facts);
+	ck_assert_uint_eq(seen.texts, 0xf);
+	ck_assert_uint_eq(seen.programs, 0x1f);
+	ck_assert_uint_eq(seen.maps, 0x3f);
+	ck_assert_uint_ne(seen.links, 0);
+	ck_assert_uint_eq(seen.memory, 1);
+	lab_close(&lab, true);
+}
+END_TEST
+
+/* Within a hundredth: what differs is the kernel's own bookkeeping for each map. */
+START_TEST(the_memory_that_is_reckoned_is_what_the_kernel_charges)
+{
+	struct seen seen = {0};
+	struct facts facts = watching(&seen);
+
+	two_ports();
+	lab.dp->ops->describe(lab.dp, &facts);
+	ck_assert_msg(seen.reckoned > seen.map_bytes / 100 * 99 && seen.reckoned < seen.map_bytes / 100 * 101,
+		"reckoned %lu, charged %lu", seen.reckoned, seen.map_bytes);
 	lab_close(&lab, true);
 }
 END_TEST
@@ -903,7 +983,8 @@ static Suite *suite(void)
 	tcase_add_test(t, a_mode_that_is_asked_for_replaces_the_one_that_is);
 	tcase_add_test(t, a_directory_that_is_no_bpffs_is_refused);
 	tcase_add_test(t, a_probe_tells_the_verdict_and_counts_nothing);
-	tcase_add_test(t, facts_name_program_maps_and_links);
+	tcase_add_test(t, facts_name_programs_maps_links_and_memory);
+	tcase_add_test(t, the_memory_that_is_reckoned_is_what_the_kernel_charges);
 	suite_add_tcase(s, t);
 	return s;
 }
