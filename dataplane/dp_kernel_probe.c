@@ -188,11 +188,18 @@ static bool copy_meters(const struct dpk *k, const struct switch_bpf *twin)
 	return meters;
 }
 
+/* What stands before the frame, a copy's mark or words for the daemon, is no part of it. */
+static void take_frame(const uint8_t *bytes, uint32_t size, uint32_t meta_size, struct dp_probe *ret)
+{
+	ret->size = size - meta_size;
+	memcpy(ret->frame, bytes + meta_size, ret->size < sizeof(ret->frame) ? ret->size : sizeof(ret->frame));
+}
+
 static int run(struct switch_bpf *twin, uint32_t ifindex, const void *frame, uint32_t size, struct dp_probe *ret)
 {
-	struct xdp_md ctx = {.data_end = size, .ingress_ifindex = ifindex};
+	struct xdp_md ctx = {.data_end = size, .ingress_ifindex = ifindex}, ctx_out = {0};
 	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame, .data_size_in = size, .ctx_in = &ctx,
-		.ctx_size_in = sizeof(ctx));
+		.ctx_size_in = sizeof(ctx), .ctx_out = &ctx_out, .ctx_size_out = sizeof(ctx_out));
 
 	options.data_size_out = size + 256;
 	options.data_out = malloc(options.data_size_out);
@@ -203,8 +210,7 @@ static int run(struct switch_bpf *twin, uint32_t ifindex, const void *frame, uin
 		return -errno;
 	}
 	ret->verdict = verdict_name(options.retval);
-	ret->size = options.data_size_out;
-	memcpy(ret->frame, options.data_out, ret->size < sizeof(ret->frame) ? ret->size : sizeof(ret->frame));
+	take_frame(options.data_out, options.data_size_out, ctx_out.data, ret);
 	free(options.data_out);
 	return 0;
 }

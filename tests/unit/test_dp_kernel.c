@@ -841,6 +841,8 @@ START_TEST(a_probe_tells_the_verdict_and_counts_nothing)
 	ck_assert(!probe.cached);
 	ck_assert_uint_eq(probe.out_port, 0);
 	ck_assert(probe.went_up);
+	ck_assert_uint_eq(probe.size, sizeof(frame)); /* what the program told the daemon is no part of it */
+	ck_assert_mem_eq(probe.frame, frame, sizeof(frame));
 	ck_assert_uint_eq(counters_sum(), before);
 	lab_close(&lab, true);
 }
