@@ -11,6 +11,7 @@
  * Sources: dataplane/cls_set.c dataplane/cls_subtable.c dataplane/cls_trie.c dataplane/complaint.c
  * Sources: dataplane/flow.c dataplane/flow_extract.c dataplane/group.c dataplane/group_weigh.c
  * Sources: dataplane/id_map.c dataplane/layers.c dataplane/log.c dataplane/match_shape.c dataplane/meter.c
+ * Sources: dataplane/meter_slots.c
  * Sources: dataplane/of_error.c dataplane/rule.c dataplane/rule_naming.c dataplane/table.c
  * Sources: dataplane/table_expire.c
  */
