@@ -164,6 +164,8 @@ static void random_flows(struct stream *s)
 		lab_make(&p, tags[i], B, A);
 		s->slots[i] = lab_put(
 			&f, &p, ONE_OF(s, bridges), ONE_OF(s, vids), of_flow, floods[flood].steps, floods[flood].n);
+		if (up_to(s, 2)) /* where the program finds it at once, and what becomes of its frames is noted */
+			s->slots[i] = fixture_send_home(&f, s->slots[i], up_to(s, 2));
 	}
 }
 
@@ -382,7 +384,8 @@ static void check_variety(const struct stream *s)
 		SW_DROP_BAD_SOURCE, SW_DROP_RESERVED_MAC, SW_DROP_SAME_PORT, SW_DROP_PORT_DOWN, SW_DROP_NO_OUTPUT};
 	unsigned int i;
 
-	ck_assert_uint_gt(s->n_recalled, 50);
+	printf("%u recalled\n", s->n_recalled);
+	ck_assert_uint_gt(s->n_recalled, 20);
 	ck_assert_uint_gt(s->n_sent, 100);
 	ck_assert_uint_gt(s->n_flooded, 100);
 	for (i = SW_UPCALL_ACTION; i <= SW_UPCALL_NORMAL; i++) /* there is always a flow to hit */
