@@ -8,7 +8,6 @@
 #include "dataplane/meter_slots.h"
 #include "dataplane/forks.h"
 #include "dataplane/program.h"
-#include "dataplane/rewrites.h"
 #include "dataplane/sets.h"
 
 #include <arpa/inet.h>
@@ -463,13 +462,8 @@ static void drop_adopted_sets(struct cache *cache)
 	if (!cache->holds_adopted_sets)
 		return;
 	cache->holds_adopted_sets = false;
-	rewrites_drop_all(sets_rewrites(cache->sets));
-	meter_slots_drop_all(sets_meter_slots(cache->sets));
+	sets_drop_all(cache->sets);
 	forks_drop_all(cache->forks);
-	for (uint32_t set = 0; set < SW_MAX_SETS; set++) {
-		if (cache->adopted_sets[set])
-			sets_drop(cache->sets, set);
-	}
 }
 
 void cache_grace_ended(struct cache *cache, uint64_t now_ns)

@@ -55,7 +55,7 @@ static bool is_sane_last_step(const struct cache *cache, const struct sw_step *s
 	case SW_OP_OUTPUT:
 		return step->arg && step->arg < SW_MAX_PORTS;
 	case SW_OP_BROADCAST:
-		return step->arg < SW_MAX_SETS && cache->dp->memory.registry->set[step->arg].n_members;
+		return sets_exist(cache->sets, step->arg);
 	case SW_OP_UPCALL:
 	case SW_OP_DROP:
 		return true;
@@ -293,10 +293,7 @@ static uint16_t fork_of(const struct sw_flow *flow)
 static void hold_all_sets(struct cache *cache)
 {
 	forks_hold_all(cache->forks);
-	rewrites_hold_all(sets_rewrites(cache->sets));
-	meter_slots_hold_all(sets_meter_slots(cache->sets));
-	for (uint32_t set = 0; set < SW_MAX_SETS; set++)
-		cache->adopted_sets[set] = sets_hold(cache->sets, set) == 0;
+	sets_hold_all(cache->sets);
 	cache->holds_adopted_sets = true;
 }
 

@@ -87,8 +87,7 @@ struct cache {
 	uint32_t limbo_head, n_limbo;
 	uint32_t n_closing; /* of limbo: died before the running grace period began */
 	bool grace_running;
-	bool holds_adopted_sets; /* until the first grace period has ended: those that an unseen run may broadcast to */
-	bool adopted_sets[SW_MAX_SETS];
+	bool holds_adopted_sets; /* until the first grace period has ended: all that an unseen run may look at */
 
 	bool ask_all;     /* whatever the version */
 	uint64_t version; /* of the pipeline, that every live entry was asked at */

@@ -60,8 +60,10 @@ void program_compile(struct sets *sets, const struct pipeline *pl, const struct 
 	struct program *ret);
 /* Holds once more what it holds; false: it could not. */
 bool program_hold(struct sets *sets, const struct program *program);
-/* Only for a program that no flow was given, or whose flow nobody runs any more (B1 of sets.h, E1 of rewrites.h, S1 of
- * meter_slots.h, F1 of forks.h). */
+/*
+ * Only for a program that no flow was given, or whose flow nobody runs any more (P1 of pool.h, S1 of meter_slots.h, F1
+ * of forks.h).
+ */
 void program_release(struct sets *sets, const struct program *program);
 
 /* The number of its step that is not METER: 0, or 1. */

@@ -4,12 +4,11 @@
 #include "bpf/extract.h"
 #include "bpf/hash.h"
 #include "dataplane/action.h"
+#include "dataplane/pool.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define N_HEADS    4096
 #define NONE       SW_MAX_REWRITES
 #define TAG_SIZE   4
 #define ITAG_SIZE  18  /* with EtherType and the customer's addresses */
@@ -279,23 +278,13 @@ bool rewrite_is_fast(const struct action *const *actions, uint32_t n)
 
 /* ---- the map ---- */
 
-struct state {
-	uint32_t n_users;
-	uint16_t next; /* of the same hash */
-	bool adopted;  /* by rewrites_hold_all() */
-	uint64_t idle_since;
-};
-
 struct rewrites {
 	struct sw_rewrite *memory;
 	uint64_t seed;
-	uint64_t clock; /* counts drops to zero: what is idle longest has the least idle_since */
-	uint32_t n_held;
-	uint16_t heads[N_HEADS];
-	struct state states[SW_MAX_REWRITES];
+	struct pool *pool;
 };
 
-static uint16_t *head_of(struct rewrites *rewrites, const struct sw_rewrite *rewrite)
+static uint64_t hash_of(const struct rewrites *rewrites, const struct sw_rewrite *rewrite)
 {
 	uint64_t hash = rewrites->seed, word;
 
@@ -303,43 +292,39 @@ static uint16_t *head_of(struct rewrites *rewrites, const struct sw_rewrite *rew
 		memcpy(&word, (const uint8_t *)rewrite + 8 * i, 8);
 		hash = sw_hash_step(hash, word);
 	}
-	return &rewrites->heads[hash % N_HEADS];
+	return hash;
 }
 
-static void chain(struct rewrites *rewrites, uint32_t id)
+static uint64_t hash_element(const void *owner, uint32_t id)
 {
-	uint16_t *head = head_of(rewrites, &rewrites->memory[id]);
+	const struct rewrites *rewrites = owner;
 
-	rewrites->states[id].next = *head;
-	*head = (uint16_t)id;
+	return hash_of(rewrites, &rewrites->memory[id]);
 }
 
-static void unchain(struct rewrites *rewrites, uint32_t id)
+static bool holds(const void *owner, uint32_t id, const void *wanted)
 {
-	uint16_t *link = head_of(rewrites, &rewrites->memory[id]);
+	const struct rewrites *rewrites = owner;
 
-	while (*link != id)
-		link = &rewrites->states[*link].next;
-	*link = rewrites->states[id].next;
+	return !memcmp(&rewrites->memory[id], wanted, sizeof(rewrites->memory[id]));
 }
 
-static uint32_t find(struct rewrites *rewrites, const struct sw_rewrite *rewrite)
+static bool exists(const void *owner, uint32_t id)
 {
-	uint32_t id = *head_of(rewrites, rewrite);
-
-	while (id != NONE && memcmp(&rewrites->memory[id], rewrite, sizeof(*rewrite)) != 0)
-		id = rewrites->states[id].next;
-	return id;
+	return rewrites_exist(owner, id);
 }
 
-static void forget(struct rewrites *rewrites, uint32_t id)
+static void forget(void *owner, uint32_t id)
 {
+	struct rewrites *rewrites = owner;
+
 	__atomic_store_n(&rewrites->memory[id].n_edits, 0, __ATOMIC_RELEASE);
 }
 
 /* It is what rewrite_compile() makes of the actions that it stands for, to the bit, and the only one. */
-static bool is_sane(struct rewrites *rewrites, uint32_t id)
+static bool is_sane(const void *owner, uint32_t id)
 {
+	const struct rewrites *rewrites = owner;
 	const struct sw_rewrite *rewrite = &rewrites->memory[id];
 	const struct action *list[SW_MAX_EDITS];
 	struct action actions[SW_MAX_EDITS];
@@ -353,73 +338,46 @@ static bool is_sane(struct rewrites *rewrites, uint32_t id)
 		list[i] = &actions[i];
 	}
 	return rewrite_compile(list, rewrite->n_edits, &again) && !memcmp(&again, rewrite, sizeof(again)) &&
-	       find(rewrites, rewrite) == NONE;
+	       pool_find(rewrites->pool, hash_of(rewrites, rewrite), rewrite) == NONE;
 }
 
 struct rewrites *rewrites_create(struct sw_rewrite *memory, uint64_t seed)
 {
+	static const struct pool_calls calls = {hash_element, holds, exists, forget};
 	struct rewrites *rewrites = calloc(1, sizeof(*rewrites));
 
 	if (!rewrites)
 		return NULL;
 	rewrites->memory = memory;
 	rewrites->seed = seed;
-	for (int i = 0; i < N_HEADS; i++)
-		rewrites->heads[i] = NONE;
-	for (uint32_t id = 0; id < SW_MAX_REWRITES; id++) {
-		if (!memory[id].n_edits)
-			continue;
-		if (is_sane(rewrites, id))
-			chain(rewrites, id);
-		else
-			forget(rewrites, id);
+	rewrites->pool = pool_create(&calls, rewrites, SW_MAX_REWRITES);
+	if (!rewrites->pool) {
+		free(rewrites);
+		return NULL;
 	}
+	pool_adopt(rewrites->pool, is_sane);
 	return rewrites;
 }
 
 void rewrites_destroy(struct rewrites *rewrites)
 {
+	if (rewrites)
+		pool_destroy(rewrites->pool);
 	free(rewrites);
-}
-
-/* An id that is free, else the one that has been idle longest. They are not all held. */
-static uint32_t vacate(struct rewrites *rewrites)
-{
-	uint32_t oldest = NONE;
-
-	for (uint32_t id = 0; id < SW_MAX_REWRITES; id++) {
-		const struct state *state = &rewrites->states[id];
-
-		if (state->n_users)
-			continue;
-		if (!rewrites->memory[id].n_edits)
-			return id;
-		if (oldest == NONE || state->idle_since < rewrites->states[oldest].idle_since)
-			oldest = id;
-	}
-	unchain(rewrites, oldest);
-	forget(rewrites, oldest);
-	return oldest;
 }
 
 static uint32_t make(struct rewrites *rewrites, const struct sw_rewrite *rewrite)
 {
+	uint32_t id = pool_vacate(rewrites->pool);
 	struct sw_rewrite *to;
-	uint32_t id;
 
-	if (rewrites->n_held == SW_MAX_REWRITES)
+	if (id == NONE)
 		return NONE;
-	id = vacate(rewrites);
 	to = &rewrites->memory[id];
 	memcpy((uint8_t *)to + 1, (const uint8_t *)rewrite + 1, sizeof(*to) - 1);
 	__atomic_store_n(&to->n_edits, rewrite->n_edits, __ATOMIC_RELEASE);
-	chain(rewrites, id);
+	pool_enter(rewrites->pool, id);
 	return id;
-}
-
-static void hold(struct rewrites *rewrites, uint32_t id)
-{
-	rewrites->n_held += !rewrites->states[id].n_users++;
 }
 
 uint32_t rewrites_get(struct rewrites *rewrites, const struct action *const *actions, uint32_t n)
@@ -429,11 +387,11 @@ uint32_t rewrites_get(struct rewrites *rewrites, const struct action *const *act
 
 	if (!rewrite_compile(actions, n, &rewrite))
 		return NONE;
-	id = find(rewrites, &rewrite);
+	id = pool_find(rewrites->pool, hash_of(rewrites, &rewrite), &rewrite);
 	if (id == NONE)
 		id = make(rewrites, &rewrite);
 	if (id != NONE)
-		hold(rewrites, id);
+		pool_hold(rewrites->pool, id);
 	return id;
 }
 
@@ -444,40 +402,27 @@ bool rewrites_exist(const struct rewrites *rewrites, uint32_t id)
 
 int rewrites_hold(struct rewrites *rewrites, uint32_t id)
 {
-	if (!rewrites_exist(rewrites, id))
-		return -ENOENT;
-	hold(rewrites, id);
-	return 0;
+	return pool_hold(rewrites->pool, id);
 }
 
 void rewrites_drop(struct rewrites *rewrites, uint32_t id)
 {
-	struct state *state = &rewrites->states[id];
-
-	if (--state->n_users)
-		return;
-	state->idle_since = ++rewrites->clock;
-	rewrites->n_held--;
+	pool_drop(rewrites->pool, id);
 }
 
 void rewrites_hold_all(struct rewrites *rewrites)
 {
-	for (uint32_t id = 0; id < SW_MAX_REWRITES; id++)
-		rewrites->states[id].adopted = !rewrites_hold(rewrites, id);
+	pool_hold_all(rewrites->pool);
 }
 
 void rewrites_drop_all(struct rewrites *rewrites)
 {
-	for (uint32_t id = 0; id < SW_MAX_REWRITES; id++) {
-		if (rewrites->states[id].adopted)
-			rewrites_drop(rewrites, id);
-		rewrites->states[id].adopted = false;
-	}
+	pool_drop_all(rewrites->pool, NULL);
 }
 
 uint32_t rewrites_users(const struct rewrites *rewrites, uint32_t id)
 {
-	return id < SW_MAX_REWRITES ? rewrites->states[id].n_users : 0;
+	return pool_users(rewrites->pool, id);
 }
 
 size_t rewrites_format(const struct rewrites *rewrites, uint32_t id, char *text, size_t size)

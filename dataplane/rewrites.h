@@ -3,8 +3,8 @@
  * rewrites.h - what the program's REWRITE steps do to frames, each known by a small number.
  *
  * What: a list of OpenFlow actions as the program carries it out (struct sw_rewrite of bpf/abi.h), in map `rewrites`.
- * Equal lists share an id, and ids are counted, as those of flood sets are (sets.h). The map itself is the record of
- * what there is, which a daemon's death leaves alone.
+ * Equal lists share an id, and ids are counted (pool.h). The map itself is the record of what there is, which a
+ * daemon's death leaves alone.
  *
  * Which actions: all that rewrite. A list is for the daemon that is longer than SW_MAX_EDITS, or by which a frame could
  * grow or shrink by more than SW_MAX_PUSHED.
@@ -12,7 +12,7 @@
  * Invariants
  * E1 A rewrite is written while nobody holds it, its n_edits last; it is given away only then. Whoever let a program
  *    run on it drops it after the grace period that ends that program's last run (A2 of bpf/abi.h).
- * E2 Two ids never have the same edits.
+ * E2 Two ids never have the same edits (P2 of pool.h).
  * E3 What the program makes of a frame is what rewrite_apply() makes of it, action by action; or the frame goes up as
  *    it came.
  * Safe error: no rewrite (the frames take the slow path). Unsafe error: one that other frames were promised.

@@ -6,21 +6,14 @@
 #include "dataplane/forks.h"
 #include "dataplane/log.h"
 #include "dataplane/meter_slots.h"
+#include "dataplane/pool.h"
 #include "dataplane/rewrites.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define N_HEADS   256
 #define NONE      SW_MAX_SETS
 #define SET_WORDS (SW_MAX_PORTS / 64)
-
-struct state {
-	uint32_t n_users;
-	uint16_t next; /* of the same hash */
-	uint64_t idle_since;
-};
 
 struct sets {
 	struct datapath *dp;
@@ -28,45 +21,47 @@ struct sets {
 	struct meter_slots *meter_slots;
 	struct forks *forks;
 	struct sw_registry_set *records;
-	uint64_t clock; /* counts drops to zero: what is idle longest has the least idle_since */
-	uint16_t heads[N_HEADS];
-	struct state states[SW_MAX_SETS];
+	struct pool *pool;
 	uint16_t scratch[SW_MAX_PORTS];
 };
 
-static uint16_t *head_of(struct sets *sets, const __u64 *members)
+/* ---- for the pool ---- */
+
+static uint64_t hash_of(const struct sets *sets, const __u64 *members)
 {
 	uint64_t hash = sets->dp->memory.config->seed;
 
 	for (int i = 0; i < SET_WORDS; i++)
 		hash = sw_hash_step(hash, members[i]);
-	return &sets->heads[hash % N_HEADS];
+	return hash;
 }
 
-static void chain(struct sets *sets, uint32_t set)
+static uint64_t hash_element(const void *owner, uint32_t set)
 {
-	uint16_t *head = head_of(sets, sets->records[set].member);
+	const struct sets *sets = owner;
 
-	sets->states[set].next = *head;
-	*head = set;
+	return hash_of(sets, sets->records[set].member);
 }
 
-static void unchain(struct sets *sets, uint32_t set)
+/* But for the number of members, of which it makes sure itself. */
+static bool holds(const void *owner, uint32_t set, const void *wanted)
 {
-	uint16_t *link = head_of(sets, sets->records[set].member);
+	const struct sw_registry_set *record = &((const struct sets *)owner)->records[set];
 
-	while (*link != set)
-		link = &sets->states[*link].next;
-	*link = sets->states[set].next;
+	return !memcmp(record->member, wanted, sizeof(record->member));
 }
 
-static uint32_t find(struct sets *sets, const __u64 *members)
+static bool exists(const void *owner, uint32_t set)
 {
-	uint32_t set = *head_of(sets, members);
+	return ((const struct sets *)owner)->records[set].n_members;
+}
 
-	while (set != NONE && memcmp(sets->records[set].member, members, SET_WORDS * sizeof(*members)) != 0)
-		set = sets->states[set].next;
-	return set;
+static void forget(void *owner, uint32_t set)
+{
+	struct sets *sets = owner;
+
+	__atomic_store_n(&sets->records[set].n_members, 0, __ATOMIC_RELEASE);
+	sets->dp->ops->set_remove(sets->dp, set);
 }
 
 static uint32_t count(const __u64 *members)
@@ -78,52 +73,38 @@ static uint32_t count(const __u64 *members)
 	return n;
 }
 
-/* A record that a crash left half written, or that somebody else wrote. */
-static bool is_sane(struct sets *sets, uint32_t set)
+/* Not a record that a crash left half written, or that somebody else wrote. */
+static bool is_sane(const void *owner, uint32_t set)
 {
+	const struct sets *sets = owner;
 	const struct sw_registry_set *record = &sets->records[set];
 
 	return count(record->member) == record->n_members && !(record->member[0] & 1) &&
-	       find(sets, record->member) == NONE;
+	       pool_find(sets->pool, hash_of(sets, record->member), record->member) == NONE;
 }
 
-static void forget(struct sets *sets, uint32_t set)
-{
-	__atomic_store_n(&sets->records[set].n_members, 0, __ATOMIC_RELEASE);
-	sets->dp->ops->set_remove(sets->dp, set);
-}
-
-static void adopt(struct sets *sets)
-{
-	for (uint32_t set = 0; set < SW_MAX_SETS; set++) {
-		if (!sets->records[set].n_members)
-			continue;
-		if (is_sane(sets, set))
-			chain(sets, set);
-		else
-			forget(sets, set);
-	}
-}
+/* ---- life ---- */
 
 struct sets *sets_create(struct datapath *dp)
 {
+	static const struct pool_calls calls = {hash_element, holds, exists, forget};
 	struct sets *sets = calloc(1, sizeof(*sets));
+	uint64_t seed = dp->memory.config->seed;
 
 	if (!sets)
 		return NULL;
 	sets->dp = dp;
-	sets->rewrites = rewrites_create(dp->memory.rewrites, dp->memory.config->seed);
+	sets->records = dp->memory.registry->set;
+	sets->pool = pool_create(&calls, sets, SW_MAX_SETS);
+	sets->rewrites = rewrites_create(dp->memory.rewrites, seed);
 	sets->meter_slots = meter_slots_create(&dp->memory);
 	sets->forks = forks_create(dp, sets);
-	if (!sets->rewrites || !sets->meter_slots || !sets->forks) {
-		sets_destroy(sets);
-		return NULL;
+	if (sets->pool && sets->rewrites && sets->meter_slots && sets->forks) {
+		pool_adopt(sets->pool, is_sane);
+		return sets;
 	}
-	sets->records = dp->memory.registry->set;
-	for (int i = 0; i < N_HEADS; i++)
-		sets->heads[i] = NONE;
-	adopt(sets);
-	return sets;
+	sets_destroy(sets);
+	return NULL;
 }
 
 void sets_destroy(struct sets *sets)
@@ -133,6 +114,7 @@ void sets_destroy(struct sets *sets)
 	rewrites_destroy(sets->rewrites);
 	meter_slots_destroy(sets->meter_slots);
 	forks_destroy(sets->forks);
+	pool_destroy(sets->pool);
 	free(sets);
 }
 
@@ -151,6 +133,8 @@ struct forks *sets_forks(const struct sets *sets)
 	return sets->forks;
 }
 
+/* ---- sets ---- */
+
 static int write_set(struct sets *sets, uint32_t set, const __u64 *members)
 {
 	uint32_t n = 0;
@@ -166,68 +150,51 @@ static int write_set(struct sets *sets, uint32_t set, const __u64 *members)
 	return error;
 }
 
-/* An id that was never used, else the one that has been idle longest; NONE: all are held. */
-static uint32_t vacate(struct sets *sets)
-{
-	uint32_t oldest = NONE;
-
-	for (uint32_t set = 0; set < SW_MAX_SETS; set++) {
-		const struct state *state = &sets->states[set];
-
-		if (!sets->records[set].n_members)
-			return set;
-		if (!state->n_users && (oldest == NONE || state->idle_since < sets->states[oldest].idle_since))
-			oldest = set;
-	}
-	if (oldest != NONE) {
-		unchain(sets, oldest);
-		forget(sets, oldest);
-	}
-	return oldest;
-}
-
 static uint32_t make(struct sets *sets, const struct port_set *members)
 {
-	uint32_t set = vacate(sets);
+	uint32_t set = pool_vacate(sets->pool);
 
 	if (set == NONE || write_set(sets, set, members->bits))
 		return NONE;
 	memcpy(sets->records[set].member, members->bits, sizeof(members->bits));
 	__atomic_store_n(&sets->records[set].n_members, count(members->bits), __ATOMIC_RELEASE);
-	chain(sets, set);
+	pool_enter(sets->pool, set);
 	return set;
 }
 
 uint32_t sets_get(struct sets *sets, const struct port_set *members)
 {
-	uint32_t set = find(sets, members->bits);
+	uint32_t set = pool_find(sets->pool, hash_of(sets, members->bits), members->bits);
 
 	if (set == NONE)
 		set = make(sets, members);
 	if (set != NONE)
-		sets->states[set].n_users++;
+		pool_hold(sets->pool, set);
 	return set;
-}
-
-static bool exists(const struct sets *sets, uint32_t set)
-{
-	return set < SW_MAX_SETS && sets->records[set].n_members;
 }
 
 int sets_hold(struct sets *sets, uint32_t set)
 {
-	if (!exists(sets, set))
-		return -ENOENT;
-	sets->states[set].n_users++;
-	return 0;
+	return pool_hold(sets->pool, set);
 }
 
 void sets_drop(struct sets *sets, uint32_t set)
 {
-	struct state *state = &sets->states[set];
+	pool_drop(sets->pool, set);
+}
 
-	if (--state->n_users == 0)
-		state->idle_since = ++sets->clock;
+void sets_hold_all(struct sets *sets)
+{
+	rewrites_hold_all(sets->rewrites);
+	meter_slots_hold_all(sets->meter_slots);
+	pool_hold_all(sets->pool);
+}
+
+void sets_drop_all(struct sets *sets)
+{
+	rewrites_drop_all(sets->rewrites);
+	meter_slots_drop_all(sets->meter_slots);
+	pool_drop_all(sets->pool, NULL);
 }
 
 void sets_port_changed(struct sets *sets, uint16_t port)
@@ -238,12 +205,17 @@ void sets_port_changed(struct sets *sets, uint16_t port)
 	}
 }
 
+bool sets_exist(const struct sets *sets, uint32_t set)
+{
+	return set < SW_MAX_SETS && sets->records[set].n_members;
+}
+
 bool sets_contain(const struct sets *sets, uint32_t set, uint16_t port)
 {
-	return exists(sets, set) && port < SW_MAX_PORTS && sets->records[set].member[port / 64] >> port % 64 & 1;
+	return sets_exist(sets, set) && port < SW_MAX_PORTS && sets->records[set].member[port / 64] >> port % 64 & 1;
 }
 
 uint32_t sets_users(const struct sets *sets, uint32_t set)
 {
-	return set < SW_MAX_SETS ? sets->states[set].n_users : 0;
+	return pool_users(sets->pool, set);
 }

@@ -2,9 +2,9 @@
 /*
  * sets.h - sets of ports that a broadcast goes to, each known by a small number.
  *
- * What: equal sets share an id, and ids are counted. A set lives in two places that a daemon's death leaves alone: its
- * members in the registry, its devices in the datapath, which is written first, so that the registry never names a set
- * that is not there.
+ * What: equal sets share an id, and ids are counted (pool.h). A set lives in two places that a daemon's death leaves
+ * alone: its members in the registry, its devices in the datapath, which is written first, so that the registry never
+ * names a set that is not there.
  *
  * Why sets outlive their users: writing a new one costs the kernel backend several system calls and an RCU grace
  * period, and the flood of a VLAN comes and goes with every ARP request. So a set that nobody uses stays, and is
@@ -64,6 +64,12 @@ uint32_t sets_get(struct sets *sets, const struct port_set *members);
 int sets_hold(struct sets *sets, uint32_t set);
 /* One user less; see B1 for when. */
 void sets_drop(struct sets *sets, uint32_t set);
+/*
+ * One more user for each set, rewrite and meter that there is, and one less for those: for the time in which
+ * a program run may still look at what an earlier daemon gave up.
+ */
+void sets_hold_all(struct sets *sets);
+void sets_drop_all(struct sets *sets);
 
 /*
  * A port's device changed, or what the datapath knows of it: writes every set that it is in again. The datapath leaves
@@ -71,6 +77,7 @@ void sets_drop(struct sets *sets, uint32_t set);
  */
 void sets_port_changed(struct sets *sets, uint16_t port);
 
+bool sets_exist(const struct sets *sets, uint32_t set);
 /* false also when there is no such set. */
 bool sets_contain(const struct sets *sets, uint32_t set, uint16_t port);
 uint32_t sets_users(const struct sets *sets, uint32_t set);
