@@ -42,6 +42,8 @@
 #define SW_MAX_FORKS     512   /* forks, ids 0 .. 511 */
 #define SW_MAX_BRANCHES  16    /* of one fork; a power of two */
 #define SW_FORK_SLOTS    4096  /* of a select group's table; a power of two */
+#define SW_MAX_COPIES    1024  /* lists of copies, ids 0 .. 1023 */
+#define SW_COPY_ROOM     24    /* bytes by which a copy may grow; what would grow more goes up */
 #define SW_MAX_XSKS      4096  /* slots of the XSKMAP, handed out in runs of one a queue */
 #define SW_MAX_FDB       65536 /* FDB entries, all bridges together */
 #define SW_NAME_SIZE     16    /* a device's or bridge's name with its NUL, as IFNAMSIZ */
@@ -120,7 +122,7 @@ struct sw_config {
 	__u32 upcall_max_frags; /* and in several; 0: none can */
 	__u32 netns_inum;       /* inode of the network namespace whose devices are our ports */
 	__u32 epoch;            /* in which what is noted holds (bpf/recall.h); 0: nothing is noted */
-	__u32 n_generic;        /* ports in generic mode: a copy may bear no mark (bpf/copies.h) */
+	__u32 n_generic;        /* ports in generic mode, where one copy that fails ends a broadcast (bpf/copies.h) */
 	__u32 is_trial;         /* 1: of a program that is only asked, and whose broadcasts send nothing to count */
 	__u64 seed;             /* of sw_hash: random, so that nobody outside can aim at a bucket */
 	__u8 order[SW_MAX_MASKS];
@@ -142,6 +144,7 @@ enum sw_op {
 	SW_OP_REWRITE, /* first of two; arg: index into `rewrites`. Behind it stands OUTPUT or BROADCAST */
 	SW_OP_METER,   /* in front of all others; arg: slot of `meters`, which may end the frame or remark it */
 	SW_OP_FORK,    /* alone; arg: index into `forks`, of which one branch is the program for this frame */
+	SW_OP_COPIES,  /* alone but for a METER, and terminal; arg: index into `copies` */
 };
 
 struct sw_step {
@@ -310,7 +313,8 @@ struct sw_lookup_stats {
 	X(NO_BUCKET, "no_bucket", "no bucket of its group is live")                                                    \
 	X(PORT_CONFIG, "port_config", "a controller has told the port not to receive, or not to forward")              \
 	X(NO_CONTROLLER, "no_controller", "for the controller, and none takes it")                                     \
-	X(TOO_COMPLEX, "too_complex", "its rules and groups ask for more operations than one frame may cost")
+	X(TOO_COMPLEX, "too_complex", "its rules and groups ask for more operations than one frame may cost")          \
+	X(COPY, "copy", "a copy on its way out had lost what says how it is to be rewritten")
 
 enum sw_drop {
 #define X(name, word, text) SW_DROP_##name,
@@ -326,8 +330,9 @@ enum sw_drop {
 /*
  * Map `ports`: a hash by ifindex. The hit path never reads it (A4); the miss path and the egress program do.
  */
-#define SW_PORT_CSUM    1 /* complete unfinished checksums of frames that come in here */
-#define SW_PORT_GENERIC 2 /* the program runs in generic (skb) mode here */
+#define SW_PORT_CSUM     1 /* complete unfinished checksums of frames that come in here */
+#define SW_PORT_GENERIC  2 /* the program runs in generic (skb) mode here */
+#define SW_PORT_FOLLOWED 4 /* an egress program runs for all that leaves here; the daemon's business */
 
 struct sw_port {
 	__u32 id;
@@ -353,7 +358,7 @@ struct sw_miss_bucket {
 struct sw_set_info {
 	__u32 min_frame; /* smallest max_frame among the members, bytes */
 	__u32 n_members;
-	__u32 untags; /* 1: some member has an untagged VLAN, and so a program */
+	__u32 needs_marks; /* some member has a program, which tells copies from unicast by their marks */
 	__u32 zero;
 };
 
@@ -467,6 +472,35 @@ struct sw_meter {
  * the flow's frames its meter let go on.
  */
 
+/*
+ * What a flow's COPIES step does to a frame, an element of map `copies` (mmap-able): it is broadcast as it came, to all
+ * members of a set, and the egress program, which runs for each copy, rewrites that as its port's is to be. Written
+ * while no flow names it; n_copies last, and 0 says that it is free. The element holds its set and its rewrites.
+ */
+struct sw_copies {
+	__u16 n_copies;
+	__u16 set;
+	__u32 zero;
+	struct sw_rewrite all; /* what must be known of a frame before, for all copies together; it has no edits */
+	__u16 rewrite[SW_MAX_PORTS]; /* by port id: its copy's, id + 1; 0: that one leaves as it came */
+};
+
+/* "swc1", and the configuration's seed, which no sender knows */
+#define SW_MARK_MAGIC(seed) (0x73776331 ^ (__u32)(seed) ^ (__u32)((seed) >> 32))
+#define SW_MARK_FLOOD       0xffff
+#define SW_MARK_NAME        0x6373 /* "sc" */
+
+/*
+ * A mark: stands before each copy of a broadcast until the egress program takes it away (bpf/mark.h). It is as long
+ * as metadata may be: what a copy grows by then finds the room that this took.
+ */
+struct sw_mark {
+	__u32 magic;
+	__u16 copies; /* id, or SW_MARK_FLOOD: its port's tag is all that there is to do */
+	__u16 name;   /* SW_MARK_NAME, by which one knows another switch's */
+	__u8 room[SW_COPY_ROOM];
+};
+
 enum sw_upcall {
 	SW_UPCALL_NONE,
 	SW_UPCALL_MISS,   /* no entry in the cache */
@@ -475,8 +509,8 @@ enum sw_upcall {
 	SW_UPCALL_OVER_MTU, /* one of a broadcast's members cannot take it */
 	SW_UPCALL_LEARN,    /* a source that the FDB does not have on this port, or has elsewhere */
 	SW_UPCALL_NORMAL,   /* a flow's NORMAL step leads to an output that only the daemon can do */
-	SW_UPCALL_REWRITE,  /* a flow's rewrite is not for this very frame: its TTL ends there, or its headers lie too
-			       deep */
+	SW_UPCALL_REWRITE,  /* a flow's rewrite is not for this very frame: its TTL ends there, its headers lie too
+			       deep, or its copies cannot be told what is to become of them */
 	SW_UPCALL_BRANCH,   /* only the daemon can do what the branch of a fork says that it took */
 };
 
@@ -600,6 +634,8 @@ _Static_assert(sizeof(struct sw_step) == 4, "a step is half a word");
 _Static_assert(sizeof(struct sw_edit) == 24, "an edit is as large as an action");
 _Static_assert(sizeof(struct sw_rewrite) == 16 + SW_MAX_EDITS * 24, "a rewrite has padding");
 _Static_assert(sizeof(struct sw_meter) == 192, "a meter is three cache lines");
+_Static_assert(sizeof(struct sw_copies) == 8 + sizeof(struct sw_rewrite) + 2 * SW_MAX_PORTS, "copies have padding");
+_Static_assert(sizeof(struct sw_mark) == 32, "the most that Linux 6.1 takes as metadata");
 _Static_assert(sizeof(struct sw_flow) == 128, "a flow slot is a pair of cache lines");
 _Static_assert(__builtin_offsetof(struct sw_flow, key.w[SW_L2_WORDS]) <= 64, "layer 2 and the steps: one cache line");
 _Static_assert(sizeof(struct sw_fork) == (1 + SW_MAX_BRANCHES) * 128, "a fork's branches are pairs of cache lines");

@@ -7,7 +7,7 @@
  * at before the rewrites: what ends in a drop or goes up is not rewritten, so that the daemon sees the frame that the
  * guest sent, and a broadcast that the kernel could not carry out whole is found before a byte is changed.
  *
- * Or it is a REWRITE and one output or broadcast (bpf/rewrite.h).
+ * Or it is a REWRITE and one output or broadcast (bpf/rewrite.h), or COPIES alone (bpf/each.h).
  *
  * In front of all that may stand a METER (bpf/metered.h). It is run when nothing is left that would send the frame up,
  * and before a byte is changed or the frame dropped for another reason: what goes up has not been metered.
@@ -18,6 +18,7 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 #include "copies.h"
+#include "each.h"
 #include "frame.h"
 #include "maps.h"
 #include "metered.h"
@@ -119,8 +120,8 @@ SW_INLINE enum sw_upcall act_broadcast_hindrance(
 		return SW_UPCALL_FRAGS; /* xdpf_clone() copies the first buffer only, and the redirect refuses */
 	if (frame->size + growth > set->min_frame)
 		return SW_UPCALL_OVER_MTU; /* dev_map_enqueue_multi() passes over a device whose MTU is too small */
-	if (set->untags && !copies_mark(ctx))
-		return SW_UPCALL_NORMAL;
+	if (set->needs_marks && mark_put(ctx, SW_MARK_FLOOD))
+		return SW_UPCALL_REWRITE;
 	return SW_UPCALL_NONE;
 }
 
@@ -154,7 +155,7 @@ static __attribute__((noinline)) int act_broadcast(
 		if (reason)
 			return frame_drop(frame, frame->in_port, reason);
 	}
-	return copies_send(ctx, frame, set_id, members);
+	return copies_send(ctx, frame, set_id, members, 0);
 }
 
 /* The steps from `first` on; the verdict. */
@@ -339,7 +340,7 @@ static __attribute__((noinline)) int act_rewritten(struct xdp_md *ctx, struct fr
 		return frame_drop(frame, frame->in_port, reason);
 	if (!members)
 		return act_output(frame->cpu, frame->size, target);
-	return copies_send(ctx, frame, target, members);
+	return copies_send(ctx, frame, target, members, 0);
 }
 
 /* Runs the flow's program; the verdict. */
@@ -354,6 +355,8 @@ SW_INLINE int act(struct xdp_md *ctx, const struct sw_config *cfg, struct frame 
 		return act_normal(ctx, cfg, frame, flow);
 	if (flow->steps[act_first(frame)].op == SW_OP_REWRITE)
 		return act_rewritten(ctx, frame, flow);
+	if (flow->steps[act_first(frame)].op == SW_OP_COPIES)
+		return each_send(ctx, frame, flow);
 	return act_steps(ctx, frame, flow, act_first(frame));
 }
 

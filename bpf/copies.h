@@ -13,9 +13,12 @@
  * under the reason that it is (D1); the others as transmitted, and the tracepoints (lost.h) correct that where a driver
  * refuses.
  *
- * And whoever needs a tag taken off has a program on both of its ways, that of copies and that of unicast: either finds
- * out which of the two a frame is, for a copy bears a mark in front of it, as metadata. Members that leave tags alone
- * need no program.
+ * And whoever needs a tag taken off, or copies rewritten (each.h), has a program on both of its ways, that of copies
+ * and that of unicast (egress.h): either finds out which of the two a frame is, for a copy bears a mark in front of it
+ * (mark.h). Members that take what comes need no program.
+ *
+ * Copies that are rewritten at egress are counted there: what they will be long is not known before, and all of them
+ * come by there. Here only what will be passed over is counted.
  *
  * Invariant: a frame leaves as its step says, whichever frames leave by the same device at the same time.
  *
@@ -32,18 +35,18 @@
 #include "maps.h"
 #include "vlan.h"
 
-#define COPY_MARK     0x73776331 /* "swc1" */
-#define COPY_CHAIN    64         /* elements of a hash bucket at most: SW_MAX_PORTS ids over 16 buckets or more */
-#define COPY_UP       1          /* IFF_UP, include/uapi/linux/if.h */
-#define COPY_NDO_XMIT 4          /* NETDEV_XDP_ACT_NDO_XMIT, include/uapi/linux/netdev.h */
-#define COPY_TAG_ROOM 4          /* that the kernel grants above the MTU (xdp_ok_fwd_dev) */
+#define COPY_CHAIN    64 /* elements of a hash bucket at most: SW_MAX_PORTS ids over 16 buckets or more */
+#define COPY_UP       1  /* IFF_UP, include/uapi/linux/if.h */
+#define COPY_NDO_XMIT 4  /* NETDEV_XDP_ACT_NDO_XMIT, include/uapi/linux/netdev.h */
+#define COPY_TAG_ROOM 4  /* that the kernel grants above the MTU (xdp_ok_fwd_dev) */
 
 /* The copies of one frame. */
-struct copies {
+struct account {
 	struct hlist_head *heads;
 	__u32 cpu, size, in_port;
-	__u32 vid;                   /* of its tag; 0: none */
-	__u32 n;                     /* asked for */
+	__u32 vid;    /* of its tag; 0: none */
+	__u32 n;      /* asked for */
+	__u32 differ; /* they are rewritten, and counted, at egress; and may go back where it came from */
 	__u32 is_generic, is_broken; /* the frame came in generic mode; and met a member that does not take it */
 };
 
@@ -91,33 +94,35 @@ SW_INLINE struct hlist_node *copy_probe(struct hlist_node *at, struct copy_targe
  * As is_valid_dst() asks. In generic mode a driver need not take redirected frames, and one member that cannot take its
  * copy ends the broadcast: those behind it get none (dev_map_redirect_multi()).
  */
-SW_INLINE enum sw_drop copy_hindrance(const struct copies *copies, const struct copy_target *target)
+SW_INLINE enum sw_drop copy_hindrance(const struct account *account, const struct copy_target *target)
 {
-	if (copies->is_broken)
+	if (account->is_broken)
 		return SW_DROP_REDIRECT;
 	if (!(target->flags & COPY_UP))
 		return SW_DROP_PORT_DOWN;
-	if (!(target->features & COPY_NDO_XMIT) && !copies->is_generic)
+	if (!(target->features & COPY_NDO_XMIT) && !account->is_generic)
 		return SW_DROP_XMIT;
-	return copies->size > target->mtu + target->header + COPY_TAG_ROOM ? SW_DROP_OVER_MTU : SW_DROP_NONE;
+	return account->size > target->mtu + target->header + COPY_TAG_ROOM ? SW_DROP_OVER_MTU : SW_DROP_NONE;
 }
 
-SW_INLINE void copy_count(struct copies *copies, const struct copy_target *target)
+SW_INLINE void copy_count(struct account *account, const struct copy_target *target)
 {
-	struct sw_port_stats *stats = port_stats_get(copies->cpu, target->id % SW_MAX_PORTS);
-	enum sw_drop reason = copy_hindrance(copies, target);
-	__u32 size = copies->size;
+	struct sw_port_stats *stats = port_stats_get(account->cpu, target->id % SW_MAX_PORTS);
+	enum sw_drop reason = copy_hindrance(account, target);
+	__u32 size = account->size;
 	struct sw_port *port;
 
 	if (reason) {
-		drop_count(copies->cpu, target->id, reason, 1);
-		copies->is_broken = copies->is_generic;
+		drop_count(account->cpu, target->id, reason, 1);
+		account->is_broken = account->is_generic;
 		return;
 	}
-	copies->n++;
-	if (target->has_program && copies->vid) {
+	account->n++;
+	if (account->differ)
+		return;
+	if (target->has_program && account->vid) {
 		port = port_get(target->ifindex);
-		size -= port && port->untagged_vid == copies->vid ? TAG_SIZE : 0;
+		size -= port && port->untagged_vid == account->vid ? TAG_SIZE : 0;
 	}
 	if (!stats)
 		return;
@@ -126,9 +131,9 @@ SW_INLINE void copy_count(struct copies *copies, const struct copy_target *targe
 }
 
 /* A hash bucket of the set. */
-static long copies_walk(__u32 bucket, struct copies *copies)
+static long copies_walk(__u32 bucket, struct account *account)
 {
-	struct hlist_head *head = copies->heads + bucket;
+	struct hlist_head *head = account->heads + bucket;
 	struct copy_target target = {};
 	struct hlist_node *at;
 	__u32 i;
@@ -142,34 +147,10 @@ static long copies_walk(__u32 bucket, struct copies *copies)
 #pragma clang loop unroll(disable)
 	for (i = 0; i < COPY_CHAIN && at; i++) {
 		at = bpf_rdonly_cast ? copy_read(at, &target) : copy_probe(at, &target);
-		if (target.id != copies->in_port)
-			copy_count(copies, &target);
+		if (account->differ || target.id != account->in_port)
+			copy_count(account, &target);
 	}
 	return 0;
-}
-
-/* Marks the frame as one of which copies are made; not every driver has room for that. Global for the verifier, too. */
-__attribute__((noinline)) int copies_mark(struct xdp_md *ctx)
-{
-	__u32 *mark;
-
-	if (bpf_xdp_adjust_meta(ctx, -(int)sizeof(*mark)))
-		return 0;
-	mark = (void *)(long)ctx->data_meta;
-	if ((void *)(mark + 1) > frame_data(ctx))
-		return 0;
-	*mark = COPY_MARK;
-	return 1;
-}
-
-/* Takes the mark away; whether there was one. */
-SW_INLINE int copy_unmark(struct xdp_md *ctx)
-{
-	__u32 *mark = (void *)(long)ctx->data_meta;
-
-	if ((void *)(mark + 1) > frame_data(ctx) || *mark != COPY_MARK)
-		return 0;
-	return !bpf_xdp_adjust_meta(ctx, sizeof(*mark));
 }
 
 SW_INLINE int came_generic(const struct xdp_md *ctx)
@@ -183,32 +164,35 @@ SW_INLINE int came_generic(const struct xdp_md *ctx)
  * Counts the copies of the frame in the CPU's scratch for every member of the set but the one that it came in by. A
  * global function is verified once, not for each way that leads here; Linux 6.1 would give up else.
  */
-__attribute__((noinline)) int copies_count(struct xdp_md *ctx, __u32 set_id)
+__attribute__((noinline)) int copies_count(struct xdp_md *ctx, __u32 set_id, __u32 differ)
 {
 	const struct tagged_frame *tagged = vlan_frame(ctx);
 	const struct bpf_dtab *set = bpf_map_lookup_elem(&sets, &set_id);
 	struct sw_scratch *s = scratch_get();
-	struct copies copies = {};
+	struct account account = {};
 
 	if (!set || !s)
 		return 0;
-	copies.heads = set->dev_index_head;
-	copies.cpu = s->frame.cpu;
-	copies.size = s->frame.size;
-	copies.in_port = s->frame.in_port;
-	copies.vid = tagged ? sw_swap16(tagged->tci_be) & SW_VLAN_VID : 0;
-	copies.is_generic = came_generic(ctx);
+	account.heads = set->dev_index_head;
+	account.cpu = s->frame.cpu;
+	account.size = s->frame.size;
+	account.in_port = s->frame.in_port;
+	account.differ = differ;
+	account.vid = tagged ? sw_swap16(tagged->tci_be) & SW_VLAN_VID : 0;
+	account.is_generic = came_generic(ctx);
 	if (!core.config.is_trial)
-		bpf_loop(set->n_buckets, copies_walk, &copies, 0);
-	s->n_copies = copies.is_broken ? 0 : copies.n;
+		bpf_loop(set->n_buckets, copies_walk, &account, 0);
+	s->n_copies = account.is_broken ? 0 : account.n;
 	return 0;
 }
 
-/* Redirects the frame, which is the one in the scratch, to all of those. */
-SW_INLINE int copies_send(struct xdp_md *ctx, const struct frame *frame, __u32 set_id, void *members)
+/* Redirects the frame, which is the one in the scratch, to all of those; where they differ, back as well. */
+SW_INLINE int copies_send(struct xdp_md *ctx, const struct frame *frame, __u32 set_id, void *members, __u32 differ)
 {
-	copies_count(ctx, set_id);
-	if (bpf_redirect_map(members, 0, BPF_F_BROADCAST | BPF_F_EXCLUDE_INGRESS) != XDP_REDIRECT)
+	__u64 flags = differ ? BPF_F_BROADCAST : BPF_F_BROADCAST | BPF_F_EXCLUDE_INGRESS;
+
+	copies_count(ctx, set_id, differ);
+	if (bpf_redirect_map(members, 0, flags) != XDP_REDIRECT)
 		return frame_drop(frame, frame->in_port, SW_DROP_REDIRECT);
 	return XDP_REDIRECT;
 }

@@ -23,6 +23,7 @@
 #include <bpf/bpf_tracing.h>
 #include <bpf/bpf_core_read.h>
 #include <linux/errno.h>
+#include "egress.h"
 #include "kernel.h"
 #include "maps.h"
 
@@ -106,6 +107,7 @@ int BPF_PROG(sw_lost_xmit, const struct net_device *from, const struct net_devic
 	__u32 cpu = bpf_get_smp_processor_id();
 	struct sw_port *port;
 
+	n_drops -= egress_forgiven();
 	if (n_drops <= 0 || !lost_port(from))
 		return 0;
 	port = lost_port(to);

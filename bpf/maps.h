@@ -166,6 +166,14 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, SW_MAX_COPIES);
+	__type(key, __u32); /* copies id */
+	__type(value, struct sw_copies);
+} copies SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct sw_registry);
@@ -181,8 +189,8 @@ struct {
 } fdb_times SEC(".maps");
 
 /*
- * One frame to one port. Values are struct bpf_devmap_val, without a program but where the port has an untagged VLAN:
- * those carry sw_egress_one (bpf/copies.h says why).
+ * One frame to one port. Values are struct bpf_devmap_val, without a program but where the port has an untagged VLAN or
+ * is followed: those carry sw_egress_one (bpf/egress.h says why).
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_DEVMAP);
@@ -192,8 +200,8 @@ struct {
 } tx_ports SEC(".maps");
 
 /*
- * The members of a set. Values of ports that have an untagged VLAN carry sw_egress. The kernel walks every hash bucket
- * on each broadcast, so the daemon makes each set's map as small as its membership.
+ * The members of a set. Values of ports that have an untagged VLAN, or are followed, carry sw_egress. The kernel walks
+ * every hash bucket on each broadcast, so the daemon makes each set's map as small as its membership.
  */
 struct sw_set {
 	__uint(type, BPF_MAP_TYPE_DEVMAP_HASH);
@@ -251,8 +259,9 @@ struct sw_scratch {
 	struct sw_key key;
 	struct sw_headers headers;
 	struct sw_layers layers;
-	__u32 came_size; /* of the frame whose front is in `bytes`, see SW_LOOK_UNDO */
-	__u32 n_copies;  /* of the broadcast asked for last, if all are to arrive (bpf/copies.h) */
+	__u32 came_size;     /* of the frame whose front is in `bytes`, see SW_LOOK_UNDO */
+	__u32 n_copies;      /* of the broadcast asked for last, if all are to arrive (bpf/copies.h) */
+	__u32 n_copies_lost; /* of the bulk at hand, by egress.h */
 };
 
 struct {

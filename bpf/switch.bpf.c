@@ -8,7 +8,8 @@
  * found it, uncounted (but for the mark of an address in use), and the long way begins anew: intake, extract, lookup,
  * and then either the hit (count, finish the checksum, run the flow's program) or the miss (up to the daemon). So the
  * long way can do everything and the short one keeps what it knows in registers. sw_egress and sw_egress_one take tags
- * off copies of floods (copies.h). The programs in lost.h name what the kernel drops afterwards.
+ * off copies of floods, and rewrite copies that differ (egress.h). The programs in lost.h name what the kernel drops
+ * afterwards.
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
@@ -22,6 +23,7 @@
 #include "vlan.h"
 #include "upcall.h"
 #include "act.h"
+#include "egress.h"
 #include "fork.h"
 #include "lost.h"
 
@@ -448,31 +450,20 @@ int sw_ingress(struct xdp_md *ctx)
 	return verdict == NEXT ? long_way(ctx) : verdict;
 }
 
-/*
- * What leaves by a port that has an untagged VLAN, before its driver gets it: takes the tag off a copy. A verdict other
- * than PASS would be one more drop to name.
- */
-SW_INLINE int egress(struct xdp_md *ctx, int unmarked_too)
-{
-	int is_copy = copy_unmark(ctx) || unmarked_too;
-	struct sw_port *port = is_copy ? port_get(ctx->egress_ifindex) : 0;
-	struct tagged_frame *tagged = vlan_frame(ctx);
-
-	if (port && tagged && port->untagged_vid && (sw_swap16(tagged->tci_be) & SW_VLAN_VID) == port->untagged_vid)
-		vlan_pop(ctx);
-	return XDP_PASS;
-}
-
-/* On the way of copies. In generic mode no mark gets so far, and each frame meets the program of its own way. */
+/* On the way of copies, before a port's driver gets what leaves; see egress.h. */
 SEC("xdp.frags/devmap")
 int sw_egress(struct xdp_md *ctx)
 {
-	return egress(ctx, sw_read(core.config.n_generic) != 0);
+	int told = mark_read(ctx);
+
+	return told == MARK_NONE ? egress_unmarked(ctx) : egress_copy(ctx, told, 0);
 }
 
 /* On the way of unicast, where copies come by only if they follow a unicast frame of the same poll. */
 SEC("xdp.frags/devmap")
 int sw_egress_one(struct xdp_md *ctx)
 {
-	return egress(ctx, 0);
+	int told = mark_read(ctx);
+
+	return told == MARK_NONE ? XDP_PASS : egress_copy(ctx, told, 0);
 }

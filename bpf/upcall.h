@@ -11,10 +11,10 @@
 
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
-#include "copies.h"
 #include "csum.h"
 #include "frame.h"
 #include "maps.h"
+#include "mark.h"
 
 #define NS_PER_S        1000000000ULL
 #define UPCALL_NEXT     (-1)
@@ -56,15 +56,14 @@ SW_INLINE int upcall_allowed(const struct sw_port *port)
 }
 
 /*
- * Not every driver has room for metadata; 0: the daemon has to do without. A copy of a switch behind the port may bear
- * that one's mark.
+ * Not every driver has room for metadata; 0: the daemon has to do without. The frame may bear a mark,
+ * for a broadcast that came to nothing, or of a switch behind the port.
  */
 SW_INLINE int upcall_describe(struct xdp_md *ctx, const struct frame *frame, enum sw_upcall reason)
 {
 	struct sw_meta *meta;
 
-	copy_unmark(ctx);
-	if (bpf_xdp_adjust_meta(ctx, -(int)sizeof(*meta)))
+	if (mark_clear(ctx) || bpf_xdp_adjust_meta(ctx, -(int)sizeof(*meta)))
 		return 0;
 	meta = (void *)(long)ctx->data_meta;
 	if ((void *)(meta + 1) > frame_data(ctx))

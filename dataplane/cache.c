@@ -3,6 +3,7 @@
 
 #include "bpf/hash.h"
 #include "dataplane/cache_parts.h"
+#include "dataplane/copies.h"
 #include "dataplane/datapath.h"
 #include "dataplane/epoch.h"
 #include "dataplane/meter_slots.h"
@@ -202,7 +203,7 @@ static const char *why_up(const struct entry *entry, const struct sw_flow *flow,
 	if (flow->steps[flow->n_steps - 1].op != SW_OP_UPCALL)
 		return NULL;
 	if (entry->lacks)
-		return "there are no more sets of ports, rewrites or forks to be had";
+		return "there are no more sets of ports, rewrites, lists of copies or forks to be had, or not yet";
 	return "a port takes frames from the daemon only, or the kernel cannot give each port its own tag";
 }
 
@@ -258,8 +259,11 @@ struct program cache_held(const struct cache *cache, uint32_t slot)
 {
 	const struct entry *entry = &cache->entries[slot];
 
-	return (struct program){
-		.set = entry->set, .rewrite = entry->rewrite, .meter = entry->meter, .fork = entry->fork};
+	return (struct program){.set = entry->set,
+		.rewrite = entry->rewrite,
+		.copies = entry->copies,
+		.meter = entry->meter,
+		.fork = entry->fork};
 }
 
 /* The daemon's side of a slot that was just published. */
@@ -268,6 +272,7 @@ static void enter(struct cache *cache, uint32_t slot, const struct program *prog
 	cache->entries[slot] = (struct entry){.state = ENTRY_LIVE,
 		.set = program->set,
 		.rewrite = program->rewrite,
+		.copies = program->copies,
 		.lacks = program->lacks,
 		.meter = program->meter,
 		.fork = program->fork,
@@ -435,13 +440,20 @@ void cache_flush(struct cache *cache)
 
 /* ---- grace periods ---- */
 
+static bool wants_grace(const struct cache *cache)
+{
+	return cache->n_limbo || cache->holds_adopted_sets || masks_want_grace(&cache->masks) ||
+	       copies_want_grace(sets_copies(cache->sets));
+}
+
 void cache_grace_begin(struct cache *cache)
 {
-	if (cache->grace_running || (!cache->n_limbo && !masks_want_grace(&cache->masks) && !cache->holds_adopted_sets))
+	if (cache->grace_running || !wants_grace(cache))
 		return;
 	cache->grace_running = true;
 	cache->n_closing = cache->n_limbo;
 	masks_grace_began(&cache->masks);
+	copies_grace_began(sets_copies(cache->sets));
 	cache->dp->ops->grace(cache->dp);
 }
 
@@ -466,6 +478,15 @@ static void drop_adopted_sets(struct cache *cache)
 	forks_drop_all(cache->forks);
 }
 
+static void mark_lacking(struct cache *cache)
+{
+	cache_for_each_live(cache, slot)
+	{
+		if (cache->entries[slot].lacks)
+			cache_mark(cache, slot);
+	}
+}
+
 void cache_grace_ended(struct cache *cache, uint64_t now_ns)
 {
 	if (!cache->grace_running)
@@ -474,6 +495,8 @@ void cache_grace_ended(struct cache *cache, uint64_t now_ns)
 	for (; cache->n_closing; cache->n_closing--)
 		reclaim(cache, now_ns);
 	masks_grace_ended(&cache->masks);
+	if (copies_grace_ended(sets_copies(cache->sets)))
+		mark_lacking(cache);
 	drop_adopted_sets(cache); /* held since before the first one began */
 	cache_forks_reap(cache, now_ns);
 	cache_grace_begin(cache);

@@ -11,6 +11,7 @@
 #include "dataplane/cache_parts.h"
 
 #include "bpf/hash.h"
+#include "dataplane/copies.h"
 #include "dataplane/datapath.h"
 #include "dataplane/epoch.h"
 #include "dataplane/flow.h"
@@ -86,6 +87,8 @@ static bool are_sane_steps(const struct cache *cache, const struct sw_flow *flow
 		return false;
 	if (step->op == SW_OP_REWRITE)
 		return are_sane_rewritten(cache, flow);
+	if (step->op == SW_OP_COPIES)
+		return flow->n_steps == first + 1 && copies_exist(sets_copies(cache->sets), step->arg);
 	for (uint8_t i = first + (step->op == SW_OP_NORMAL); i < flow->n_steps - 1; i++) {
 		uint8_t op = flow->steps[i].op;
 
@@ -115,7 +118,7 @@ static bool is_sane_fork(const struct cache *cache, uint32_t id)
 		return false;
 	for (uint8_t i = 0; i < fork->n_branches; i++) {
 		if (fork->branch[i].steps[0].op == SW_OP_NORMAL || fork->branch[i].steps[0].op == SW_OP_METER ||
-			!are_sane_steps(cache, &fork->branch[i]))
+			fork->branch[i].steps[0].op == SW_OP_COPIES || !are_sane_steps(cache, &fork->branch[i]))
 			return false;
 	}
 	return true;
@@ -290,6 +293,13 @@ static uint16_t fork_of(const struct sw_flow *flow)
 	return flow->steps[0].op == SW_OP_FORK ? flow->steps[0].arg : SW_MAX_FORKS;
 }
 
+static uint16_t copies_of(const struct sw_flow *flow)
+{
+	const struct sw_step *step = &flow->steps[program_first(flow->steps)];
+
+	return step->op == SW_OP_COPIES ? step->arg : SW_MAX_COPIES;
+}
+
 static void hold_all_sets(struct cache *cache)
 {
 	forks_hold_all(cache->forks);
@@ -308,6 +318,7 @@ static void enter(struct adoption *a, uint32_t slot)
 	*entry = (struct entry){.state = ENTRY_LIVE,
 		.set = set_of(flow),
 		.rewrite = rewrite_of(flow),
+		.copies = copies_of(flow),
 		.meter = meter_of(flow),
 		.fork = fork_of(flow),
 		.plain = true,
@@ -327,6 +338,7 @@ static void enter_all(struct adoption *a)
 	for (uint32_t slot = cache->n_slots; slot--;) {
 		cache->entries[slot].set = SW_MAX_SETS;
 		cache->entries[slot].rewrite = SW_MAX_REWRITES;
+		cache->entries[slot].copies = SW_MAX_COPIES;
 		cache->entries[slot].fork = SW_MAX_FORKS;
 		cache->entries[slot].heir = INDEX_NONE;
 		if (!is_live(a, slot))

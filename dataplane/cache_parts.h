@@ -34,6 +34,7 @@ struct entry {
 	uint16_t rewrite; /* that it holds, or SW_MAX_REWRITES */
 	uint16_t meter;   /* slot that it holds; 0: none */
 	uint16_t fork;    /* that it holds, or SW_MAX_FORKS */
+	uint16_t copies;  /* that it holds, or SW_MAX_COPIES */
 	uint8_t state;
 	bool active;     /* used since the last sweep, as a settle found */
 	bool credits;    /* what its slot counts is its tallies' */
@@ -41,7 +42,7 @@ struct entry {
 	bool plain;      /* every table saw the frame as the program's key has it */
 	bool dirty;      /* to be asked by the next settle */
 	bool stuck;      /* its frames go up for bytes that the key does not hold (xlate.needs_frame) */
-	bool lacks;      /* its frames go up for want of a set, a rewrite or a fork (program.lacks) */
+	bool lacks;      /* its frames go up for want of what program.lacks says */
 	bool adopted;    /* and not asked yet */
 	uint64_t tables; /* as xlate.tables */
 };

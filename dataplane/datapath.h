@@ -43,6 +43,7 @@ struct dp_memory {
 	struct sw_fork *forks;
 	struct sw_fork_slots *fork_slots;
 	struct sw_flow_stats *fork_stats;
+	struct sw_copies *copies;
 };
 
 /* Bytes of a row: struct sw_row and the counters of so many flows. */
@@ -100,7 +101,9 @@ struct dp_probe {
 	uint32_t slot;
 	enum sw_drop drop; /* when it was a drop */
 	uint16_t out_port; /* id of the one port that it was sent out of; 0: of none, or of those of a broadcast */
-	bool went_up;      /* it was sent up to the daemon */
+	bool copied;       /* it was broadcast to be rewritten as list `copies` says */
+	uint32_t copies;
+	bool went_up; /* it was sent up to the daemon */
 };
 
 struct dp_events {
@@ -132,6 +135,13 @@ struct datapath_ops {
 	 */
 	int (*set_put)(struct datapath *dp, uint32_t set, const uint16_t *members, uint32_t n);
 	void (*set_remove)(struct datapath *dp, uint32_t set);
+	/*
+	 * Has an egress program run for all that leaves by the port, unicast too: for every frame of runs that begin
+	 * after a grace period that begins after the call. When that has ended, followed() is to be called; until then
+	 * what unicast and broadcasts count may be mixed up. For good: a port that comes back is followed again.
+	 */
+	int (*follow)(struct datapath *dp, uint16_t port);
+	void (*followed)(struct datapath *dp, uint16_t port);
 
 	void (*grace)(struct datapath *dp);
 

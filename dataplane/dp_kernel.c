@@ -37,6 +37,7 @@ static bool map_memory(struct dpk *k)
 	m->fdb = k->skel->bss->core.fdb;
 	m->fdb_times = dpk_map_memory(k->skel->maps.fdb_times);
 	m->rewrites = dpk_map_memory(k->skel->maps.rewrites);
+	m->copies = dpk_map_memory(k->skel->maps.copies);
 	m->meters = dpk_map_memory(k->skel->maps.meters);
 	m->band_stats = dpk_map_memory(k->skel->maps.band_stats);
 	m->passed = dpk_map_memory(k->skel->maps.passed);
@@ -44,7 +45,8 @@ static bool map_memory(struct dpk *k)
 	m->fork_slots = dpk_map_memory(k->skel->maps.fork_slots);
 	m->fork_stats = dpk_map_memory(k->skel->maps.fork_stats);
 	return m->flows && m->buckets && m->rows && m->drops && m->lookup_stats && m->registry && m->fdb_times &&
-	       m->rewrites && m->meters && m->band_stats && m->passed && m->forks && m->fork_slots && m->fork_stats;
+	       m->rewrites && m->copies && m->meters && m->band_stats && m->passed && m->forks && m->fork_slots &&
+	       m->fork_stats;
 }
 
 static void unmap_memory(struct dpk *k)
@@ -65,6 +67,7 @@ static void unmap_memory(struct dpk *k)
 	dpk_unmap(k->skel->maps.forks, m->forks);
 	dpk_unmap(k->skel->maps.fork_slots, m->fork_slots);
 	dpk_unmap(k->skel->maps.fork_stats, m->fork_stats);
+	dpk_unmap(k->skel->maps.copies, m->copies);
 }
 
 /* The registry's version last: without it nobody adopts what is only half there. */
@@ -203,6 +206,8 @@ static const struct datapath_ops ops = {
 	.attach = dpk_attach,
 	.set_put = dpk_set_put,
 	.set_remove = dpk_set_remove,
+	.follow = dpk_follow,
+	.followed = dpk_followed,
 	.grace = grace,
 	.rx = rx,
 	.tx = tx,
@@ -237,34 +242,34 @@ static int load(struct dpk *k, const struct dp_kernel_options *options, struct c
 	return 0;
 }
 
-static int program_id(int fd, uint32_t *ret, struct complaint *c)
+static int take_program(struct dpk *k, struct bpf_program *program, const char *name, int *ret_fd, uint32_t *ret_id,
+	struct complaint *c)
 {
 	struct bpf_prog_info info = {0};
 	uint32_t size = sizeof(info);
+	int fd = dpk_pins_program(k, program, name, c);
 
+	if (fd < 0)
+		return fd;
+	*ret_fd = fd;
 	if (bpf_obj_get_info_by_fd(fd, &info, &size))
 		return complain(c, -errno, "the program cannot be read back: %s", strerror(errno));
-	*ret = info.id;
+	*ret_id = info.id;
 	return 0;
 }
 
 static int take_programs(struct dpk *k, struct complaint *c)
 {
+	const struct switch_bpf *skel = k->skel;
 	int error;
 
-	k->ingress_fd = dpk_pins_program(k, k->skel->progs.sw_ingress, "prog-ingress", c);
-	if (k->ingress_fd < 0)
-		return k->ingress_fd;
-	k->egress_fd = dpk_pins_program(k, k->skel->progs.sw_egress, "prog-egress", c);
-	if (k->egress_fd < 0)
-		return k->egress_fd;
-	k->egress_one_fd = dpk_pins_program(k, k->skel->progs.sw_egress_one, "prog-egress-one", c);
-	if (k->egress_one_fd < 0)
-		return k->egress_one_fd;
-	error = program_id(k->ingress_fd, &k->ingress_id, c);
+	error = take_program(k, skel->progs.sw_ingress, "prog-ingress", &k->ingress_fd, &k->ingress_id, c);
 	if (!error)
-		error = program_id(k->egress_fd, &k->egress_id, c);
-	return error ? error : program_id(k->egress_one_fd, &k->egress_one_id, c);
+		error = take_program(k, skel->progs.sw_egress, "prog-egress", &k->egress_fd, &k->egress_id, c);
+	if (!error)
+		error = take_program(
+			k, skel->progs.sw_egress_one, "prog-egress-one", &k->egress_one_fd, &k->egress_one_id, c);
+	return error;
 }
 
 static int start_grace(struct dpk *k, struct complaint *c)

@@ -73,6 +73,7 @@ struct dpk {
 	uint32_t ingress_id, egress_id, egress_one_id;
 	int lost_fds[3]; /* links of the tracepoint programs */
 	struct dpk_port ports[SW_MAX_PORTS];
+	enum dpk_followed { DPK_NOT_FOLLOWED, DPK_TO_BE_FOLLOWED, DPK_FOLLOWED } followed[SW_MAX_PORTS];
 	struct switch_bpf *twin; /* for probes */
 	struct reactor_timer *twin_timer;
 	struct sw_set_info *set_info;
@@ -150,6 +151,14 @@ void dpk_port_remove(struct datapath *dp, uint16_t id);
 int dpk_port_write(struct dpk *k, const struct dpk_port *p);
 /* Reads what an earlier daemon wrote. */
 void dpk_ports_adopt(struct dpk *k);
+/* Whether an egress program runs on what leaves there: to take a tag off, or to rewrite copies. */
+static inline bool dpk_has_egress(const struct dpk *k, uint16_t id)
+{
+	return k->ports[id].port.untagged_vid || k->followed[id] != DPK_NOT_FOLLOWED;
+}
+
+int dpk_follow(struct datapath *dp, uint16_t id);
+void dpk_followed(struct datapath *dp, uint16_t id);
 
 /* ---- dp_kernel_sets.c ---- */
 
@@ -158,7 +167,10 @@ int dpk_sets_init(struct dpk *k);
 /* Finds the sets of an earlier daemon. */
 void dpk_sets_adopt(struct dpk *k);
 void dpk_sets_close(struct dpk *k);
-/* A port's max_frame or untagged VLAN changed: so may what its sets can carry, and what runs on its copies. */
+/*
+ * A port's max_frame or untagged VLAN changed, or it is followed: so may what its sets can carry, and what runs on its
+ * copies.
+ */
 void dpk_sets_changed(struct dpk *k, uint16_t port);
 /* On the grace thread: keeps some empty sets in stock, because putting one into `sets` waits for RCU. */
 void dpk_sets_stock(struct dpk *k);

@@ -233,21 +233,27 @@ static int attach_link(struct dpk *k, struct dpk_port *p, enum dp_mode mode)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, options, .flags = mode_flags[mode]);
 	char path[DPK_PATH_SIZE];
-	int fd = bpf_link_create(k->ingress_fd, p->port.ifindex, BPF_XDP, &options);
+	enum dp_mode was = p->mode;
+	int fd, error;
 
-	if (fd < 0)
-		return -errno;
+	/* Before the first frame: the egress program looks for marks by what the record says (bpf/egress.h). */
+	p->mode = mode;
+	error = dpk_port_write(k, p);
+	fd = error ? -1 : bpf_link_create(k->ingress_fd, p->port.ifindex, BPF_XDP, &options);
+	if (fd < 0) {
+		error = error ? error : -errno;
+		p->mode = was;
+		return error;
+	}
 	link_path(k, p->port.ifindex, path);
 	unlink(path);
 	if (bpf_obj_pin(fd, path)) {
-		int error = -errno;
-
+		error = -errno;
 		drop_link(k, fd, p->port.ifindex);
 		return error;
 	}
 	p->link_fd = fd;
 	p->link_ifindex = p->port.ifindex;
-	p->mode = mode;
 	return 0;
 }
 

@@ -2,6 +2,7 @@
 #include "dataplane/dp_kernel.h"
 
 #include "dataplane/complaint.h"
+#include "dataplane/log.h"
 #include "dataplane/xsk.h"
 #include "switch.skel.h"
 
@@ -24,7 +25,8 @@ int dpk_port_write(struct dpk *k, const struct dpk_port *p)
 {
 	struct sw_port record = {
 		.id = p->port.id,
-		.flags = (p->port.csum ? SW_PORT_CSUM : 0) | (p->mode == DP_MODE_GENERIC ? SW_PORT_GENERIC : 0),
+		.flags = (p->port.csum ? SW_PORT_CSUM : 0) | (p->mode == DP_MODE_GENERIC ? SW_PORT_GENERIC : 0) |
+			 (k->followed[p->port.id] == DPK_FOLLOWED ? SW_PORT_FOLLOWED : 0),
 		.xsk_base = p->xsk_base,
 		.n_queues = p->port.n_queues,
 		.max_frame = p->port.max_frame,
@@ -41,10 +43,11 @@ int dpk_port_write(struct dpk *k, const struct dpk_port *p)
 /* The way out to the port. The kernel takes the element away when the device goes. */
 static int write_way_out(struct dpk *k, const struct dpk_port *p)
 {
-	bool untags = p->port.untagged_vid != 0; /* a copy may come this way, too: bpf/copies.h */
-	struct bpf_devmap_val value = {.ifindex = p->port.ifindex, .bpf_prog.fd = untags ? k->egress_one_fd : -1}, now;
-	uint32_t id = p->port.id, program_id = untags ? k->egress_one_id : 0;
+	bool has_egress = dpk_has_egress(k, p->port.id); /* a copy may come this way, too: bpf/egress.h */
+	struct bpf_devmap_val value = {.ifindex = p->port.ifindex, .bpf_prog.fd = has_egress ? k->egress_one_fd : -1};
+	uint32_t id = p->port.id, program_id = has_egress ? k->egress_one_id : 0;
 	int fd = bpf_map__fd(k->skel->maps.tx_ports);
+	struct bpf_devmap_val now;
 
 	if (bpf_map_lookup_elem(fd, &id, &now) == 0 && now.ifindex == value.ifindex && now.bpf_prog.id == program_id)
 		return 0;
@@ -134,6 +137,30 @@ void dpk_port_remove(struct datapath *dp, uint16_t id)
 	*p = (struct dpk_port){.link_fd = -1};
 }
 
+/*
+ * The sets first: what is broadcast to the port without a mark is to be over when its record says that it is followed.
+ */
+int dpk_follow(struct datapath *dp, uint16_t id)
+{
+	struct dpk *k = dpk_of(dp);
+	struct dpk_port *p = &k->ports[id % SW_MAX_PORTS];
+
+	if (k->followed[id % SW_MAX_PORTS] == DPK_NOT_FOLLOWED)
+		k->followed[id % SW_MAX_PORTS] = DPK_TO_BE_FOLLOWED;
+	dpk_sets_changed(k, id);
+	return p->port.ifindex ? write_way_out(k, p) : 0;
+}
+
+void dpk_followed(struct datapath *dp, uint16_t id)
+{
+	struct dpk *k = dpk_of(dp);
+	struct dpk_port *p = &k->ports[id % SW_MAX_PORTS];
+
+	k->followed[id % SW_MAX_PORTS] = DPK_FOLLOWED;
+	if (p->port.ifindex && dpk_port_write(k, p))
+		log_error("port %u could not be entered into the maps: %s", id, strerror(errno));
+}
+
 static void adopt(struct dpk *k, uint32_t ifindex, const struct sw_port *record)
 {
 	struct dpk_port *p;
@@ -154,6 +181,7 @@ static void adopt(struct dpk *k, uint32_t ifindex, const struct sw_port *record)
 		.miss_burst = record->miss_burst,
 	};
 	p->mode = record->flags & SW_PORT_GENERIC ? DP_MODE_GENERIC : DP_MODE_NATIVE;
+	k->followed[record->id] = record->flags & SW_PORT_FOLLOWED ? DPK_FOLLOWED : DPK_NOT_FOLLOWED;
 	p->xsk_base = record->xsk_base;
 	xsks_reserve(k->xsks, record->id, record->n_queues, record->xsk_base, &base);
 }

@@ -188,10 +188,17 @@ static bool copy_meters(const struct dpk *k, const struct switch_bpf *twin)
 	return meters;
 }
 
-/* What stands before the frame, a copy's mark or words for the daemon, is no part of it. */
-static void take_frame(const uint8_t *bytes, uint32_t size, uint32_t meta_size, struct dp_probe *ret)
+/* What stands before the frame is no part of it, but a mark is worth telling. */
+static void take_metadata(const struct switch_bpf *twin, uint8_t *bytes, uint32_t meta_size, struct dp_probe *ret)
 {
-	ret->size = size - meta_size;
+	struct sw_mark mark;
+
+	memcpy(&mark, bytes, meta_size < sizeof(mark) ? meta_size : sizeof(mark));
+	if (meta_size == sizeof(mark) && mark.magic == SW_MARK_MAGIC(twin->bss->core.config.seed)) {
+		ret->copied = mark.copies != SW_MARK_FLOOD;
+		ret->copies = mark.copies;
+	}
+	ret->size -= meta_size;
 	memcpy(ret->frame, bytes + meta_size, ret->size < sizeof(ret->frame) ? ret->size : sizeof(ret->frame));
 }
 
@@ -210,7 +217,8 @@ static int run(struct switch_bpf *twin, uint32_t ifindex, const void *frame, uin
 		return -errno;
 	}
 	ret->verdict = verdict_name(options.retval);
-	take_frame(options.data_out, options.data_size_out, ctx_out.data, ret);
+	ret->size = options.data_size_out;
+	take_metadata(twin, options.data_out, ctx_out.data, ret);
 	free(options.data_out);
 	return 0;
 }

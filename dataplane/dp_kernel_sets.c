@@ -147,8 +147,9 @@ static void order_stock(struct dpk *k, uint32_t set, uint32_t n_members)
 static int put_member(struct dpk *k, int fd, uint16_t id)
 {
 	const struct dp_port *port = &k->ports[id].port;
-	struct bpf_devmap_val value = {.ifindex = port->ifindex, .bpf_prog.fd = port->untagged_vid ? k->egress_fd : -1};
-	uint32_t key = id, program_id = port->untagged_vid ? k->egress_id : 0;
+	bool has_egress = dpk_has_egress(k, id);
+	struct bpf_devmap_val value = {.ifindex = port->ifindex, .bpf_prog.fd = has_egress ? k->egress_fd : -1};
+	uint32_t key = id, program_id = has_egress ? k->egress_id : 0;
 	struct bpf_devmap_val now;
 
 	if (bpf_map_lookup_elem(fd, &key, &now) == 0 && now.ifindex == value.ifindex && now.bpf_prog.id == program_id)
@@ -211,9 +212,9 @@ static struct sw_set_info summary(const struct dpk *k, const uint16_t *members, 
 		if (!port->ifindex)
 			continue;
 		info.n_members++;
+		info.needs_marks |= dpk_has_egress(k, members[i]);
 		if (port->max_frame < info.min_frame)
 			info.min_frame = port->max_frame;
-		info.untags |= port->untagged_vid != 0;
 	}
 	return info;
 }
@@ -275,13 +276,13 @@ int dpk_set_put(struct datapath *dp, uint32_t set, const uint16_t *members, uint
 	now = summary(k, members, n);
 	if (!info->n_members || now.min_frame < info->min_frame)
 		info->min_frame = now.min_frame; /* a frame too long for one of them goes up from now on */
-	info->untags |= now.untags;              /* and a copy bears a mark */
+	info->needs_marks |= now.needs_marks;
 	order_stock(k, set, n);
 	error = write_members(k, &k->sets[set], set, members, n);
 	if (error)
 		return error;
 	info->min_frame = now.min_frame;
-	info->untags = now.untags;
+	info->needs_marks = now.needs_marks;
 	__atomic_store_n(&info->n_members, now.n_members, __ATOMIC_RELEASE);
 	return 0;
 }
@@ -297,7 +298,7 @@ void dpk_set_remove(struct datapath *dp, uint32_t set)
 		remove_others(k, k->sets[set].fd, NULL, 0);
 }
 
-/* What the longest frame for all of the set's members is now, and whether there is a tag to take off. */
+/* What the longest frame for all of the set's members is now, and whether its copies need marks. */
 static void sum_up_again(struct dpk *k, uint32_t set)
 {
 	uint16_t members[SW_MAX_PORTS];
@@ -311,7 +312,7 @@ static void sum_up_again(struct dpk *k, uint32_t set)
 	}
 	now = summary(k, members, n);
 	k->set_info[set].min_frame = now.min_frame;
-	k->set_info[set].untags = now.untags;
+	k->set_info[set].needs_marks = now.needs_marks;
 }
 
 void dpk_sets_changed(struct dpk *k, uint16_t port)

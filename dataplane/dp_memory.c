@@ -51,6 +51,7 @@ struct dp_mem {
 	bool attached[SW_MAX_PORTS];
 	struct port_set sets[SW_MAX_SETS];
 	uint32_t n_set_puts;
+	struct port_set followed;
 	int set_put_error;
 };
 
@@ -463,6 +464,21 @@ bool dp_memory_set_has(const struct datapath *dp, uint32_t set, uint16_t port)
 	return set < SW_MAX_SETS && port < SW_MAX_PORTS && port_set_has(&of(dp)->sets[set], port);
 }
 
+static int follow(struct datapath *dp, uint16_t port)
+{
+	return 0;
+}
+
+static void followed(struct datapath *dp, uint16_t port)
+{
+	port_set_add(&of(dp)->followed, port);
+}
+
+bool dp_memory_is_followed(const struct datapath *dp, uint16_t port)
+{
+	return port_set_has(&of(dp)->followed, port);
+}
+
 uint32_t dp_memory_n_set_puts(const struct datapath *dp)
 {
 	return of(dp)->n_set_puts;
@@ -553,6 +569,8 @@ static const struct datapath_ops ops = {
 	.attach = attach,
 	.set_put = set_put,
 	.set_remove = set_remove,
+	.follow = follow,
+	.followed = followed,
 	.grace = grace,
 	.rx = rx,
 	.tx = tx,
@@ -597,6 +615,7 @@ static struct dp_memory lay_out(struct layout *layout, size_t n_flows, size_t n_
 		.forks = lay(layout, SW_MAX_FORKS * sizeof(struct sw_fork)),
 		.fork_slots = lay(layout, SW_MAX_FORKS * sizeof(struct sw_fork_slots)),
 		.fork_stats = lay(layout, N_ROWS * SW_MAX_FORKS * SW_MAX_BRANCHES * sizeof(struct sw_flow_stats)),
+		.copies = lay(layout, SW_MAX_COPIES * sizeof(struct sw_copies)),
 	};
 }
 

@@ -64,6 +64,8 @@ bool dp_memory_is_attached(const struct datapath *dp, uint16_t id);
 bool dp_memory_set_has(const struct datapath *dp, uint32_t set, uint16_t port);
 /* How often set_put() was called. */
 uint32_t dp_memory_n_set_puts(const struct datapath *dp);
+/* followed() was called for it. */
+bool dp_memory_is_followed(const struct datapath *dp, uint16_t port);
 
 /* set_put() answers so from now on; 0: as it should. */
 void dp_memory_fail_set_put(struct datapath *dp, int error);

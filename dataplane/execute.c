@@ -357,7 +357,7 @@ static void take_back(const struct run *run, uint32_t from, uint32_t to)
 {
 	const struct xlate *answer = run->answer;
 
-	if (!run->counted || (!answer->n_rewrites && !answer->is_branch))
+	if (!run->counted || (!answer->n_rewrites && !answer->copies && !answer->is_branch))
 		return;
 	for (uint32_t i = from; i < to; i++) {
 		if (answer->ops[i].type == XOP_METER)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * pool.h - who uses the elements of a map that flows share: flood sets, rewrites.
+ * pool.h - who uses the elements of a map that flows share: flood sets, rewrites, lists of copies.
  *
  * What: an element is known by a small number, its id. Equal ones share an id, which is found by a hash of what it
  * holds, and ids are counted. What an element holds, where it lies and whether it is there is its owner's; the pool

@@ -3,6 +3,7 @@
 
 #include "bpf/hash.h"
 #include "dataplane/meter_slots.h"
+#include "dataplane/copies.h"
 #include "dataplane/forks.h"
 #include "dataplane/pipeline.h"
 #include "dataplane/rewrites.h"
@@ -153,13 +154,40 @@ static uint32_t set_of(struct sets *sets, const struct xlate *xlate)
 	return sets_get(sets, &members);
 }
 
+/* Not of a branch: a fork has no lists of copies, and such a bucket's frames go up. */
+static void compile_copies(struct sets *sets, const struct xlate *xlate, struct program *ret)
+{
+	if (xlate->is_branch) {
+		go_up(ret);
+		return;
+	}
+	ret->copies = copies_get(sets_copies(sets), xlate);
+	ret->lacks = ret->copies == SW_MAX_COPIES;
+	if (ret->lacks)
+		go_up(ret);
+	else
+		add(ret, SW_OP_COPIES, ret->copies);
+}
+
+static bool all_leave_as_they_came(const struct xlate *xlate)
+{
+	for (uint32_t i = 0; i < xlate->n_outputs; i++) {
+		if (xlate->outputs[i].tag != XLATE_AS_IS)
+			return false;
+	}
+	return !xlate->normal;
+}
+
 static void compile_many(struct sets *sets, const struct pipeline *pl, const struct tag *tag, const struct xlate *xlate,
 	struct program *ret)
 {
 	struct carrier carrier = choose_carrier(tag, xlate);
 
 	if (!all_egress_do(pl, tag, &carrier, xlate)) {
-		go_up(ret);
+		if (all_leave_as_they_came(xlate))
+			compile_copies(sets, xlate, ret);
+		else
+			go_up(ret);
 		return;
 	}
 	ret->set = set_of(sets, xlate);
@@ -189,7 +217,7 @@ static void compile_rewrite(
 	bool is_one = xlate->n_outputs == 1;
 
 	if (!is_one && !all_keep_tags(pl, xlate)) {
-		go_up(ret);
+		compile_copies(sets, xlate, ret);
 		return;
 	}
 	ret->rewrite = rewrites_get(sets_rewrites(sets), xlate->rewrites, xlate->n_rewrites);
@@ -260,6 +288,7 @@ void program_compile(struct sets *sets, const struct pipeline *pl, const struct 
 	ret->lacks = false;
 	ret->set = SW_MAX_SETS;
 	ret->rewrite = SW_MAX_REWRITES;
+	ret->copies = SW_MAX_COPIES;
 	ret->meter = 0;
 	ret->fork = SW_MAX_FORKS;
 	if (xlate->meter)
@@ -272,6 +301,8 @@ void program_compile(struct sets *sets, const struct pipeline *pl, const struct 
 		compile_fork(sets, pl, key, xlate, ret);
 	else if (!xlate->n_outputs)
 		add(ret, SW_OP_DROP, xlate->drop);
+	else if (xlate->copies)
+		compile_copies(sets, xlate, ret);
 	else if (xlate->n_rewrites)
 		compile_rewrite(sets, pl, xlate, ret);
 	else if (xlate->n_outputs == 1)
@@ -283,18 +314,21 @@ void program_compile(struct sets *sets, const struct pipeline *pl, const struct 
 
 bool program_hold(struct sets *sets, const struct program *program)
 {
-	struct program held = {.set = SW_MAX_SETS, .rewrite = SW_MAX_REWRITES, .fork = SW_MAX_FORKS};
+	struct program held = {
+		.set = SW_MAX_SETS, .rewrite = SW_MAX_REWRITES, .copies = SW_MAX_COPIES, .fork = SW_MAX_FORKS};
 
 	if (program->set != SW_MAX_SETS && !sets_hold(sets, program->set))
 		held.set = program->set;
 	if (program->rewrite != SW_MAX_REWRITES && !rewrites_hold(sets_rewrites(sets), program->rewrite))
 		held.rewrite = program->rewrite;
+	if (program->copies != SW_MAX_COPIES && !copies_hold(sets_copies(sets), program->copies))
+		held.copies = program->copies;
 	if (program->meter && !meter_slots_hold(sets_meter_slots(sets), program->meter))
 		held.meter = program->meter;
 	if (program->fork != SW_MAX_FORKS && !forks_hold(sets_forks(sets), program->fork))
 		held.fork = program->fork;
-	if (held.set == program->set && held.rewrite == program->rewrite && held.meter == program->meter &&
-		held.fork == program->fork)
+	if (held.set == program->set && held.rewrite == program->rewrite && held.copies == program->copies &&
+		held.meter == program->meter && held.fork == program->fork)
 		return true;
 	program_release(sets, &held);
 	return false;
@@ -308,6 +342,8 @@ void program_release(struct sets *sets, const struct program *program)
 		rewrites_drop(sets_rewrites(sets), program->rewrite);
 	if (program->meter)
 		meter_slots_drop(sets_meter_slots(sets), program->meter);
+	if (program->copies != SW_MAX_COPIES)
+		copies_drop(sets_copies(sets), program->copies);
 	if (program->fork != SW_MAX_FORKS)
 		forks_drop(sets_forks(sets), program->fork);
 }
@@ -390,6 +426,29 @@ static const char *upcall_word(uint32_t reason)
 	return reason < sizeof(words) / sizeof(words[0]) ? words[reason] : "?";
 }
 
+/* Each with what is done to it: "dec_ttl,output:p2". */
+static void put_copies(struct text *text, const struct pipeline *pl, const struct sets *sets, uint32_t id)
+{
+	const char *separator = "";
+	char actions[1200];
+	uint32_t rewrite;
+
+	put(text, "copies:[");
+	for (uint16_t port = 1; port < SW_MAX_PORTS; port++) {
+		if (!copies_have(sets_copies(sets), id, port, &rewrite))
+			continue;
+		put(text, "%s", separator);
+		separator = "; ";
+		if (rewrite != SW_MAX_REWRITES) {
+			rewrites_format(sets_rewrites(sets), rewrite, actions, sizeof(actions));
+			put(text, "%s,", actions);
+		}
+		put(text, "output:");
+		put_port(text, pl, port);
+	}
+	put(text, "]");
+}
+
 static void put_rewrite(struct text *text, const struct sets *sets, uint32_t id)
 {
 	char actions[1200];
@@ -445,6 +504,9 @@ static void put_step(struct text *text, const struct pipeline *pl, const struct 
 		break;
 	case SW_OP_FORK:
 		put_fork(text, pl, sets, step->arg);
+		break;
+	case SW_OP_COPIES:
+		put_copies(text, pl, sets, step->arg);
 		break;
 	case SW_OP_UPCALL:
 		put(text, "upcall:%s", upcall_word(step->arg));

@@ -16,14 +16,19 @@
  * broadcast of what came of it. Which tag that has nobody knows, so no member of such a broadcast may be one whose tag
  * the egress program would take off.
  *
+ * An answer of which not all outputs get the same (xlate.copies) is one COPIES step, whose list copies.h keeps. So are
+ * the broadcasts that the egress program would spoil, of frames that leave as they came or rewritten alike: the one
+ * that runs for copies knows nothing of VLANs.
+ *
  * In front of all that may stand a METER; a program that sends every frame up has none, and leaves it to the daemon.
  *
  * An answer with branches (xlate.n_branches) is one FORK step: each branch is compiled as if it were the answer, and
  * forks.h keeps them. A branch that the fast path cannot do goes up by itself.
  *
  * What the fast path cannot do goes up to the daemon: an answer that only the daemon can carry out, an output
- * whose driver takes no redirected frame, forms that the egress program could not tell apart, no set left. Where it is
- * only frames in several buffers that a driver does not take (a tap's), a flag tells the program to send those up.
+ * whose driver takes no redirected frame, a bridge's forms that the egress program could not tell apart, no set left.
+ * Where it is only frames in several buffers that a driver does not take (a tap's), a flag tells the program to send
+ * those up.
  *
  * Invariant: what is compiled is the same for every key that the answer's mask matches (C2). Where the steps would
  * rest on a bit of the tag that the mask does not look at, the frames go up.
@@ -45,16 +50,17 @@ struct program {
 	uint8_t n_steps;
 	uint8_t flags; /* SW_FLOW_* */
 	struct sw_step steps[SW_MAX_STEPS];
-	bool lacks;       /* a set, a rewrite or a fork: none could be had, and frames go up until one can */
+	bool lacks;       /* a set, a rewrite, copies or a fork: none could be had, and frames go up until one can */
 	uint32_t set;     /* that it holds, or SW_MAX_SETS */
 	uint32_t rewrite; /* that it holds, or SW_MAX_REWRITES */
+	uint32_t copies;  /* that it holds, or SW_MAX_COPIES */
 	uint32_t fork;    /* that it holds, or SW_MAX_FORKS */
 	uint16_t meter;   /* slot that it holds; 0: none */
 };
 
 /*
- * Compiles, and holds the set, the rewrite and the meter that it needs: hand it to program_release() or to a cache
- * entry. Never fails: it degrades to an upcall. Of `key` only the tag is looked at, and that may be masked.
+ * Compiles, and holds the set, the rewrite, the copies and the meter that it needs: hand it to program_release() or to
+ * a cache entry. Never fails: it degrades to an upcall. Of `key` only the tag is looked at, and that may be masked.
  */
 void program_compile(struct sets *sets, const struct pipeline *pl, const struct sw_key *key, const struct xlate *xlate,
 	struct program *ret);
@@ -77,9 +83,10 @@ bool program_is_of(const struct program *program, const struct sw_flow *flow);
 
 /*
  * "push_vlan:10,output:p2", "meter:7,output:p2", "rewrite:[dec_ttl],output:p2", "normal:10,broadcast:p1+p2+p3",
- * "drop:same_port", "upcall:action", "failover:5[*output:p2|output:p3|drop:no_bucket]" of group 5, of which the first
- * bucket is taken now, with port names; sizes as in flow_format(). Behind "normal" stands what happens to frames that
- * are for everybody; VLAN 0 is not said.
+ * "copies:[output:p1; dec_ttl,output:p2]", "drop:same_port", "upcall:action",
+ * "failover:5[*output:p2|output:p3|drop:no_bucket]" of group 5, of which the first bucket is taken now, with port
+ * names; sizes as in flow_format(). Behind "normal" stands what happens to frames that are for everybody; VLAN 0 is not
+ * said.
  */
 size_t program_format(const struct pipeline *pl, const struct sets *sets, const struct sw_step *steps, uint8_t n_steps,
 	char *text, size_t size);

@@ -425,6 +425,19 @@ uint32_t rewrites_users(const struct rewrites *rewrites, uint32_t id)
 	return pool_users(rewrites->pool, id);
 }
 
+void rewrites_join(const struct rewrites *rewrites, uint32_t id, struct sw_rewrite *all)
+{
+	const struct sw_rewrite *one = &rewrites->memory[id];
+
+	all->looks |= one->looks;
+	if (one->growth > all->growth)
+		all->growth = one->growth;
+	for (int n = 0; n <= SW_REWRITE_TAGS; n++) {
+		if (one->ttl_least[n] > all->ttl_least[n])
+			all->ttl_least[n] = one->ttl_least[n];
+	}
+}
+
 size_t rewrites_format(const struct rewrites *rewrites, uint32_t id, char *text, size_t size)
 {
 	struct action actions[SW_MAX_EDITS];

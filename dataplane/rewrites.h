@@ -57,6 +57,8 @@ void rewrites_drop_all(struct rewrites *rewrites);
 
 bool rewrites_exist(const struct rewrites *rewrites, uint32_t id);
 uint32_t rewrites_users(const struct rewrites *rewrites, uint32_t id);
+/* Adds to `all` what must be known of a frame before this one: then it says it for both. */
+void rewrites_join(const struct rewrites *rewrites, uint32_t id, struct sw_rewrite *all);
 /* "set_field:02:00:00:00:00:01->eth_dst,dec_ttl"; sizes as in actions_format(). */
 size_t rewrites_format(const struct rewrites *rewrites, uint32_t id, char *text, size_t size);
 

@@ -2,6 +2,7 @@
 #include "dataplane/sets.h"
 
 #include "bpf/hash.h"
+#include "dataplane/copies.h"
 #include "dataplane/datapath.h"
 #include "dataplane/forks.h"
 #include "dataplane/log.h"
@@ -19,6 +20,7 @@ struct sets {
 	struct datapath *dp;
 	struct rewrites *rewrites;
 	struct meter_slots *meter_slots;
+	struct copies *copies;
 	struct forks *forks;
 	struct sw_registry_set *records;
 	struct pool *pool;
@@ -101,8 +103,10 @@ struct sets *sets_create(struct datapath *dp)
 	sets->forks = forks_create(dp, sets);
 	if (sets->pool && sets->rewrites && sets->meter_slots && sets->forks) {
 		pool_adopt(sets->pool, is_sane);
-		return sets;
+		sets->copies = copies_create(dp, sets);
 	}
+	if (sets->copies)
+		return sets;
 	sets_destroy(sets);
 	return NULL;
 }
@@ -111,6 +115,7 @@ void sets_destroy(struct sets *sets)
 {
 	if (!sets)
 		return;
+	copies_destroy(sets->copies);
 	rewrites_destroy(sets->rewrites);
 	meter_slots_destroy(sets->meter_slots);
 	forks_destroy(sets->forks);
@@ -126,6 +131,11 @@ struct rewrites *sets_rewrites(const struct sets *sets)
 struct meter_slots *sets_meter_slots(const struct sets *sets)
 {
 	return sets->meter_slots;
+}
+
+struct copies *sets_copies(const struct sets *sets)
+{
+	return sets->copies;
 }
 
 struct forks *sets_forks(const struct sets *sets)
@@ -185,6 +195,7 @@ void sets_drop(struct sets *sets, uint32_t set)
 
 void sets_hold_all(struct sets *sets)
 {
+	copies_hold_all(sets->copies);
 	rewrites_hold_all(sets->rewrites);
 	meter_slots_hold_all(sets->meter_slots);
 	pool_hold_all(sets->pool);
@@ -192,6 +203,7 @@ void sets_hold_all(struct sets *sets)
 
 void sets_drop_all(struct sets *sets)
 {
+	copies_drop_all(sets->copies);
 	rewrites_drop_all(sets->rewrites);
 	meter_slots_drop_all(sets->meter_slots);
 	pool_drop_all(sets->pool, NULL);

@@ -26,6 +26,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct copies;
 struct datapath;
 struct meter_slots;
 struct forks;
@@ -51,12 +52,13 @@ static inline bool port_set_has(const struct port_set *set, uint16_t port)
 struct sets *sets_create(struct datapath *dp);
 /* The sets stay where they are, for the next daemon. Accepts NULL. */
 void sets_destroy(struct sets *sets);
-/* The rewrites of the same datapath, which a program shares with others as it does its set. Borrowed. */
+/* The rewrites and copies of the same datapath, which a program shares with others as it does its set. Borrowed. */
 struct rewrites *sets_rewrites(const struct sets *sets);
 /* And its meters. */
 struct meter_slots *sets_meter_slots(const struct sets *sets);
 /* The same of its forks. */
 struct forks *sets_forks(const struct sets *sets);
+struct copies *sets_copies(const struct sets *sets);
 
 /* Finds or makes the set of these members (at least one), and holds it. Its id, or SW_MAX_SETS: none could be had. */
 uint32_t sets_get(struct sets *sets, const struct port_set *members);
@@ -65,8 +67,8 @@ int sets_hold(struct sets *sets, uint32_t set);
 /* One user less; see B1 for when. */
 void sets_drop(struct sets *sets, uint32_t set);
 /*
- * One more user for each set, rewrite and meter that there is, and one less for those: for the time in which
- * a program run may still look at what an earlier daemon gave up.
+ * One more user for each set, rewrite, list of copies and meter that there is, and one less for those: for the time in
+ * which a program run may still look at what an earlier daemon gave up.
  */
 void sets_hold_all(struct sets *sets);
 void sets_drop_all(struct sets *sets);

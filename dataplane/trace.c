@@ -87,12 +87,15 @@ static void put_op(struct text *text, const struct trace_parts *parts, const str
 	}
 }
 
-/* What only the daemon can do. */
+/* What only the daemon can do, or the program copy by copy. */
 static void describe_ops(const struct trace_parts *parts, const struct xlate *answer, struct trace_result *ret)
 {
 	struct text text = text_begin(ret->answer, sizeof(ret->answer));
 
-	text_put(&text, "by the daemon (%s)", answer->in_daemon);
+	if (answer->in_daemon)
+		text_put(&text, "by the daemon (%s)", answer->in_daemon);
+	else
+		text_put(&text, "each copy in its own way");
 	for (uint32_t i = 0; i < answer->n_ops; i++)
 		put_op(&text, parts, &answer->ops[i]);
 	if (answer->needs_frame)
@@ -117,7 +120,7 @@ static void describe_answer(const struct trace_parts *parts, const struct xlate 
 {
 	struct text text;
 
-	if (answer->in_daemon) {
+	if (answer->in_daemon || answer->copies) {
 		describe_ops(parts, answer, ret);
 		return;
 	}
@@ -155,7 +158,7 @@ struct hit {
 };
 
 /* How the program is to part with a frame. */
-enum way { WAY_DROP, WAY_OUT, WAY_BROADCAST, WAY_UP };
+enum way { WAY_DROP, WAY_OUT, WAY_BROADCAST, WAY_COPIES, WAY_UP };
 
 static bool is_normal(const struct hit *hit)
 {
@@ -186,6 +189,8 @@ static enum way way_of(const struct hit *hit)
 		return WAY_UP;
 	if (!answer->n_outputs)
 		return WAY_DROP;
+	if (last == SW_OP_COPIES)
+		return WAY_COPIES;
 	return last == SW_OP_BROADCAST ? WAY_BROADCAST : WAY_OUT;
 }
 
@@ -260,6 +265,7 @@ static bool may_go_up(const struct hit *hit)
 		return hit->size > ONE_BUFFER && !pipeline_port(hit->pl, answer->outputs[0].port)->sg;
 	case WAY_BROADCAST:
 		return hit->size + TAG_SIZE + growth_of(hit) > broadcast_limit(hit);
+	case WAY_COPIES: /* for what any of them needs */
 	case WAY_UP:
 		return true;
 	}
@@ -388,6 +394,9 @@ static bool goes_as_asked(struct hit *hit)
 		if (hit->carried_out->n_rewrites && !is_rewritten_as_asked(hit))
 			return false;
 		return verdict_is(probe, "redirect") && !probe->out_port;
+	case WAY_COPIES:
+		return verdict_is(probe, "redirect") && !probe->out_port && probe->copied &&
+		       probe->copies == hit->program->copies && probe->size == hit->size;
 	case WAY_UP:
 		return false;
 	}
@@ -406,6 +415,8 @@ static void put_verdict(struct text *text, const struct hit *hit)
 		text_put(text, " to the daemon%s", is_learned(hit) ? ", which is to learn its source" : "");
 	else if (probe->out_port)
 		text_put(text, " to %s, %u bytes", port_name(hit->pl, probe->out_port), probe->size);
+	else if (probe->copied)
+		text_put(text, " to all that its copies name, each to be rewritten");
 	else if (verdict_is(probe, "redirect"))
 		text_put(text, " to all that its broadcast names, %u bytes", probe->size);
 }

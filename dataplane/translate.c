@@ -7,6 +7,7 @@
 #include "dataplane/meter.h"
 #include "dataplane/normal.h"
 #include "dataplane/ofbridge.h"
+#include "dataplane/retrace.h"
 #include "dataplane/rewrite.h"
 #include "dataplane/rewrites.h"
 #include "dataplane/table.h"
@@ -613,83 +614,38 @@ static void keep_counts_only(struct xlate *answer)
 	answer->n_ops = n;
 }
 
-/* What was done to the copy at hand, as the operations go on. */
-struct retrace {
-	const struct action *done[XLATE_MAX_REWRITES];
-	uint32_t n_done[GROUP_DEPTH_MAX + 2]; /* the last is of the copy at hand */
-	int depth;
-};
-
-/* Takes one more operation into account; false: there are more rewrites than fit. */
-static bool retrace_op(struct retrace *r, const struct xop *op)
+/* These are the answer's rewrites, in order. */
+static bool is_done_alike(const struct retrace *r, const struct xlate *answer)
 {
-	uint32_t *n = &r->n_done[r->depth];
-
-	switch ((enum xop_type)op->type) {
-	case XOP_SAVE:
-		r->n_done[r->depth + 1] = *n;
-		r->depth++;
-		return true;
-	case XOP_RESTORE:
-		r->depth--;
-		return true;
-	case XOP_REWRITE:
-		if (*n == XLATE_MAX_REWRITES)
-			return false;
-		r->done[(*n)++] = op->action;
-		return true;
-	default:
-		return true;
-	}
-}
-
-/* The first n of the answer's rewrites, in order, are what was done. */
-static bool is_done_alike(const struct retrace *r, const struct xlate *answer, uint32_t n)
-{
-	for (uint32_t i = 0; i < n; i++) {
+	if (r->n != answer->n_rewrites)
+		return false;
+	for (uint32_t i = 0; i < r->n; i++) {
 		if (memcmp(r->done[i], answer->rewrites[i], sizeof(*r->done[i])) != 0)
 			return false;
 	}
 	return true;
 }
 
-/* What the first output gets. */
-static bool find_rewrites(struct xlate *answer)
+/*
+ * What each output gets: all what the answer's rewrites make of the frame, or each its own. NULL, or why neither can
+ * be done by the program.
+ */
+static const char *tell_copies(struct xlate *answer)
 {
-	struct retrace r = {.depth = 0};
+	struct retrace r = retrace_begin(answer);
+	const struct xop *op = retrace_next(&r);
 
-	for (uint32_t i = 0; i < answer->n_ops; i++) {
-		if (answer->ops[i].type == XOP_OUTPUT) {
-			answer->n_rewrites = r.n_done[r.depth];
-			memcpy(answer->rewrites, r.done, answer->n_rewrites * sizeof(r.done[0]));
-			return answer->n_rewrites > 0;
-		}
-		if (!retrace_op(&r, &answer->ops[i]))
-			return false;
-	}
-	return false;
-}
-
-/* Every output gets the same, and nothing else is done to any copy. */
-static bool are_rewritten_alike(struct xlate *answer)
-{
-	struct retrace r = {.depth = 0};
-
-	if (!find_rewrites(answer))
-		return false;
-	for (uint32_t i = 0; i < answer->n_ops; i++) {
-		const struct xop *op = &answer->ops[i];
-		uint32_t n;
-
-		if (!retrace_op(&r, op))
-			return false;
-		n = r.n_done[r.depth];
-		if (op->type == XOP_REWRITE && (n > answer->n_rewrites || !is_done_alike(&r, answer, n)))
-			return false;
-		if (op->type == XOP_OUTPUT && (n != answer->n_rewrites || !is_done_alike(&r, answer, n)))
-			return false;
-	}
-	return true;
+	if (!op)
+		return r.too_many ? "it is rewritten more than 16 times" : "it is rewritten, and goes nowhere";
+	answer->n_rewrites = r.n;
+	memcpy(answer->rewrites, r.done, r.n * sizeof(r.done[0]));
+	while ((op = retrace_next(&r)) != NULL)
+		answer->copies |= !is_done_alike(&r, answer);
+	if (answer->copies)
+		answer->n_rewrites = 0;
+	if (r.too_many)
+		return "it is rewritten more than 16 times";
+	return r.loose ? "a TTL may end it behind its last output" : NULL;
 }
 
 /* Whether a TTL may end the frame on its way, which the controller is to hear of. */
@@ -720,11 +676,12 @@ static void choose_fork_form(struct walk *w)
 	}
 }
 
-/* One of the three forms of an answer; see pipeline.h. */
+/* One of the four forms of an answer; see pipeline.h. */
 static void choose_form(struct walk *w)
 {
 	struct xlate *answer = w->t.answer;
 	struct census census = take_census(w);
+	const char *why = NULL;
 
 	if (census.n_meters)
 		only_by_daemon(w, xlate_meter(w->t.bridge, answer));
@@ -734,18 +691,21 @@ static void choose_form(struct walk *w)
 		only_by_daemon(w, "NORMAL is one of several actions");
 	if (census.n_twice)
 		only_by_daemon(w, "it goes out of one port more than once");
-	if (census.n_back && census.n_outputs > 1)
-		only_by_daemon(w, "it goes back where it came from, and elsewhere");
 	if (!census.n_outputs && !census.n_normals && !census.n_others && !may_run_out(answer))
 		census.n_rewrites = 0; /* of a frame that nobody gets */
-	if (census.n_rewrites && !answer->in_daemon && !are_rewritten_alike(answer))
-		only_by_daemon(w, census.n_outputs ? "it is rewritten in more ways than one"
-						   : "it is rewritten, and goes nowhere");
+	answer->copies = census.n_back && census.n_outputs > 1;
+	if ((census.n_rewrites || answer->copies) && !answer->in_daemon)
+		why = tell_copies(answer);
+	if (why)
+		only_by_daemon(w, why);
+	if (answer->copies && answer->is_branch)
+		only_by_daemon(w, "a bucket that is chosen frame by frame makes copies that differ");
 	if (answer->n_rewrites && !rewrite_is_fast(answer->rewrites, answer->n_rewrites))
 		only_by_daemon(w, "it would grow or shrink by more than the program can");
 	if (answer->in_daemon) {
 		answer->n_outputs = 0;
 		answer->n_rewrites = 0;
+		answer->copies = false;
 		answer->meter = 0;
 		return;
 	}

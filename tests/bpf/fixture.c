@@ -77,9 +77,10 @@ int fixture_open(struct fixture *f, uint32_t n_flows, uint32_t n_buckets)
 	f->forks = map_memory(f->skel->maps.forks);
 	f->fork_slots = map_memory(f->skel->maps.fork_slots);
 	f->fork_stats = map_memory(f->skel->maps.fork_stats);
+	f->copies = map_memory(f->skel->maps.copies);
 	if (!f->flows || !f->buckets || !f->rows || !f->miss_buckets || !f->set_info || !f->drops || !f->emc ||
 		!f->rewrites || !f->meters || !f->band_stats || !f->passed || !f->forks || !f->fork_slots ||
-		!f->fork_stats) {
+		!f->fork_stats || !f->copies) {
 		fixture_close(f);
 		return -ENOMEM;
 	}
@@ -105,6 +106,7 @@ void fixture_close(struct fixture *f)
 	unmap_memory(f->skel->maps.forks, f->forks);
 	unmap_memory(f->skel->maps.fork_slots, f->fork_slots);
 	unmap_memory(f->skel->maps.fork_stats, f->fork_stats);
+	unmap_memory(f->skel->maps.copies, f->copies);
 	switch_bpf__destroy(f->skel);
 	memset(f, 0, sizeof(*f));
 }
@@ -173,6 +175,7 @@ void fixture_reset(struct fixture *f)
 	memset(f->rewrites, 0, sizeof(*f->rewrites) * SW_MAX_REWRITES);
 	memset(f->meters, 0, sizeof(*f->meters) * SW_MAX_METERS);
 	memset(f->forks, 0, sizeof(*f->forks) * SW_MAX_FORKS);
+	memset(f->copies, 0, sizeof(*f->copies) * SW_MAX_COPIES);
 	fixture_forget_hints(f);
 	fixture_forget_counters(f);
 	memset(f->miss_buckets, 0, sizeof(*f->miss_buckets) * SW_MAX_PORTS);
@@ -210,14 +213,14 @@ void fixture_set_port(struct fixture *f, uint32_t ifindex, const struct sw_port 
 	bpf_map_update_elem(bpf_map__fd(f->skel->maps.ports), &ifindex, port, BPF_ANY);
 }
 
-/* As the daemon does: only what has an untagged VLAN has a program, another one for each way. */
+/* As the daemon does: only what has an untagged VLAN, or is followed, has a program, another one for each way. */
 static struct bpf_devmap_val way_out(const struct fixture *f, uint32_t ifindex, const struct bpf_program *program)
 {
 	struct sw_port port = {0};
 
 	bpf_map_lookup_elem(bpf_map__fd(f->skel->maps.ports), &ifindex, &port);
-	return (struct bpf_devmap_val){
-		.ifindex = ifindex, .bpf_prog.fd = port.untagged_vid ? bpf_program__fd(program) : -1};
+	return (struct bpf_devmap_val){.ifindex = ifindex,
+		.bpf_prog.fd = port.untagged_vid || port.flags & SW_PORT_FOLLOWED ? bpf_program__fd(program) : -1};
 }
 
 void fixture_set_output(struct fixture *f, uint32_t port_id, uint32_t ifindex)
@@ -235,10 +238,10 @@ void fixture_set_members(struct fixture *f, uint32_t set_id, const uint32_t *ids
 	int fd = bpf_map_create(BPF_MAP_TYPE_DEVMAP_HASH, "set", sizeof(uint32_t), sizeof(value), n ? n : 1, NULL);
 	unsigned int i;
 
-	f->set_info[set_id].untags = 0;
+	f->set_info[set_id].needs_marks = 0;
 	for (i = 0; i < n; i++) {
 		value = way_out(f, ifindexes[i], f->skel->progs.sw_egress);
-		f->set_info[set_id].untags |= value.bpf_prog.fd >= 0;
+		f->set_info[set_id].needs_marks |= value.bpf_prog.fd >= 0;
 		if (bpf_map_update_elem(fd, &ids[i], &value, BPF_ANY))
 			fprintf(stderr, "set %u, device %u: %s\n", set_id, ifindexes[i], strerror(errno));
 	}

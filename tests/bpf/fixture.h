@@ -35,6 +35,7 @@ struct fixture {
 	struct sw_fork *forks;
 	struct sw_fork_slots *fork_slots;
 	struct sw_flow_stats *fork_stats;
+	struct sw_copies *copies;
 	uint32_t next_slot;
 	uint32_t n_epochs;
 };

@@ -103,6 +103,23 @@ int trial_daemon_arrives(struct fixture *f)
 	return fd;
 }
 
+/* As the egress program does. */
+static void take_mark(const struct fixture *f, struct outcome *o)
+{
+	struct sw_mark mark;
+
+	o->marked = false;
+	if (o->meta_size != sizeof(mark))
+		return;
+	memcpy(&mark, o->out.bytes, sizeof(mark));
+	ck_assert_uint_eq(mark.magic, SW_MARK_MAGIC(f->config->seed));
+	o->marked = true;
+	o->told = mark.copies;
+	o->meta_size = 0;
+	o->out.size -= sizeof(mark);
+	memmove(o->out.bytes, o->out.bytes + sizeof(mark), o->out.size);
+}
+
 int trial_run_split(struct fixture *f, const struct packet *in, size_t first_size, uint32_t repeat, struct outcome *ret)
 {
 	struct xdp_md ctx = {.ingress_ifindex = TRIAL_LO, .data_end = first_size ? first_size : in->size};
@@ -117,6 +134,7 @@ int trial_run_split(struct fixture *f, const struct packet *in, size_t first_siz
 	ret->verdict = opts.retval;
 	ret->out.size = opts.data_size_out;
 	ret->meta_size = ctx_out.data;
+	take_mark(f, ret);
 	return 0;
 }
 

@@ -24,8 +24,10 @@
 
 struct outcome {
 	int verdict;
-	struct packet out; /* metadata, if there is any, first */
+	struct packet out; /* metadata that goes up, if there is any, first */
 	uint32_t meta_size;
+	bool marked; /* for a broadcast; the mark is taken off */
+	uint16_t told;
 };
 
 /* A device that takes redirected frames, for members of sets: what they could not take would count as lost. */

@@ -21,6 +21,7 @@
 #include "dataplane/ofbridges.h"
 #include "dataplane/pipeline.h"
 #include "dataplane/program.h"
+#include "dataplane/copies.h"
 #include "dataplane/rewrites.h"
 #include "dataplane/sets.h"
 
@@ -471,9 +472,11 @@ static inline void lab_check_steps(const struct lab *lab, const struct sw_flow *
 			op == SW_OP_VLAN_SET);
 	}
 	must(last->op == SW_OP_OUTPUT || last->op == SW_OP_BROADCAST || last->op == SW_OP_UPCALL ||
-		last->op == SW_OP_DROP || last->op == SW_OP_FORK);
+		last->op == SW_OP_DROP || ((last->op == SW_OP_FORK || last->op == SW_OP_COPIES) && flow->n_steps == 1));
 	if (last->op == SW_OP_FORK)
-		must(flow->n_steps == 1 && forks_users(sets_forks(lab->sets), last->arg));
+		must(forks_users(sets_forks(lab->sets), last->arg));
+	if (last->op == SW_OP_COPIES)
+		must(copies_users(sets_copies(lab->sets), last->arg));
 	if (last->op == SW_OP_BROADCAST)
 		must(sets_users(lab->sets, last->arg));
 }

@@ -4,6 +4,7 @@
  * leads them all; what was sent where is counted for the buckets, to the frame.
  */
 #include "bpf/extract.h"
+#include "dataplane/copies.h"
 #include "dataplane/complaint.h"
 #include "dataplane/execute.h"
 #include "dataplane/forks.h"
@@ -105,6 +106,21 @@ static uint16_t meter_slot(void)
 {
 	add_meter();
 	return meters_find(ofbridge_meters(bridge), 1)->slot;
+}
+
+/* To ports 2 and 3, as the frame came. */
+static uint16_t copies_list(void)
+{
+	struct xlate answer = {.n_outputs = 2, .outputs = {{.port = 2}, {.port = 3}}};
+	uint32_t id;
+
+	answer.outputs[0].tag = answer.outputs[1].tag = XLATE_AS_IS;
+	copies_get(sets_copies(lab.sets), &answer); /* asks for the ports to be followed */
+	lab_settle(&lab);
+	lab_let_grace_pass(&lab);
+	id = copies_get(sets_copies(lab.sets), &answer);
+	ck_assert_uint_ne(id, SW_MAX_COPIES);
+	return (uint16_t)id;
 }
 
 struct wish {
@@ -859,6 +875,10 @@ START_TEST(a_fork_that_contradicts_itself_is_not_adopted)
 		fork->branch[0].steps[1] = fork->branch[0].steps[0];
 		fork->branch[0].steps[0] = (struct sw_step){.op = SW_OP_METER, .arg = meter_slot()};
 		break;
+	case 8: /* with a list of copies, which a branch has not either */
+		fork->branch[0].n_steps = 1;
+		fork->branch[0].steps[0] = (struct sw_step){.op = SW_OP_COPIES, .arg = copies_list()};
+		break;
 	}
 	restart();
 	ck_assert(!forks_exist(sets_forks(lab.sets), id));
@@ -921,7 +941,7 @@ int main(void)
 	tcase_add_test(t, only_the_connections_of_a_port_that_goes_move_and_they_come_back);
 	tcase_add_test(t, weights_that_are_too_uneven_take_a_flow_for_each_connection);
 	tcase_add_test(t, a_fork_outlives_its_daemon);
-	tcase_add_loop_test(t, a_fork_that_contradicts_itself_is_not_adopted, 0, 8);
+	tcase_add_loop_test(t, a_fork_that_contradicts_itself_is_not_adopted, 0, 9);
 	tcase_add_test(t, a_fork_says_where_it_leads);
 	suite_add_tcase(suite, t);
 	runner = srunner_create(suite);

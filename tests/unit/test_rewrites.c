@@ -318,6 +318,14 @@ static void put_group(uint32_t id, uint8_t type, const char *first, const char *
 	ck_assert_int_eq(ofbridge_group_mod(ofbridges_get(lab.bridges, 1), &mod), OF_OK);
 }
 
+/* What waits for its ports to be followed waits no more. */
+static void follow(void)
+{
+	cache_settle(lab.cache, lab.now_ns);
+	lab_let_grace_pass(&lab);
+	cache_settle(lab.cache, lab.now_ns);
+}
+
 static const char *installed(void)
 {
 	static char text[1500];
@@ -326,6 +334,7 @@ static const char *installed(void)
 
 	key.f.vlan_tci_be = htons(SW_VLAN_PRESENT | 5);
 	ck_assert_int_eq(lab_miss(&lab, &key), 0);
+	follow();
 	hit = lab_hit(&lab, &key);
 	program_format(lab.pl, lab.sets, hit.flow->steps, hit.flow->n_steps, text, sizeof(text));
 	return text;
@@ -341,14 +350,32 @@ static const struct {
 	{"a flood, whose set is that of all ports", "dec_ttl,FLOOD", "drop", NULL,
 		"rewrite:[dec_ttl],broadcast:p1+p2+p3+p4+p5+p6", NULL},
 	{"back, and nowhere else", "dec_ttl,IN_PORT", "drop", NULL, "rewrite:[dec_ttl],output:p1", NULL},
-	{"back, and elsewhere", "dec_ttl,IN_PORT,output:2", "drop", NULL, "upcall:action",
-		"it goes back where it came from, and elsewhere"},
+	{"back, and elsewhere", "dec_ttl,IN_PORT,output:2", "drop", NULL,
+		"copies:[dec_ttl,output:p1; dec_ttl,output:p2]", NULL},
 	{"one port twice", "dec_ttl,output:2,output:2", "drop", NULL, "upcall:action",
 		"it goes out of one port more than once"},
-	{"rewritten in between", "output:2,set_field:7->vlan_vid,output:3", "drop", NULL, "upcall:action",
-		"it is rewritten in more ways than one"},
+	{"back as it came, and elsewhere", "IN_PORT,output:2", "drop", NULL, "copies:[output:p1; output:p2]", NULL},
+	{"rewritten in between", "output:2,set_field:7->vlan_vid,output:3", "drop", NULL,
+		"copies:[output:p2; set_field:7->vlan_vid,output:p3]", NULL},
+	{"each in its own way", "output:4,push_vlan:0x8100,set_field:7->vlan_vid,output:3,dec_ttl,output:2,IN_PORT",
+		"drop", NULL,
+		"copies:[push_vlan:0x8100,set_field:7->vlan_vid,dec_ttl,output:p1; "
+		"push_vlan:0x8100,set_field:7->vlan_vid,dec_ttl,output:p2; "
+		"push_vlan:0x8100,set_field:7->vlan_vid,output:p3; "
+		"output:p4]",
+		NULL},
+	{"one port twice, in two ways", "output:2,dec_ttl,output:2", "drop", NULL, "upcall:action",
+		"it goes out of one port more than once"},
+	{"to grow beyond what there is room for",
+		"output:3,push_vlan:0x8100,push_vlan:0x8100,push_vlan:0x8100,push_vlan:0x8100,push_vlan:0x8100,"
+		"push_vlan:0x8100,push_vlan:0x8100,output:2",
+		"drop", NULL, "upcall:action", NULL},
+	{"in between by a service tag", "output:2,push_vlan:0x88a8,output:3", "drop", NULL,
+		"copies:[output:p2; push_vlan:0x88a8,output:p3]", NULL},
+	{"in between by what may fail on the way", "output:2,push_mpls:0x8847,dec_mpls_ttl,output:3", "drop", NULL,
+		"upcall:action", NULL},
 	{"a TTL behind the output, which the controller may hear of", "set_field:7->vlan_vid,output:2,dec_ttl", "drop",
-		NULL, "upcall:action", "it is rewritten in more ways than one"},
+		NULL, "upcall:action", "a TTL may end it behind its last output"},
 	{"to the controller too", "dec_ttl,output:2,CONTROLLER", "drop", NULL, "upcall:action",
 		"it goes to the controller"},
 	{"NORMAL", "dec_ttl,NORMAL", "drop", NULL, "upcall:action", "NORMAL is one of several actions"},
@@ -373,20 +400,21 @@ static const struct {
 	{"a TTL before a bucket", "dec_ttl,group:1", "drop", NULL,
 		"rewrite:[dec_ttl,set_field:7->vlan_vid,dec_ttl],output:p2", NULL},
 	{"two buckets that do the same", "group:2", "drop", NULL, "rewrite:[dec_ttl],broadcast:p2+p3", NULL},
-	{"two buckets that do not", "group:3", "drop", NULL, "upcall:action", "it is rewritten in more ways than one"},
-	{"a bucket, and then the frame as it was", "group:1,output:3", "drop", NULL, "upcall:action",
-		"it is rewritten in more ways than one"},
+	{"two buckets that do not", "group:3", "drop", NULL,
+		"copies:[set_field:7->vlan_vid,output:p2; set_field:8->vlan_vid,output:p3]", NULL},
+	{"a bucket, and then the frame as it was", "group:1,output:3", "drop", NULL,
+		"copies:[set_field:7->vlan_vid,dec_ttl,output:p2; output:p3]", NULL},
 	{"a bucket that changes nothing, and then the frame rewritten", "group:4,set_field:7->vlan_vid,output:3",
-		"drop", NULL, "upcall:action", "it is rewritten in more ways than one"},
+		"drop", NULL, "copies:[output:p2; set_field:7->vlan_vid,output:p3]", NULL},
 	{"a bucket without output whose TTL may end", "group:5,output:3", "drop", NULL, "upcall:action",
-		"it is rewritten in more ways than one"},
-	{"rewritten alike, and the frame as it was", "group:6", "drop", NULL, "upcall:action",
-		"it is rewritten in more ways than one"},
+		"a TTL may end it behind its last output"},
+	{"rewritten alike, and the frame as it was", "group:6", "drop", NULL,
+		"copies:[set_field:7->vlan_vid,output:p2; output:p3]", NULL},
 	{"a bucket of groups", "group:7", "drop", NULL, "rewrite:[pop_vlan,set_field:7->vlan_vid,dec_ttl],output:p2",
 		NULL},
 };
 
-START_TEST(all_copies_rewritten_alike_are_the_programs)
+START_TEST(what_outputs_get_is_the_programs_to_do)
 {
 	const char *steps;
 
@@ -411,7 +439,7 @@ START_TEST(all_copies_rewritten_alike_are_the_programs)
 }
 END_TEST
 
-START_TEST(a_driver_that_takes_no_redirect_and_an_egress_that_untags_are_the_daemons)
+START_TEST(a_driver_that_takes_no_redirect_is_the_daemons_and_an_egress_that_untags_makes_copies)
 {
 	struct port_state slow_port = lab.states[3];
 	struct vlan_config access = {.mode = VLAN_ACCESS, .vid = 10};
@@ -422,6 +450,9 @@ START_TEST(a_driver_that_takes_no_redirect_and_an_egress_that_untags_are_the_dae
 	cache_settle(lab.cache, lab.now_ns);
 	ck_assert_int_eq(
 		lab_hit(&lab, &(struct sw_key){.f.in_ifindex = IFINDEX_OF + 1}).flow->steps[0].op, SW_OP_UPCALL);
+	follow();
+	ck_assert_int_eq(
+		lab_hit(&lab, &(struct sw_key){.f.in_ifindex = IFINDEX_OF + 1}).flow->steps[0].op, SW_OP_COPIES);
 	lab_port_vlan(&lab, 3, &(struct vlan_config){.mode = VLAN_OPEN});
 	slow_port.fast = false;
 	cache_settle(lab.cache, lab.now_ns);
@@ -460,7 +491,8 @@ START_TEST(where_one_can_be_had_again_the_flow_gets_it)
 	put_rule(0, "dec_ttl,output:2", "drop", 0);
 	ck_assert_str_eq(installed(), "upcall:action");
 	cache_each(lab.cache, lab.now_ns, see_why, &why);
-	ck_assert_str_eq(why, "there are no more sets of ports, rewrites or forks to be had");
+	ck_assert_str_eq(
+		why, "there are no more sets of ports, rewrites, lists of copies or forks to be had, or not yet");
 	rewrites_drop(rewrites, first);
 	ck_assert_int_eq(lab_hit(&lab, &key).flow->steps[0].op, SW_OP_UPCALL);
 	cache_sweep(lab.cache, lab.now_ns);
@@ -546,8 +578,8 @@ static Suite *suite(void)
 	tcase_add_test(t, a_next_daemon_finds_what_is_there);
 	tcase_add_loop_test(t, what_contradicts_itself_goes, 0, N(damages));
 	tcase_add_test(t, of_two_that_are_the_same_one_goes);
-	tcase_add_loop_test(t, all_copies_rewritten_alike_are_the_programs, 0, N(answers));
-	tcase_add_test(t, a_driver_that_takes_no_redirect_and_an_egress_that_untags_are_the_daemons);
+	tcase_add_loop_test(t, what_outputs_get_is_the_programs_to_do, 0, N(answers));
+	tcase_add_test(t, a_driver_that_takes_no_redirect_is_the_daemons_and_an_egress_that_untags_makes_copies);
 	tcase_add_test(t, where_none_can_be_had_the_frames_go_up);
 	tcase_add_test(t, where_one_can_be_had_again_the_flow_gets_it);
 	tcase_add_test(t, without_a_set_neither_is_held);
