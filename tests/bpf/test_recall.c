@@ -236,7 +236,7 @@ END_TEST
 
 /* ---- an oracle: the same frame, looked up and recalled ---- */
 
-#define N_ROUNDS 6000
+#define N_ROUNDS 2000
 
 struct sight {
 	struct outcome o;
