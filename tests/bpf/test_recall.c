@@ -125,6 +125,30 @@ START_TEST(another_header_is_not_recalled)
 }
 END_TEST
 
+/* Of frames whose notes would stand at the same place, by the source (0) or by the destination (1). */
+START_TEST(another_frame_at_the_same_place_is_not_recalled)
+{
+	struct packet p = frame_of(UNTAGGED, B, A), other;
+	struct sw_recall_key key = sw_recall_key(p.bytes, TRIAL_LO, 1, 0), fit;
+	uint64_t n = 0;
+
+	setup();
+	put_normal(UNTAGGED, SW_FLOW_LEARN);
+	host(A, TRIAL_IN, SW_FDB_OUT_AS_IS);
+	host(B, TRIAL_OUT, SW_FDB_OUT_AS_IS);
+	do {
+		n++;
+		other = _i ? frame_of(UNTAGGED, B + (n << 8), A) : frame_of(UNTAGGED, B, A + (n << 8));
+		fit = sw_recall_key(other.bytes, TRIAL_LO, 1, 0);
+	} while (sw_recall_index(&fit) != sw_recall_index(&key));
+	ck_assert(!is_recalled(&p));
+	ck_assert(is_recalled(&p));
+	fixture_forget_counters(&f);
+	trial_run(&f, &other);
+	ck_assert_uint_eq(fixture_recalled(&f), 0);
+}
+END_TEST
+
 START_TEST(a_note_holds_in_its_epoch)
 {
 	struct packet p = frame_of(UNTAGGED, B, A);
@@ -338,6 +362,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(
 		tcase, the_second_frame_is_recalled_and_counted_like_the_first, 0, sizeof(tags) / sizeof(*tags));
 	tcase_add_loop_test(tcase, another_header_is_not_recalled, 0, sizeof(tags) / sizeof(*tags));
+	tcase_add_loop_test(tcase, another_frame_at_the_same_place_is_not_recalled, 0, 2);
 	tcase_add_test(tcase, a_note_holds_in_its_epoch);
 	tcase_add_test(tcase, nothing_is_noted_where_rules_look_deeper);
 	tcase_add_test(tcase, nothing_is_noted_of_a_flow_that_does_not_learn);
