@@ -52,6 +52,8 @@
 #define SW_EMC_SIZE      131072 /* exact-match hints a CPU; a power of two */
 #define SW_NOTE_BITS     14
 #define SW_NOTES         (1 << SW_NOTE_BITS) /* a CPU */
+#define SW_DEEP_BITS     13
+#define SW_DEEP_NOTES    (1 << SW_DEEP_BITS) /* a CPU, of whole keys */
 
 /*
  * The key of a frame: flat, fixed width, zero where the frame has no such field. Words 0-2 are layer 2, the rest is
@@ -258,6 +260,29 @@ struct sw_note {
 	__u64 verdict;    /* sw_recall_verdict() */
 };
 
+/* What is to be done before such a frame leaves, where it is anything at all (SW_RECALL_MORE). */
+struct sw_extras {
+	__u16 rewrite; /* its id + 1; 0: none. It has a patch */
+	__u16 meter;   /* slot; 0: none */
+	__u16 branch;  /* fork id * SW_MAX_BRANCHES + branch + 1, to be counted; 0: none */
+	__u16 vid;     /* of `out` */
+	__u8 out;      /* enum sw_fdb_out: the tag that it is to get, or lose; 0: it keeps what it has */
+	__u8 zero;
+};
+
+/*
+ * The same of a frame of which more than layer 2 was looked at: whole TCP or UDP over IPv4 without options. A cache
+ * line.
+ */
+struct sw_deep_note {
+	struct sw_note link;
+	__u64 addrs;                    /* source and destination */
+	__u64 rest;                     /* ports, TTL, protocol, version and header size, TOS */
+	__be16 flags_be, flags_mask_be; /* TCP's, as far as the flow looked at them */
+	struct sw_extras extras;
+	__u16 least_size; /* of the datagram: its headers */
+};
+
 /*
  * What one CPU writes, an element of map `rows` (mmap-able): found by one lookup a frame. Behind it, in the same
  * element, stand n_flows struct sw_flow_stats.
@@ -269,6 +294,8 @@ struct sw_row {
 	__u32 zero[13];
 	struct sw_port_stats ports[SW_MAX_PORTS];
 	struct sw_note notes[SW_NOTES];
+	struct sw_deep_note deep[SW_DEEP_NOTES];
+	struct sw_extras extras[SW_NOTES]; /* of `notes` */
 };
 
 /*
@@ -430,12 +457,38 @@ struct sw_edit {
 
 #define SW_REWRITE_TAGS 3 /* behind more tags than this nothing is known */
 
+/* sw_patch.does */
+#define SW_PATCH_MADE   1 /* there is one */
+#define SW_PATCH_IP_SUM 2 /* it alters what IPv4's checksum sums */
+#define SW_PATCH_L4_SUM 4 /* and what that of TCP and UDP does */
+#define SW_PATCH_MACS   8 /* it alters Ethernet addresses */
+
+/*
+ * The same edits at one stroke, for the frames that most rewrites are made for: whole TCP or UDP over IPv4 without
+ * options, behind one 802.1Q tag or none. Of each field stays what is in `keep`, and gets what is in `set`; all as it
+ * lies in the frame. No address or port is set to zero, so that a checksum comes out as edit by edit, to the bit.
+ */
+struct sw_patch {
+	__u8 does;                /* SW_PATCH_*; 0: the edits cannot be put so */
+	__u8 ip_proto;            /* that it is for; 0: for either */
+	__u16 ttl_least;          /* that the frame must have */
+	__u16 tos_keep, tos_set;  /* the word with the version */
+	__u16 ttl_keep, ttl_plus; /* the word with the protocol; the TTL's part of the sum is modulo 256 */
+	__u32 ports_keep, ports_set;
+	__u32 src_keep, src_set; /* the last four bytes of the Ethernet addresses */
+	__u32 zero;
+	__u64 macs_keep, macs_set; /* the others */
+	__u64 addrs_keep, addrs_set;
+};
+
 struct sw_rewrite {
 	__u8 n_edits;
 	__u8 looks;   /* SW_LOOK_* */
 	__u16 growth; /* bytes by which it lengthens a frame at most */
 	__u32 zero;
 	__u16 ttl_least[SW_REWRITE_TAGS + 1]; /* by the number of a frame's tags; above 255: whatever it is, it ends */
+	__u64 zero2[6];
+	struct sw_patch patch; /* a cache line, and all that is asked for a frame that it fits */
 	struct sw_edit edits[SW_MAX_EDITS];
 };
 
@@ -632,7 +685,11 @@ struct sw_fdb_times {
 _Static_assert(sizeof(struct sw_key) == SW_KEY_WORDS * 8, "the key has padding");
 _Static_assert(sizeof(struct sw_step) == 4, "a step is half a word");
 _Static_assert(sizeof(struct sw_edit) == 24, "an edit is as large as an action");
-_Static_assert(sizeof(struct sw_rewrite) == 16 + SW_MAX_EDITS * 24, "a rewrite has padding");
+_Static_assert(sizeof(struct sw_patch) == 64, "a patch is a cache line");
+_Static_assert(sizeof(struct sw_rewrite) == 512, "a rewrite begins a cache line");
+_Static_assert(__builtin_offsetof(struct sw_rewrite, patch) == 64, "a patch begins a cache line");
+_Static_assert(sizeof(struct sw_row) % 64 == 0, "a row ends with a cache line");
+_Static_assert(sizeof(struct sw_deep_note) == 64, "a deep note is a cache line");
 _Static_assert(sizeof(struct sw_meter) == 192, "a meter is three cache lines");
 _Static_assert(sizeof(struct sw_copies) == 8 + sizeof(struct sw_rewrite) + 2 * SW_MAX_PORTS, "copies have padding");
 _Static_assert(sizeof(struct sw_mark) == 32, "the most that Linux 6.1 takes as metadata");

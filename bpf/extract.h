@@ -65,6 +65,10 @@ struct sw_wire_u32 {
 	__u32 value;
 } SW_WIRE;
 
+struct sw_wire_u16 {
+	__u16 value;
+} SW_WIRE;
+
 struct sw_wire_eth {
 	__u8 dst[6];
 	__u8 src[6];
@@ -172,6 +176,11 @@ SW_INLINE __u64 sw_load64(const void *p)
 SW_INLINE __u32 sw_load32(const void *p)
 {
 	return ((const struct sw_wire_u32 *)p)->value;
+}
+
+SW_INLINE __u16 sw_load16(const void *p)
+{
+	return ((const struct sw_wire_u16 *)p)->value;
 }
 
 /* The first EtherType of a frame that has one. */
@@ -447,6 +456,22 @@ SW_INLINE __u64 sw_key_word3(const struct sw_wire_ipv4 *ip, const struct sw_wire
 #endif
 }
 
+/* The least size of a datagram of TCP or UDP without IP options whose layer-4 header is whole. */
+SW_INLINE __u32 sw_plain_size(__u32 ip_proto)
+{
+	return sizeof(struct sw_wire_ipv4) + (ip_proto == SW_IP_TCP ? 20 : 8);
+}
+
+/* Whether a header that is there begins whole TCP or UDP over IPv4 without options, no fragment, in so many bytes. */
+SW_INLINE int sw_is_plain(const struct sw_wire_ipv4 *ip, __u32 room)
+{
+	__u32 total_size = sw_swap16(ip->total_size_be);
+
+	if (sw_unlikely(ip->version_ihl != 0x45 || ip->frag_be & sw_swap16(0x3fff) || total_size > room))
+		return 0;
+	return (ip->proto == SW_IP_TCP || ip->proto == SW_IP_UDP) && total_size >= sw_plain_size(ip->proto);
+}
+
 /*
  * What most frames have behind layer 2: whole TCP or UDP over IPv4 without options, no fragment. Fills the words beyond
  * SW_L2_WORDS as sw_extract_network() and sw_extract_transport() do, or, with 0, leaves it to them.
@@ -456,16 +481,10 @@ SW_INLINE int sw_extract_plain(
 {
 	const struct sw_wire_ipv4 *ip = sw_at(data, data_end, headers->l3, sizeof(*ip) + 14);
 	const struct sw_wire_ports *ports = (const void *)(ip + 1);
-	__u32 total_size;
 
 	if (sw_unlikely(headers->eth_type_be != sw_swap16(SW_ETH_IPV4) || !ip))
 		return 0;
-	total_size = sw_swap16(ip->total_size_be);
-	if (sw_unlikely(ip->version_ihl != 0x45 || ip->frag_be & sw_swap16(0x3fff) ||
-			headers->l3 + total_size > frame_size))
-		return 0;
-	if (ip->proto == SW_IP_TCP ? total_size < sizeof(*ip) + 20
-				   : ip->proto != SW_IP_UDP || total_size < sizeof(*ip) + 8)
+	if (sw_unlikely(!sw_is_plain(ip, frame_size - headers->l3)))
 		return 0;
 	key->w[3] = sw_key_word3(ip, ports);
 	key->w[4] = key->w[5] = key->w[6] = key->w[7] = key->w[8] = 0;

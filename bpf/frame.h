@@ -17,6 +17,12 @@
 #include "extract.h"
 #include "maps.h"
 
+/* A stage's answer: a verdict (enum xdp_action) is final, NEXT goes on. */
+#define NEXT (-1)
+
+/* No frame longer than this needs a look at its port's MTU: a full one of the common 1500, tagged. */
+#define LONG_FRAME 1518
+
 struct xdp_buff {
 	__u32 flags;
 } __attribute__((preserve_access_index));

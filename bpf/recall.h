@@ -6,14 +6,20 @@
  * its first 14 bytes, or 18 with a tag, decide what becomes of it. A CPU notes them as they lie in the frame, with the
  * verdict that the lookups came to; the next frame with the same ones takes it from there, and is not parsed.
  *
- * Noted are frames in one buffer that leave unchanged by one port; all else is looked up. Where notes are of little
- * use, as with more flows in turn than there is room for, none are looked for, for a while (sw_recall_judge).
+ * Where rules look beyond layer 2 there are notes of another kind, of whole TCP and UDP over IPv4 without options: they
+ * have also what of the IP header decides, the ports, and of TCP's flags what the flow looks at (struct sw_deep_note).
+ * That it is such a frame, length and all, is looked at each time.
+ *
+ * Noted are frames in one buffer that leave by one port, as they came or with extras: another tag, a rewrite at one
+ * stroke (patch.h), the branch of a group to be counted. All else is looked up. Where notes are of little use, as with
+ * more flows in turn than there is room for, none are looked for, for a while (recall_judge).
  *
  * How a note is kept from outliving what it rests on: it carries the epoch (sw_config.epoch) that was read before the
  * flow and the addresses were looked up, and holds in that epoch only. Whoever takes away or alters a flow or an
- * address, or has the program parse deeper, ends the epoch afterwards (dataplane/epoch.h). What is only added changes
- * nothing that was noted: flows agree where they overlap (C2), and a note rests on addresses that were found. A slot is
- * given to another flow only after a grace period, so that who recalls a slot counts for the flow that was meant.
+ * address, or where a group leads, or has the program parse deeper, ends the epoch afterwards (dataplane/epoch.h). What
+ * is only added changes nothing that was noted: flows agree where they overlap (C2), and a note rests on addresses that
+ * were found. A slot is given to another flow only after a grace period, so that who recalls a slot counts for the flow
+ * that was meant.
  *
  * Price: an address that frames were recalled from is not marked as used. So the epoch ends when the daemon has
  * collected the marks, too, and the next frame of each address marks it again.
@@ -44,7 +50,10 @@ enum sw_recall_csum {
 	SW_RECALL_CSUM_NONE,
 	SW_RECALL_CSUM_IPV4,
 	SW_RECALL_CSUM_IPV6,
+	SW_RECALL_CSUMS,
 };
+
+#define SW_RECALL_MORE 4 /* in a verdict: there are extras */
 
 struct sw_recall_key {
 	__u64 head, tail, origin;
@@ -76,6 +85,39 @@ SW_INLINE int sw_recall_fits(const struct sw_note *note, const struct sw_recall_
 	return note->head == key->head && note->tail == key->tail && note->origin == key->origin;
 }
 
+/*
+ * Of a frame whose IP header, behind a tag or not, is known to be of IPv4 and to have 34 bytes and more with what is
+ * behind it. The length of the datagram, the fragment's place and TCP's flags are not in it.
+ */
+struct sw_deep_key {
+	struct sw_recall_key link;
+	__u64 addrs, rest;
+};
+
+SW_INLINE struct sw_deep_key sw_deep_key(const void *data, __u32 in_ifindex, __u32 epoch, int is_tagged)
+{
+	const void *ip = data + (is_tagged ? 18 : 14);
+	struct sw_deep_key key = {
+		.link = sw_recall_key(data, in_ifindex, epoch, is_tagged),
+		.addrs = sw_load64(ip + 12),
+		.rest = sw_load32(ip + 20) | (__u64)sw_load16(ip + 8) << 32 | (__u64)sw_load16(ip) << 48,
+	};
+
+	return key;
+}
+
+SW_INLINE __u32 sw_deep_index(const struct sw_deep_key *key)
+{
+	return (key->link.head * 0x9e3779b97f4a7c15ULL + key->link.tail * 0xc2b2ae3d27d4eb4fULL +
+		       key->addrs * 0xa0761d6478bd642fULL + key->rest * 0xe7037ed1a0b428dbULL) >>
+	       (64 - SW_DEEP_BITS);
+}
+
+SW_INLINE int sw_deep_fits(const struct sw_deep_note *note, const struct sw_deep_key *key)
+{
+	return note->addrs == key->addrs && note->rest == key->rest && sw_recall_fits(&note->link, &key->link);
+}
+
 /* Offsets in bytes, as they are used: of the port that it came in by, of the one that it leaves by, of the flow. */
 SW_INLINE __u64 sw_recall_verdict(__u32 in_port, __u32 out_port, __u32 slot, enum sw_recall_csum csum)
 {
@@ -85,7 +127,17 @@ SW_INLINE __u64 sw_recall_verdict(__u32 in_port, __u32 out_port, __u32 slot, enu
 
 SW_INLINE enum sw_recall_csum sw_recall_csum(__u64 verdict)
 {
-	return verdict & (sizeof(struct sw_flow_stats) - 1);
+	return verdict & SW_RECALL_CSUMS;
+}
+
+SW_INLINE __u32 sw_recall_slot(__u64 verdict)
+{
+	return (__u32)verdict / sizeof(struct sw_flow_stats);
+}
+
+SW_INLINE __u32 sw_recall_in_port(__u64 verdict)
+{
+	return (verdict >> 48) / sizeof(struct sw_port_stats);
 }
 
 SW_INLINE __u32 sw_recall_out_port(__u64 verdict)

@@ -2,21 +2,20 @@
 /*
  * switch.bpf.c - the fast path.
  *
- * sw_ingress runs on every frame that comes in by a port. Where rules look at layer 2 alone, nearly all are like one
- * before them, and go where that went (recall.h). Of the others most are known, unicast and in one buffer, and go the
- * short way: layer 2 of the key, the flow at its home, the FDB, out. What the short way is not made for it leaves as it
- * found it, uncounted (but for the mark of an address in use), and the long way begins anew: intake, extract, lookup,
- * and then either the hit (count, finish the checksum, run the flow's program) or the miss (up to the daemon). So the
- * long way can do everything and the short one keeps what it knows in registers. sw_egress and sw_egress_one take tags
- * off copies of floods, and rewrite copies that differ (egress.h). The programs in lost.h name what the kernel drops
- * afterwards.
+ * sw_ingress runs on every frame that comes in by a port. Nearly all are like one before them, and go where that went
+ * (recall.h, notes.h). Of the others most are known, unicast and in one buffer, and go the short way: the key, of layer
+ * 2 or of whole TCP and UDP over IPv4, the flow at its home, a plan of what is to be done, out. What the short way is
+ * not made for it leaves as it found it, uncounted (but for the mark of an address in use), and the long way begins
+ * anew: intake, extract, lookup, and then either the hit (count, finish the checksum, run the flow's program) or the
+ * miss (up to the daemon). So the long way can do everything and the short one keeps what it knows in registers.
+ * sw_egress and sw_egress_one take tags off copies of floods, and rewrite copies that differ (egress.h). The programs
+ * in lost.h name what the kernel drops afterwards.
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 #include "abi.h"
 #include "extract.h"
 #include "lookup.h"
-#include "recall.h"
 #include "maps.h"
 #include "frame.h"
 #include "csum.h"
@@ -26,12 +25,7 @@
 #include "egress.h"
 #include "fork.h"
 #include "lost.h"
-
-/* A stage's answer: a verdict (enum xdp_action) is final, NEXT goes on. */
-#define NEXT (-1)
-
-/* No frame longer than this needs a look at its port's MTU: a full one of the common 1500, tagged. */
-#define LONG_FRAME 1518
+#include "notes.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -54,8 +48,11 @@ __attribute__((noinline)) int extract_to_scratch(struct xdp_md *ctx, __u32 frame
 	return 0;
 }
 
-/* slot + 1, with bit 31 if a hint led there; 0: no flow matches what is in the scratch. */
-__attribute__((noinline)) int lookup_scratch(__u32 depth, __u32 cpu)
+/*
+ * slot + 1, with bit 31 if a hint led there; 0: no flow matches what is in the scratch. Who asks again for a frame that
+ * none matched has the first search count for nothing.
+ */
+__attribute__((noinline)) int lookup_scratch(__u32 depth, __u32 cpu, __u32 asks_again)
 {
 	const struct sw_config *cfg = config_get();
 	struct sw_scratch *s = scratch_get();
@@ -65,7 +62,7 @@ __attribute__((noinline)) int lookup_scratch(__u32 depth, __u32 cpu)
 	if (!cfg || !s)
 		return 0;
 	found = sw_lookup(0, cfg, &s->key, depth, cpu, &hit);
-	if (hit.n_probes)
+	if (hit.n_probes && (found || !asks_again))
 		walk_count(cpu, hit.n_probes, found);
 	return found ? (hit.slot + 1) | hit.by_hint << 31 : 0;
 }
@@ -167,7 +164,7 @@ static __attribute__((noinline)) int long_way(struct xdp_md *ctx)
 	frame->dst = s->key.w[1];
 	frame->src = s->key.w[2];
 	frame->tci = sw_swap16(sw_key_tci_be(s->key.w[0]));
-	found = lookup_scratch(depth, frame->cpu);
+	found = lookup_scratch(depth, frame->cpu, 0);
 	if (!found)
 		return miss(ctx, frame);
 	frame->slot = hit.slot = (found & 0x7fffffff) - 1;
@@ -180,263 +177,214 @@ static __attribute__((noinline)) int long_way(struct xdp_md *ctx)
 	verdict = stage_long(ctx, frame);
 	if (verdict != NEXT)
 		return verdict;
-	if (hit.flow->flags & SW_FLOW_CSUM)
-		finish_csum(ctx, frame->cpu, frame->in_port, frame->size);
 	program = hit.flow->steps[0].op == SW_OP_FORK ? fork_take(ctx, frame, hit.flow, depth) : hit.flow;
 	if (!program)
 		return frame_drop(frame, frame->in_port, SW_DROP_BAD_PROGRAM);
+	if (hit.flow->flags & SW_FLOW_CSUM) /* which takes the key from the scratch */
+		finish_csum(ctx, frame->cpu, frame->in_port, frame->size);
 	verdict = act(ctx, cfg, frame, program);
 	metered_remark(ctx, frame);
 	return verdict;
 }
 
-/* Where a flow that the short way takes sends this frame; 0: it is not one of those. */
-SW_INLINE int short_output(
-	const struct sw_config *cfg, const struct sw_key *key, const struct sw_flow *flow, union sw_fdb_place *ret)
+/* ---- the short way ---- */
+
+/* What the short way makes of a frame. */
+struct plan {
+	struct sw_extras extras;
+	__u32 out_port;
+};
+
+/* How its tag is to change, if it is to be sent so. */
+SW_INLINE void plan_tag(const struct sw_key *key, __u32 out, __u32 vid, struct plan *ret)
+{
+	if (sw_likely(act_tag_fits(sw_swap16(sw_key_tci_be(key->w[0])), out, vid)))
+		return;
+	ret->extras.out = out;
+	ret->extras.vid = vid;
+}
+
+/* 0: not the short way's. */
+SW_INLINE int plan_normal(
+	const struct sw_config *cfg, const struct sw_key *key, const struct sw_flow *flow, __u32 at, struct plan *ret)
 {
 	struct sw_normal_answer answer;
 
-	if (sw_likely(flow->steps[0].op == SW_OP_NORMAL)) {
-		if (act_ask_fdb(cfg, flow, 0, key->w[1], key->w[2], &answer) != SW_NORMAL_FORWARD)
+	if (act_ask_fdb(cfg, flow, at, key->w[1], key->w[2], &answer) != SW_NORMAL_FORWARD)
+		return 0;
+	ret->out_port = answer.to.port;
+	plan_tag(key, answer.to.out, flow->steps[at].arg, ret);
+	return 1;
+}
+
+/* Of two steps: rewriting, or a tag, and an output. */
+SW_INLINE int plan_pair(const struct sw_key *key, const struct sw_step *first, struct plan *ret)
+{
+	__u32 has_tag = sw_swap16(sw_key_tci_be(key->w[0])) & SW_VLAN_PRESENT, op = first->op;
+
+	ret->out_port = first[1].arg;
+	if (op == SW_OP_REWRITE)
+		ret->extras.rewrite = first->arg + 1;
+	else if (op == SW_OP_VLAN_POP && has_tag)
+		plan_tag(key, SW_FDB_OUT_UNTAGGED, 0, ret);
+	else if ((op == SW_OP_VLAN_SET && has_tag) || (op == SW_OP_VLAN_PUSH && !has_tag && first->arg <= SW_VLAN_VID))
+		plan_tag(key, SW_FDB_OUT_TAGGED, first->arg, ret);
+	else
+		return 0;
+	return first[1].op == SW_OP_OUTPUT;
+}
+
+/* The steps of a flow or branch but a NORMAL, from `at` on. */
+SW_INLINE int plan_steps(const struct sw_key *key, const struct sw_flow *flow, __u32 at, struct plan *ret)
+{
+	if (flow->n_steps == at + 2)
+		return plan_pair(key, &flow->steps[at], ret);
+	ret->out_port = flow->steps[at].arg;
+	return flow->n_steps == at + 1 && flow->steps[at].op == SW_OP_OUTPUT;
+}
+
+/* The branch that a fork has for this frame. Of a select group the whole key decides; without one, 0: none is known. */
+static __attribute__((noinline)) const struct sw_flow *plan_branch(const struct sw_key *key, __u32 id, struct plan *ret)
+{
+	const struct sw_fork *fork = bpf_map_lookup_elem(&forks, &id);
+	const struct sw_fork_slots *slots;
+	__u32 branch;
+
+	if (!fork || !ret)
+		return 0;
+	branch = sw_read(fork->live);
+	if (fork->kind == SW_FORK_SELECT) {
+		slots = bpf_map_lookup_elem(&fork_slots, &id);
+		if (!slots || !key)
 			return 0;
-		*ret = answer.to;
-		return 1;
+		branch = sw_read(slots->branch[sw_select_slot(sw_select_hash(key, fork->group))]);
 	}
-	ret->port = flow->steps[0].arg;
-	ret->out = SW_FDB_OUT_AS_IS;
-	return flow->steps[0].op == SW_OP_OUTPUT && flow->n_steps == 1;
-}
-
-/* The frame has the tag with which it is to leave. */
-SW_INLINE int short_fits(const struct sw_key *key, const struct sw_flow *flow, __u32 out)
-{
-	return act_tag_fits(sw_swap16(sw_key_tci_be(key->w[0])), out, flow->steps[0].arg);
-}
-
-/* Gives it that tag; *size follows. */
-SW_INLINE enum sw_drop short_retag(
-	struct xdp_md *ctx, const struct sw_key *key, const struct sw_flow *flow, __u32 out, __u32 *size)
-{
-	__u32 vid = flow->steps[0].arg, tci = sw_swap16(sw_key_tci_be(key->w[0]));
-
-	*size += act_tag_growth(tci, out);
-	return act_retag(ctx, tci, out, vid);
-}
-
-SW_INLINE int short_is_metered(const struct sw_flow *flow)
-{
-	return flow->steps[0].op == SW_OP_METER && flow->steps[1].op == SW_OP_OUTPUT && flow->n_steps == 2;
-}
-
-/* A frame without a tag whose checksum needs no second glance. */
-SW_INLINE int short_is_plain(struct xdp_md *ctx)
-{
-	const struct sw_wire_eth *eth = sw_at(frame_data(ctx), frame_end(ctx), 0, sizeof(*eth));
-
-	return eth && csum_is_plain(ctx, eth->type_be, sizeof(*eth));
-}
-
-/* A meter and an output, which no hint led to: a short way of their own, beside the other's. */
-static __attribute__((noinline)) int short_metered(struct xdp_md *ctx, __u32 slot, __u32 size)
-{
-	const struct sw_flow *flow = sw_mem_flow(0, slot);
-	struct sw_scratch *s = scratch_get();
-	struct sw_hit hit = {.slot = slot};
-	struct frame *frame;
-
-	if (!flow || !s)
-		return XDP_DROP;
-	frame = &s->frame;
-	*frame = (struct frame){.cpu = bpf_get_smp_processor_id(),
-		.size = size,
-		.slot = slot,
-		.in_port = flow->in_port,
-		.meter = flow->steps[0].arg};
-	count_hit(frame->cpu, frame->in_port, size, &hit);
-	if (flow->flags & SW_FLOW_CSUM && !short_is_plain(ctx))
-		finish_csum(ctx, frame->cpu, frame->in_port, size);
-	if (metered_away(frame))
-		return XDP_DROP;
-	metered_remark(ctx, frame);
-	return act_output(frame->cpu, size, flow->steps[1].arg);
-}
-
-/* ---- recalling, and what is looked up to be recalled ---- */
-
-SW_INLINE int recall_is_plain(const void *ip, const void *end, enum sw_recall_csum csum)
-{
-	if (sw_likely(csum == SW_RECALL_CSUM_IPV4))
-		return csum_is_plain_ipv4(ip);
-	return ip + sizeof(struct sw_wire_ipv6) <= end && csum_is_plain_ipv6(ip, end);
-}
-
-/* Once for frames with a tag and once for those without, so that offsets are constants. */
-SW_INLINE int recall(
-	struct xdp_md *ctx, __u32 cpu, struct sw_row *row, const void *data, const void *end, int is_tagged)
-{
-	const struct sw_recall_key key =
-		sw_recall_key(data, ctx->ingress_ifindex, sw_read(core.config.epoch), is_tagged);
-	const struct sw_note *note = &row->notes[sw_recall_index(&key)];
-	struct sw_port_stats *port;
-	struct sw_flow_stats *flow;
-	__u64 recalled, size;
-	int verdict;
-
-	sw_once(note);
-	if (sw_unlikely(!sw_recall_fits(note, &key)))
-		return NEXT;
-	recalled = note->verdict;
-	if (sw_recall_csum(recalled) &&
-		sw_unlikely(!recall_is_plain(data + (is_tagged ? 18 : 14), end, sw_recall_csum(recalled))))
-		return NEXT;
-	size = end - data;
-	flow = row_flow_at(row, recalled);
-	flow->packets++;
-	flow->bytes += size;
-	row->n_known++;
-	port = row_port_at(row, recalled >> 48);
-	port->rx_frames++;
-	port->rx_bytes += size;
-	port = row_port_at(row, recalled >> 32);
-	port->tx_frames++;
-	port->tx_bytes += size;
-	verdict = bpf_redirect_map(&tx_ports, sw_recall_out_port(recalled), XDP_DROP);
-	return sw_likely(verdict == XDP_REDIRECT) ? verdict : act_not_sent(cpu, size, sw_recall_out_port(recalled));
-}
-
-/* NEXT: the frame is to be looked up; nothing was done. */
-SW_INLINE int recall_way(struct xdp_md *ctx)
-{
-	__u32 cpu = bpf_get_smp_processor_id();
-	struct sw_row *row = row_get(cpu);
-	const void *data, *end;
-
-	if (sw_unlikely(!row || row->n_skip))
-		return NEXT;
-	data = frame_data(ctx);
-	end = frame_end(ctx);
-	if (sw_unlikely(data + SW_RECALL_LEAST > end || data + LONG_FRAME < end || frame_is_split(ctx)))
-		return NEXT;
-	if (sw_unlikely(sw_type_be(data) == sw_swap16(SW_ETH_VLAN)))
-		return recall(ctx, cpu, row, data, end, 1);
-	return recall(ctx, cpu, row, data, end, 0);
-}
-
-/* Whether notes are of use: when most frames since the last judgement were recalled. */
-static __attribute__((noinline)) int recall_judge(struct sw_row *row)
-{
-	if (!row)
+	if (branch >= fork->n_branches || branch >= SW_MAX_BRANCHES)
 		return 0;
-	if (row->n_known < row->n_others)
-		row->n_skip = SW_RECALL_PAUSE;
-	row->n_known = 0;
-	row->n_others = 0;
-	return 0;
+	ret->extras.branch = id * SW_MAX_BRANCHES + branch + 1;
+	return &fork->branch[branch];
 }
 
-/* Of a frame that could not be recalled: the epoch in which it may be noted, or 0. */
-SW_INLINE __u32 recall_epoch(__u32 cpu)
+/* 0: not the short way's. */
+SW_INLINE int plan_make(const struct sw_config *cfg, const struct sw_key *key, const struct sw_flow *flow,
+	__u32 is_deep, struct plan *ret)
 {
-	struct sw_row *row = row_get(cpu);
+	__u32 at = 0;
 
-	if (!row)
-		return 0;
-	if (row->n_skip) {
-		row->n_skip--;
-		return 0;
+	if (sw_likely(flow->steps[0].op == SW_OP_NORMAL))
+		return plan_normal(cfg, key, flow, 0, ret);
+	if (sw_unlikely(flow->steps[0].op == SW_OP_METER)) {
+		ret->extras.meter = flow->steps[0].arg;
+		at = 1;
+	} else if (sw_unlikely(flow->steps[0].op == SW_OP_FORK)) {
+		flow = plan_branch(is_deep ? key : 0, flow->steps[0].arg, ret);
+		if (!flow)
+			return 0;
 	}
-	if (++row->n_others >= SW_RECALL_MISSES)
-		recall_judge(row);
-	return sw_read(core.config.epoch);
+	return plan_steps(key, flow, at, ret);
 }
 
-/* What a note must know of the checksum; -1: a frame of this type cannot be judged at a glance, and is not noted. */
-SW_INLINE int recall_csum_of(__be16 eth_type_be, __u32 flags)
+/* Notes what is made of a frame that is still as it came in. */
+SW_INLINE void plan_note(struct xdp_md *ctx, __u32 epoch, const struct sw_headers *headers, const struct sw_hit *hit,
+	__u32 is_deep, const struct plan *plan)
 {
-	if (!(flags & SW_FLOW_CSUM))
-		return SW_RECALL_CSUM_NONE;
-	if (eth_type_be == sw_swap16(SW_ETH_IPV4))
-		return SW_RECALL_CSUM_IPV4;
-	if (eth_type_be == sw_swap16(SW_ETH_IPV6))
-		return SW_RECALL_CSUM_IPV6;
-	return eth_type_be == sw_swap16(SW_ETH_VLAN) || eth_type_be == sw_swap16(SW_ETH_SVLAN) ? -1
-											       : SW_RECALL_CSUM_NONE;
-}
+	const struct sw_flow *flow = hit->flow;
+	int csum = recall_csum_of(headers->eth_type_be, flow->flags), has_extras;
+	__u32 is_tagged = headers->l3 > sizeof(struct sw_wire_eth);
+	__u64 verdict;
 
-static __attribute__((noinline)) int note_down(
-	struct xdp_md *ctx, struct sw_row *row, __u32 epoch, __u64 recalled, __u32 is_tagged)
-{
-	const void *data = frame_data(ctx), *end = frame_end(ctx);
-	struct sw_recall_key key;
-	struct sw_note *note;
-
-	if (!row || data + SW_RECALL_LEAST > end)
-		return 0;
-	key = is_tagged ? sw_recall_key(data, ctx->ingress_ifindex, epoch, 1)
-			: sw_recall_key(data, ctx->ingress_ifindex, epoch, 0);
-	note = &row->notes[sw_recall_index(&key)];
-	sw_once(note);
-	note->head = key.head;
-	note->tail = key.tail;
-	note->origin = key.origin;
-	note->verdict = recalled;
-	return 0;
-}
-
-/*
- * Notes that the frame, as it came in, goes to this port. Not that of a flow which does not learn: no cell of the FDB
- * need vouch for the source there, and one that is added could say that it lives elsewhere.
- */
-SW_INLINE void short_note(struct xdp_md *ctx, __u32 cpu, __u32 epoch, const struct sw_headers *headers,
-	const struct sw_hit *hit, __u32 out_port)
-{
-	int csum = recall_csum_of(headers->eth_type_be, hit->flow->flags);
-
-	if (csum < 0 || (hit->flow->steps[0].op == SW_OP_NORMAL && !(hit->flow->flags & SW_FLOW_LEARN)))
+	/*
+	 * Not that of a flow which does not learn: no cell of the FDB need vouch for the source there, and one that is
+	 * added could say that it lives elsewhere.
+	 */
+	if (csum < 0 || (flow->steps[0].op == SW_OP_NORMAL && !(flow->flags & SW_FLOW_LEARN)))
 		return;
-	note_down(ctx, row_get(cpu), epoch, sw_recall_verdict(hit->flow->in_port, out_port, hit->slot, csum),
-		headers->l3 > sizeof(struct sw_wire_eth));
+	has_extras = plan->extras.rewrite || plan->extras.branch || plan->extras.out;
+	verdict = sw_recall_verdict(flow->in_port, plan->out_port, hit->slot, csum | (has_extras ? SW_RECALL_MORE : 0));
+	if (is_deep)
+		note_deep(ctx, epoch, verdict, is_tagged, &plan->extras);
+	else
+		note_link(ctx, epoch, verdict, is_tagged, &plan->extras);
 }
 
-/* A function, so that recalling does not make room for it. */
-static __attribute__((noinline)) int short_way(struct xdp_md *ctx)
+/* Carries out what was planned. The frame is as it came in. */
+SW_INLINE int short_send(struct xdp_md *ctx, __u32 epoch, const struct sw_key *key, const struct sw_headers *headers,
+	const struct sw_hit *hit, __u32 is_deep, const struct plan *plan)
+{
+	__u32 cpu = bpf_get_smp_processor_id(), size = frame_first_size(ctx);
+
+	count_hit(cpu, hit->flow->in_port, size, hit);
+	if (epoch)
+		plan_note(ctx, epoch, headers, hit, is_deep, plan);
+	if (hit->flow->flags & SW_FLOW_CSUM && !csum_is_plain(ctx, headers->eth_type_be, headers->l3))
+		finish_csum(ctx, cpu, hit->flow->in_port, size);
+	if (sw_unlikely(plan->extras.branch))
+		extras_count_branch(cpu, plan->extras.branch, size);
+	if (sw_unlikely(plan->extras.rewrite))
+		extras_rewrite_apart(ctx, plan->extras.rewrite, headers->l3 > sizeof(struct sw_wire_eth));
+	if (sw_unlikely(plan->extras.out)) {
+		size = extras_retag(
+			ctx, cpu, hit->flow->in_port, &plan->extras, sw_swap16(sw_key_tci_be(key->w[0])), size);
+		if (!size)
+			return XDP_DROP;
+	}
+	return act_output(cpu, size, plan->out_port);
+}
+
+/* Where rules look at layer 2 alone. A function, so that recalling does not make room for it. */
+static __attribute__((noinline)) int short_link(struct xdp_md *ctx)
 {
 	const struct sw_config *cfg = config_get();
-	__u32 cpu = bpf_get_smp_processor_id(), size = frame_first_size(ctx), epoch = recall_epoch(cpu);
+	__u32 cpu = bpf_get_smp_processor_id(), epoch = recall_epoch(cpu);
 	struct sw_headers headers = {};
-	union sw_fdb_place to = {};
 	struct sw_hit hit = {};
 	struct sw_key key = {};
-	enum sw_drop reason;
+	struct plan plan = {};
 
-	if (sw_unlikely(!cfg || size > LONG_FRAME || frame_is_split(ctx)))
+	if (sw_unlikely(!cfg || frame_first_size(ctx) > LONG_FRAME || frame_is_split(ctx)))
 		return NEXT;
 	sw_extract_link(frame_data(ctx), frame_end(ctx), ctx->ingress_ifindex, &key, &headers);
-	if (sw_unlikely(!headers.l3))
+	if (sw_unlikely(!headers.l3) || !sw_lookup_short(0, cfg, &key, cpu, &hit) ||
+		!plan_make(cfg, &key, hit.flow, 0, &plan) || plan.extras.meter || plan.extras.rewrite)
 		return NEXT;
-	if (sw_unlikely(sw_read(cfg->depth) > SW_L2_WORDS)) {
-		epoch = 0;
-		if (!sw_extract_plain(frame_data(ctx), frame_end(ctx), size, &key, &headers) ||
-			!sw_lookup_short_deep(0, cfg, &key, &guess_get(ctx->ingress_ifindex)->slot, &hit))
-			return NEXT;
-	} else if (!sw_lookup_short(0, cfg, &key, cpu, &hit)) {
+	return short_send(ctx, epoch, &key, &headers, &hit, 0, &plan);
+}
+
+/* Whole keys: what was hit last, what is at home, and then all there is. */
+SW_INLINE int short_lookup_deep(
+	struct xdp_md *ctx, const struct sw_config *cfg, const struct sw_key *key, __u32 cpu, struct sw_hit *ret)
+{
+	__u32 found;
+
+	if (sw_lookup_short_deep(0, cfg, key, &guess_get(ctx->ingress_ifindex)->slot, ret))
+		return 1;
+	found = lookup_scratch(SW_KEY_WORDS, cpu, 1);
+	ret->slot = (found & 0x7fffffff) - 1;
+	ret->by_hint = found >> 31;
+	ret->flow = found ? sw_mem_flow(0, ret->slot) : 0;
+	return !!ret->flow;
+}
+
+/* Where they look beyond. The key is in the scratch: there is no room for it on the stack. */
+static __attribute__((noinline)) int short_deep(struct xdp_md *ctx)
+{
+	__u32 cpu = bpf_get_smp_processor_id(), epoch = recall_epoch(cpu), size = frame_first_size(ctx);
+	const struct sw_config *cfg = config_get();
+	struct sw_scratch *s = scratch_get();
+	struct sw_headers headers = {};
+	struct sw_hit hit = {};
+	struct plan plan = {};
+
+	if (sw_unlikely(!cfg || !s || size > LONG_FRAME || frame_is_split(ctx)))
 		return NEXT;
-	}
-	if (!short_output(cfg, &key, hit.flow, &to))
-		return !hit.by_hint && short_is_metered(hit.flow) ? short_metered(ctx, hit.slot, size) : NEXT;
-	count_hit(cpu, hit.flow->in_port, size, &hit);
-	if (hit.flow->flags & SW_FLOW_CSUM && !csum_is_plain(ctx, headers.eth_type_be, headers.l3))
-		finish_csum(ctx, cpu, hit.flow->in_port, size);
-	if (sw_unlikely(!short_fits(&key, hit.flow, to.out))) {
-		reason = short_retag(ctx, &key, hit.flow, to.out, &size);
-		if (reason) {
-			drop_count(cpu, hit.flow->in_port, reason, 1);
-			return XDP_DROP;
-		}
-	} else if (epoch) {
-		short_note(ctx, cpu, epoch, &headers, &hit, to.port);
-	}
-	return act_output(cpu, size, to.port);
+	sw_extract_link(frame_data(ctx), frame_end(ctx), ctx->ingress_ifindex, &s->key, &headers);
+	if (sw_unlikely(!headers.l3) || !sw_extract_plain(frame_data(ctx), frame_end(ctx), size, &s->key, &headers) ||
+		!short_lookup_deep(ctx, cfg, &s->key, cpu, &hit) || !plan_make(cfg, &s->key, hit.flow, 1, &plan) ||
+		plan.extras.meter)
+		return NEXT;
+	if (sw_unlikely(plan.extras.rewrite) && !extras_fit(ctx, plan.extras.rewrite, headers.l3))
+		return NEXT;
+	return short_send(ctx, epoch, &s->key, &headers, &hit, 1, &plan);
 }
 
 SEC("xdp.frags")
@@ -446,7 +394,7 @@ int sw_ingress(struct xdp_md *ctx)
 
 	if (sw_likely(verdict != NEXT))
 		return verdict;
-	verdict = short_way(ctx);
+	verdict = sw_likely(sw_read(core.config.depth) <= SW_L2_WORDS) ? short_link(ctx) : short_deep(ctx);
 	return verdict == NEXT ? long_way(ctx) : verdict;
 }
 

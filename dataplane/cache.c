@@ -409,6 +409,8 @@ static int put_masked(
 		return refuse(cache, -ENOSPC);
 	slot = choose_slot(cache, hash);
 	program_compile(cache->sets, cache->pl, key, xlate, &program);
+	if (forks_is_select(cache->forks, program.fork))
+		masks_deepen(&cache->masks);
 	publish(cache, slot, &(struct flow_body){mask, xlate->in_port, xlate->bridge, key, &program, now_ns});
 	enter(cache, slot, &program);
 	link_path(cache, slot, xlate, now_ns);

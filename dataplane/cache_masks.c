@@ -78,17 +78,22 @@ static bool is_deep(uint32_t n_words)
 	return n_words > SW_L2_WORDS;
 }
 
+void masks_deepen(struct masks *masks)
+{
+	masks->n_shallow_sweeps = 0;
+	if (is_deep(masks->config->depth))
+		return;
+	__atomic_store_n(&masks->config->depth, SW_KEY_WORDS, __ATOMIC_RELEASE);
+	epoch_end(&masks->config->epoch);
+	masks->depth = DEPTH_RAISED;
+}
+
 /* Whether a flow that looks at so many words may be published. Else the depth is on its way. */
 static bool is_parsed(struct masks *masks, uint32_t n_words)
 {
 	if (!is_deep(n_words))
 		return true;
-	if (!is_deep(masks->config->depth)) {
-		__atomic_store_n(&masks->config->depth, SW_KEY_WORDS, __ATOMIC_RELEASE);
-		epoch_end(&masks->config->epoch);
-		masks->depth = DEPTH_RAISED;
-	}
-	masks->n_shallow_sweeps = 0;
+	masks_deepen(masks);
 	return masks->depth == DEPTH_SETTLED;
 }
 

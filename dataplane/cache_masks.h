@@ -59,6 +59,9 @@ int masks_get(struct masks *masks, const struct sw_key *bits, uint16_t *ret);
 void masks_hold(struct masks *masks, uint16_t id);
 void masks_drop(struct masks *masks, uint16_t id);
 
+/* Has frames parsed whole, for who looks at their keys without a mask; to be repeated every sweep. */
+void masks_deepen(struct masks *masks);
+
 /* Something here waits for a grace period. */
 bool masks_want_grace(const struct masks *masks);
 void masks_grace_began(struct masks *masks);

@@ -4,6 +4,7 @@
 #include "dataplane/cache_parts.h"
 #include "dataplane/datapath.h"
 #include "dataplane/epoch.h"
+#include "dataplane/forks.h"
 
 #define NS_A_MS     1000000ULL
 #define SWEEP_SLICE 32768 /* live entries: at most 2.5 ms */
@@ -276,6 +277,8 @@ bool cache_sweep(struct cache *cache, uint64_t now_ns)
 	cache->swept = slot < cache->n_slots ? slot : 0;
 	if (!cache->swept) {
 		make_room(cache, now_ns);
+		if (forks_any_select(cache->forks))
+			masks_deepen(&cache->masks);
 		masks_sweep(&cache->masks);
 		epoch_renew(cache->memory);
 	}

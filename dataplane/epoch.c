@@ -22,6 +22,8 @@ static void wipe(const struct dp_memory *memory)
 
 		for (uint32_t i = 0; i < SW_NOTES; i++)
 			__atomic_store_n(&of->notes[i].origin, 0, __ATOMIC_RELAXED);
+		for (uint32_t i = 0; i < SW_DEEP_NOTES; i++)
+			__atomic_store_n(&of->deep[i].link.origin, 0, __ATOMIC_RELAXED);
 	}
 }
 

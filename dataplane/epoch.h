@@ -3,8 +3,9 @@
  * epoch.h - the end of what the program has noted.
  *
  * The program notes what became of frames (bpf/recall.h), and a note holds for the epoch in which it was made. So who
- * takes away or alters what a note can rest on - a flow, an address, how deep frames are parsed - ends the epoch when
- * that is stored, and before the change counts as settled. One store; ending an epoch too often costs lookups, no more.
+ * takes away or alters what a note can rest on - a flow, an address, where a group leads, how deep frames are parsed -
+ * ends the epoch when that is stored, and before the change counts as settled. One store; ending an epoch too often
+ * costs lookups, no more.
  *
  * The number goes round after four thousand million ends. Before that happens epoch_renew() wipes every note, so that
  * none is left of an epoch whose number comes again; should it be late, the number is 0, and nothing is recalled.

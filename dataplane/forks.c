@@ -3,6 +3,7 @@
 
 #include "bpf/hash.h"
 #include "dataplane/datapath.h"
+#include "dataplane/epoch.h"
 #include "dataplane/group.h"
 #include "dataplane/pipeline.h"
 #include "dataplane/program.h"
@@ -29,6 +30,7 @@ struct forks {
 	struct sw_fork_slots *slots;
 	struct sets *sets;
 	uint64_t seed;
+	uint32_t *epoch; /* borrowed, see epoch.h */
 	uint32_t n_idle;
 	uint16_t heads[N_HEADS];
 	struct state states[SW_MAX_FORKS];
@@ -46,6 +48,7 @@ struct forks *forks_create(struct datapath *dp, struct sets *sets)
 	forks->slots = dp->memory.fork_slots;
 	forks->sets = sets;
 	forks->seed = dp->memory.config->seed;
+	forks->epoch = &dp->memory.config->epoch;
 	for (int i = 0; i < N_HEADS; i++)
 		forks->heads[i] = NONE;
 	return forks;
@@ -225,6 +228,7 @@ void forks_steer(struct forks *forks, uint32_t id, const struct group *group, ui
 		lead_to(&forks->memory[id], live);
 	else
 		group_spread(group, live, *was != UNKNOWN && !(live & ~*was), forks->slots[id].branch);
+	epoch_end(forks->epoch);
 	*was = live;
 }
 
@@ -307,6 +311,20 @@ void forks_drop_all(struct forks *forks)
 }
 
 /* ---- views ---- */
+
+bool forks_is_select(const struct forks *forks, uint32_t id)
+{
+	return id < SW_MAX_FORKS && forks->memory[id].kind == SW_FORK_SELECT;
+}
+
+bool forks_any_select(const struct forks *forks)
+{
+	uint32_t id = 0;
+
+	while (id < SW_MAX_FORKS && !forks_is_select(forks, id))
+		id++;
+	return id < SW_MAX_FORKS;
+}
 
 uint32_t forks_users(const struct forks *forks, uint32_t id)
 {

@@ -77,6 +77,9 @@ void forks_steer(struct forks *forks, uint32_t id, const struct group *group, ui
 uint32_t forks_live(const struct forks *forks, uint32_t id);
 
 bool forks_exist(const struct forks *forks, uint32_t id);
+/* It hashes a frame's whole key. */
+bool forks_is_select(const struct forks *forks, uint32_t id);
+bool forks_any_select(const struct forks *forks);
 uint32_t forks_users(const struct forks *forks, uint32_t id);
 uint32_t forks_count_idle(const struct forks *forks); /* that exist, and nobody holds */
 const struct sw_fork *forks_see(const struct forks *forks, uint32_t id);

@@ -4,6 +4,7 @@
 #include "bpf/extract.h"
 #include "bpf/hash.h"
 #include "dataplane/action.h"
+#include "dataplane/patch.h"
 #include "dataplane/pool.h"
 
 #include <stdlib.h>
@@ -249,6 +250,7 @@ static void describe(struct sw_rewrite *rewrite)
 	rewrite->looks = looks_of(rewrite);
 	for (int n = 0; n <= SW_REWRITE_TAGS; n++)
 		rewrite->ttl_least[n] = rewrite->looks & SW_LOOK_TTL ? least_ttl(rewrite, n) : 0;
+	rewrite->patch = patch_of(rewrite);
 }
 
 bool rewrite_compile(const struct action *const *actions, uint32_t n, struct sw_rewrite *ret)

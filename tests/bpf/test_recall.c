@@ -173,7 +173,8 @@ START_TEST(a_note_holds_in_its_epoch)
 }
 END_TEST
 
-START_TEST(nothing_is_noted_where_rules_look_deeper)
+/* A note of layer 2 is none of a whole key, and the other way round: each is made for itself. */
+START_TEST(notes_of_one_depth_are_not_those_of_the_other)
 {
 	struct packet p = frame_of(UNTAGGED, B, A);
 
@@ -181,9 +182,36 @@ START_TEST(nothing_is_noted_where_rules_look_deeper)
 	put_normal(UNTAGGED, SW_FLOW_LEARN);
 	host(A, TRIAL_IN, SW_FDB_OUT_AS_IS);
 	host(B, TRIAL_OUT, SW_FDB_OUT_AS_IS);
-	f.config->depth = SW_KEY_WORDS;
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 2; i++) {
+		f.config->depth = i ? SW_KEY_WORDS : SW_L2_WORDS;
 		ck_assert(!is_recalled(&p));
+		ck_assert(is_recalled(&p));
+	}
+}
+END_TEST
+
+/* With another tag than it came with: put on, taken off, changed; at either depth. */
+START_TEST(the_tag_that_it_leaves_with_is_noted)
+{
+	static const int ways[][2] = {{UNTAGGED, 1}, {1, UNTAGGED}, {0x6000, 0x6001}};
+	int came = ways[_i / 2][0], leaves = ways[_i / 2][1];
+	struct packet p = frame_of(came, B, A), wanted = frame_of(came, B, A);
+	struct outcome o;
+
+	setup();
+	packet_retag(&wanted, leaves);
+	put_normal(came, SW_FLOW_LEARN);
+	f.config->depth = _i % 2 ? SW_KEY_WORDS : SW_L2_WORDS;
+	host(A, TRIAL_IN, SW_FDB_OUT_AS_IS);
+	host(B, TRIAL_OUT, leaves == UNTAGGED ? SW_FDB_OUT_UNTAGGED : SW_FDB_OUT_TAGGED);
+	for (uint32_t i = 0; i < 3; i++) {
+		o = trial_run(&f, &p);
+		ck_assert_int_eq(o.verdict, XDP_REDIRECT);
+		trial_check_same(&o.out, &wanted);
+		ck_assert_uint_eq(fixture_recalled(&f), i);
+	}
+	ck_assert_uint_eq(fixture_port_stats(&f, TRIAL_IN).rx_bytes, 3 * p.size);
+	ck_assert_uint_eq(fixture_port_stats(&f, TRIAL_OUT).tx_bytes, 3 * wanted.size);
 }
 END_TEST
 
@@ -200,16 +228,16 @@ START_TEST(nothing_is_noted_of_a_flow_that_does_not_learn)
 }
 END_TEST
 
-/* By what becomes of it: flooded, dropped, another tag, too long, too short. */
-START_TEST(what_does_not_leave_as_it_came_is_not_noted)
+/* By what becomes of it: flooded, dropped; too long, too short. */
+START_TEST(other_frames_are_not_noted)
 {
 	struct packet p = frame_of(UNTAGGED, _i == 0 ? 0x02000000000cULL : B, A);
 
 	setup();
 	put_normal(UNTAGGED, SW_FLOW_LEARN);
 	host(A, TRIAL_IN, SW_FDB_OUT_AS_IS);
-	host(B, _i == 1 ? TRIAL_IN : TRIAL_OUT, _i == 2 ? SW_FDB_OUT_TAGGED : SW_FDB_OUT_AS_IS);
-	p.size = _i == 3 ? 1519 : _i == 4 ? SW_RECALL_LEAST - 1 : 100;
+	host(B, _i == 1 ? TRIAL_IN : TRIAL_OUT, SW_FDB_OUT_AS_IS);
+	p.size = _i == 2 ? 1519 : _i == 3 ? SW_RECALL_LEAST - 1 : 100;
 	for (int i = 0; i < 3; i++)
 		trial_run(&f, &p);
 	ck_assert_uint_eq(fixture_recalled(&f), 0);
@@ -364,9 +392,10 @@ static Suite *suite(void)
 	tcase_add_loop_test(tcase, another_header_is_not_recalled, 0, sizeof(tags) / sizeof(*tags));
 	tcase_add_loop_test(tcase, another_frame_at_the_same_place_is_not_recalled, 0, 2);
 	tcase_add_test(tcase, a_note_holds_in_its_epoch);
-	tcase_add_test(tcase, nothing_is_noted_where_rules_look_deeper);
+	tcase_add_test(tcase, notes_of_one_depth_are_not_those_of_the_other);
+	tcase_add_loop_test(tcase, the_tag_that_it_leaves_with_is_noted, 0, 6);
 	tcase_add_test(tcase, nothing_is_noted_of_a_flow_that_does_not_learn);
-	tcase_add_loop_test(tcase, what_does_not_leave_as_it_came_is_not_noted, 0, 5);
+	tcase_add_loop_test(tcase, other_frames_are_not_noted, 0, 4);
 	tcase_add_test(tcase, a_port_that_has_gone_is_named);
 	tcase_add_test(tcase, notes_that_are_of_no_use_are_left_alone_for_a_while);
 	tcase_add_test(tcase, what_is_recalled_is_as_if_it_had_been_looked_up);

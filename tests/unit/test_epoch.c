@@ -167,14 +167,17 @@ END_TEST
 START_TEST(before_its_number_comes_round_every_note_is_wiped)
 {
 	struct sw_note *note = &dp_row(&lab.dp->memory, 0)->notes[SW_NOTES - 1];
+	struct sw_note *deep = &dp_row(&lab.dp->memory, 0)->deep[SW_DEEP_NOTES - 1].link;
 
-	note->origin = (uint64_t)epoch_first() << 32 | 5;
+	note->origin = deep->origin = (uint64_t)epoch_first() << 32 | 5;
 	epoch_renew(&lab.dp->memory);
 	ck_assert_uint_ne(note->origin, 0);
+	ck_assert_uint_ne(deep->origin, 0);
 	lab.dp->memory.config->epoch = 0xfffffff0;
 	epoch_renew(&lab.dp->memory);
 	ck_assert_uint_eq(epoch(), epoch_first());
 	ck_assert_uint_eq(note->origin, 0);
+	ck_assert_uint_eq(deep->origin, 0);
 }
 END_TEST
 

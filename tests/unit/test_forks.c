@@ -706,6 +706,10 @@ START_TEST(a_select_group_needs_one_flow_for_all_connections)
 	for (int host = 0; host < N_HOSTS; host++)
 		hits[way_of((uint8_t)host)]++;
 	ck_assert_uint_eq(cache_count(lab.cache), 1);
+	ck_assert_uint_eq(lab.dp->memory.config->depth, SW_KEY_WORDS); /* for the hash, not for its mask */
+	for (int i = 0; i < 20; i++)
+		cache_sweep(lab.cache, lab.now_ns += SECOND);
+	ck_assert_uint_eq(lab.dp->memory.config->depth, SW_KEY_WORDS);
 	for (uint32_t port = 2; port <= 4; port++)
 		ck_assert_uint_gt(hits[port], N_HOSTS / 5);
 	ck_assert_uint_eq(hits[0] + hits[1] + hits[5], 0);
@@ -752,15 +756,17 @@ START_TEST(only_the_connections_of_a_port_that_goes_move_and_they_come_back)
 {
 	static const uint16_t weights[] = {1, 2, 1, 1};
 	uint8_t before[N_HOSTS];
-	uint32_t n_moved = 0;
+	uint32_t n_moved = 0, epoch;
 
 	open_lab();
 	spread(weights);
 	arrive(0);
 	for (int host = 0; host < N_HOSTS; host++)
 		before[host] = (uint8_t)way_of((uint8_t)host);
+	epoch = lab.dp->memory.config->epoch;
 	link_is(3, false);
 	cache_fail_over(lab.cache);
+	ck_assert_uint_ne(lab.dp->memory.config->epoch, epoch); /* the program may have noted where they went */
 	for (int host = 0; host < N_HOSTS; host++) {
 		uint32_t now = way_of((uint8_t)host);
 

@@ -51,12 +51,23 @@ static uint32_t point_at(const char *text, const struct action *pointers[SW_MAX_
 	return actions.n;
 }
 
+static uint32_t get(const char *text);
+
 static bool is_fast(const char *text)
 {
 	const struct action *pointers[SW_MAX_EDITS + 1];
 	uint32_t n = point_at(text, pointers);
 
 	return rewrite_is_fast(pointers, n);
+}
+
+/* The program does it at one stroke. */
+static bool has_patch(const char *text)
+{
+	uint32_t id = get(text);
+
+	ck_assert_uint_ne(id, SW_MAX_REWRITES);
+	return memory[id].patch.does;
 }
 
 static uint32_t get(const char *text)
@@ -161,6 +172,36 @@ END_TEST
 START_TEST(other_lists_are_the_daemons)
 {
 	ck_assert(!is_fast(slow[_i]));
+}
+END_TEST
+
+static const char *const patched[] = {
+	"set_field:02:00:00:00:00:01->eth_src,set_field:02:00:00:00:00:02->eth_dst,dec_ttl",
+	"set_field:10.1.2.3->ip_src,set_field:80->tcp_src",
+	"set_field:10.1.2.3->ip_dst,set_field:80->udp_dst,set_field:46->ip_dscp,set_field:1->ip_ecn",
+	"set_nw_ttl:2,dec_ttl,set_nw_ttl:7",
+};
+
+/* What may end otherwise than edit by edit, or is not for every frame of the kind, or moves headers. */
+static const char *const unpatched[] = {
+	"set_field:0.0.0.0->ip_src",
+	"set_field:0->tcp_dst",
+	"set_field:80->tcp_src,set_field:80->udp_src",
+	"set_field:80->sctp_src",
+	"set_nw_ttl:1,dec_ttl",
+	"dec_ttl,push_vlan:0x8100",
+	"set_field:6->ip_proto",
+};
+
+START_TEST(what_is_always_at_the_same_place_is_done_at_one_stroke)
+{
+	ck_assert(has_patch(patched[_i]));
+}
+END_TEST
+
+START_TEST(the_rest_is_done_edit_by_edit)
+{
+	ck_assert(!has_patch(unpatched[_i]));
 }
 END_TEST
 
@@ -572,6 +613,8 @@ static Suite *suite(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_loop_test(t, an_action_that_the_program_can_do_comes_back_as_it_was, 0, N(fast));
 	tcase_add_loop_test(t, other_lists_are_the_daemons, 0, N(slow));
+	tcase_add_loop_test(t, what_is_always_at_the_same_place_is_done_at_one_stroke, 0, N(patched));
+	tcase_add_loop_test(t, the_rest_is_done_edit_by_edit, 0, N(unpatched));
 	tcase_add_test(t, only_so_many_edits_fit);
 	tcase_add_test(t, equal_lists_share_an_id_and_others_do_not);
 	tcase_add_test(t, what_nobody_holds_stays_until_its_id_is_needed);
