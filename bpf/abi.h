@@ -204,7 +204,10 @@ struct sw_bucket {
  * match: the program believes it when the slot's gen is the same and its masked key equals the frame's.
  */
 
-/* In a row, by flow slot. */
+/*
+ * In a row, by flow slot. Of a flow whose program begins with METER what that let go on; the rest of it is in map
+ * `stopped`.
+ */
 struct sw_flow_stats {
 	__u64 packets;
 	__u64 bytes; /* frame lengths at ingress, without FCS */
@@ -284,6 +287,20 @@ struct sw_deep_note {
 };
 
 /*
+ * What a CPU may let through a meter without asking its buckets (bpf/meter.h); in a row, by meter slot. A lane of 16
+ * bits for each band. All zero: nothing, and the CPU has not asked yet.
+ */
+#define SW_CREDIT_LANES 0x8000800080008000ULL
+#define SW_CREDIT_MOST  0x7fff /* of a lane, and the longest frame that is let through so */
+
+struct sw_credit {
+	__u64 left;    /* SW_CREDIT_LANES, and in each lane how many bytes, or frames */
+	__u64 a_byte;  /* how much of `left` a byte of a frame takes ... */
+	__u64 a_frame; /* ... and a frame */
+	__u64 zero;
+};
+
+/*
  * What one CPU writes, an element of map `rows` (mmap-able): found by one lookup a frame. Behind it, in the same
  * element, stand n_flows struct sw_flow_stats.
  */
@@ -296,6 +313,7 @@ struct sw_row {
 	struct sw_note notes[SW_NOTES];
 	struct sw_deep_note deep[SW_DEEP_NOTES];
 	struct sw_extras extras[SW_NOTES]; /* of `notes` */
+	struct sw_credit credits[SW_MAX_METERS];
 };
 
 /*
@@ -506,7 +524,8 @@ struct sw_meter_band {
 	__u32 price;   /* units a bit or a frame */
 	__u8 drops;    /* else it remarks: ... */
 	__u8 levels;   /* ... raises the drop precedence by so much */
-	__u8 zero1[6];
+	__u16 credit;  /* bytes or frames that a CPU takes in advance; 0: none. `depth` is without what all may have */
+	__u8 zero1[4];
 };
 
 struct sw_meter {
@@ -521,8 +540,8 @@ struct sw_meter {
 
 /*
  * Frames for which a band applied: struct sw_flow_stats in map `band_stats` (mmap-able), at
- * (row * SW_MAX_METERS + slot) * SW_METER_BANDS + band. Map `passed` (mmap-able), at row * n_flows + slot, has what of
- * the flow's frames its meter let go on.
+ * (row * SW_MAX_METERS + slot) * SW_METER_BANDS + band. Map `stopped` (mmap-able) has, by flow slot, what of the flow's
+ * frames its meter did not let go on, or did not get to see; all CPUs add to the same one (docs/decisions/0020).
  */
 
 /*

@@ -7,14 +7,15 @@
  *	flows		n_flows			rows		n_rows
  *	buckets		n_buckets		emc		possible CPUs * SW_EMC_SIZE
  *	drops		n_rows * SW_MAX_PORTS * SW_DROP_SLOTS
- *	passed		n_rows * n_flows	band_stats	n_rows * SW_MAX_METERS * SW_METER_BANDS
+ *	stopped		n_flows			band_stats	n_rows * SW_MAX_METERS * SW_METER_BANDS
  *	fork_stats	n_rows * SW_MAX_FORKS * SW_MAX_BRANCHES	lookup_stats	n_rows
  * Every element is reached through bpf_map_lookup_elem, which the kernel inlines for arrays and which checks the index,
  * so no number of elements is trusted. What has a fixed size and is asked of every frame is a global variable instead,
  * which takes neither the call's instructions nor the check. A counter that is out of reach is not counted and the
  * frame goes on.
  *
- * Counters are plain additions: a row belongs to one CPU, and the program runs there with bottom halves disabled.
+ * Counters are plain additions: a row belongs to one CPU, and the program runs there with bottom halves disabled. Only
+ * `stopped` has no rows.
  */
 #ifndef SW_MAPS_H
 #define SW_MAPS_H
@@ -137,7 +138,7 @@ struct {
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct sw_flow_stats);
-} passed SEC(".maps");
+} stopped SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -235,7 +236,8 @@ struct frame {
 	__u64 dst, src; /* words 1 and 2 of its key; known once a flow matched */
 	__u32 tci;      /* host order, as vlan_tci_be in the key; likewise */
 	__u16 meter;    /* slot of the meter that it is still to pass; 0: none */
-	__u16 levels;   /* by so many its drop precedence is still to be raised */
+	__u8 levels;    /* by so many its drop precedence is still to be raised */
+	__u8 uncounted; /* its flow has not counted it yet: where depends on its meter */
 	__u32 branch;   /* of `fork_stats` the element that counted it, plus 1; 0: none */
 };
 

@@ -21,10 +21,19 @@
  * with more missing than it ever had room for: then it is taken to be empty, once, and is full again after burst /
  * rate.
  *
+ * Credit: to read the clock and to swap a word that all CPUs share takes longer than all else that a frame needs. So a
+ * CPU that has to ask takes more than its frame's share, if there is more (`credit`), and lets the next ones through on
+ * that alone. What all CPUs can hold so is taken off `depth` beforehand (dataplane/meter_slots.h), and buckets too
+ * small for that give no credit. A bucket that has not enough for a credit is asked frame by frame: so what is above
+ * the rate is dropped as if there were no credits, and every unit that is filled in comes to somebody. Credit has no
+ * date. A CPU that gets no frames keeps what it has, once.
+ *
  * Invariants
- * V1 What passes a band in any span of time t is at most depth + t * fill, and one frame if that is larger than depth.
- * V2 The decision depends on nothing but the words, the frame's size and the time: the daemon's and the program's are
- *    the same.
+ * V1 What passes a band in any span of time t is at most burst + t * fill, and one frame if that is larger than burst:
+ *    `depth` and the credits of all CPUs are no more than burst, and where there are credits no frame exceeds `depth`.
+ * V2 The decision depends on nothing but the words, the CPU's credit, the frame's size and the time: the daemon's,
+ *    which has no credit, and the program's are the same.
+ * V3 All bands of a meter are asked, and filled, by every frame, each by its own credit or its own bucket.
  * Safe error: a frame that passes and was let go by nobody. There is one: CPUs that meet over a word try
  * SW_METER_TRIES times, and a frame that came to nothing by then counts as one that exceeds the band. Each failure
  * means that another frame was decided meanwhile, so all of them do come through, in turns of some 10 ns.
@@ -64,12 +73,12 @@ SW_INLINE __u64 sw_meter_bound(const struct sw_meter_band *band)
 }
 
 /*
- * Takes `amount` units out of the band's bucket; 0: there is no room, and nothing is taken. A full bucket lets a frame
- * of any size through and owes what it did not have.
+ * Takes `amount` units out of the band's bucket, and `more` if it has that too. How much was taken: 0 if there is no
+ * room for `amount`. A full bucket lets a frame of any size through and owes what it did not have.
  */
-SW_INLINE int sw_meter_take(struct sw_meter_band *band, __u64 amount, __u64 now_ns)
+SW_INLINE __u64 sw_meter_take(struct sw_meter_band *band, __u64 amount, __u64 more, __u64 now_ns)
 {
-	__u64 filled = now_ns * band->fill, was = sw_meter_read(band), found, lack;
+	__u64 filled = now_ns * band->fill, was = sw_meter_read(band), found, lack, taken;
 	__u32 i;
 
 	for (i = 0; i < SW_METER_TRIES; i++) {
@@ -78,20 +87,29 @@ SW_INLINE int sw_meter_take(struct sw_meter_band *band, __u64 amount, __u64 now_
 			__sync_val_compare_and_swap(&band->full_at, was, filled + band->depth);
 			return 0;
 		}
-		if (lack && lack + amount > band->depth)
+		taken = amount + more;
+		if (lack + taken > band->depth)
+			taken = amount;
+		if (lack && lack + taken > band->depth)
 			return 0;
-		found = __sync_val_compare_and_swap(&band->full_at, was, filled + lack + amount);
+		found = __sync_val_compare_and_swap(&band->full_at, was, filled + lack + taken);
 		if (sw_likely(found == was))
-			return 1;
+			return taken;
 		was = found;
 	}
 	return 0;
 }
 
-/* Units that a frame of `size` bytes takes, FCS left out. */
+/* Units that a byte takes, FCS left out, or a frame. */
+SW_INLINE __u64 sw_meter_unit(const struct sw_meter_band *band, __u32 flags)
+{
+	return (__u64)band->price * (flags & SW_METER_FRAMES ? 1 : 8);
+}
+
+/* Units that a frame of `size` bytes takes. */
 SW_INLINE __u64 sw_meter_amount(const struct sw_meter_band *band, __u32 flags, __u32 size)
 {
-	return (__u64)band->price * (flags & SW_METER_FRAMES ? 1 : (__u64)size * 8);
+	return sw_meter_unit(band, flags) * (flags & SW_METER_FRAMES ? 1 : size);
 }
 
 /* A frame of `size` bytes: every band is asked, and filled. The first that it exceeds; SW_METER_BANDS: none. */
@@ -102,10 +120,63 @@ SW_INLINE __u32 sw_meter_run(struct sw_meter *meter, __u32 size, __u64 now_ns)
 	for (i = 0; i < SW_METER_BANDS && i < meter->n_bands; i++) {
 		struct sw_meter_band *band = &meter->bands[i];
 
-		if (!sw_meter_take(band, sw_meter_amount(band, meter->flags, size), now_ns) &&
+		if (!sw_meter_take(band, sw_meter_amount(band, meter->flags, size), 0, now_ns) &&
 			applies == SW_METER_BANDS)
 			applies = i;
 	}
+	return applies;
+}
+
+/*
+ * 1: every band of the meter lets the frame through on credit, which is less by it. 0: some band does not, and nothing
+ * was taken. A lane that has not enough loses its highest bit.
+ */
+SW_INLINE int sw_credit_spend(struct sw_credit *credit, __u32 size)
+{
+	__u64 left = credit->left - size * credit->a_byte - credit->a_frame;
+
+	if (sw_unlikely(size > SW_CREDIT_MOST || (left & SW_CREDIT_LANES) != SW_CREDIT_LANES))
+		return 0;
+	credit->left = left;
+	return 1;
+}
+
+/*
+ * One band, on a credit that has `cost` at hand or not: what is left of the credit, or -1: the frame exceeds the band,
+ * and the credit is as it was.
+ */
+SW_INLINE int sw_credit_ask(struct sw_meter_band *band, __u64 unit, __u32 cost, __u32 left, __u64 now_ns)
+{
+	__u32 more = band->credit > left ? band->credit - left : 0;
+	__u64 amount = unit * cost, taken;
+
+	if (left >= cost)
+		return left - cost;
+	taken = sw_meter_take(band, amount, unit * more, now_ns);
+	if (!taken)
+		return -1;
+	return taken == amount ? left : left + more;
+}
+
+/* As sw_meter_run(), on a CPU that has this credit, for a frame that sw_credit_spend() did not take. */
+SW_INLINE __u32 sw_meter_run_on(struct sw_meter *meter, struct sw_credit *credit, __u32 size, __u64 now_ns)
+{
+	__u32 is_frames = meter->flags & SW_METER_FRAMES, cost = is_frames ? 1 : size, applies = SW_METER_BANDS, i;
+	__u64 had = credit->left, left = SW_CREDIT_LANES, ones = 0;
+
+	for (i = 0; i < SW_METER_BANDS && i < meter->n_bands; i++) {
+		struct sw_meter_band *band = &meter->bands[i];
+		__u32 shift = i * 16, lane = had >> shift & SW_CREDIT_MOST;
+		int rest = sw_credit_ask(band, sw_meter_unit(band, meter->flags), cost, lane, now_ns);
+
+		if (rest < 0 && applies == SW_METER_BANDS)
+			applies = i;
+		left |= (__u64)(rest < 0 ? lane : (__u32)rest & SW_CREDIT_MOST) << shift;
+		ones |= 1ULL << shift;
+	}
+	credit->a_byte = is_frames ? 0 : ones;
+	credit->a_frame = is_frames ? ones : 0;
+	credit->left = left;
 	return applies;
 }
 

@@ -4,12 +4,13 @@
  *
  * Every band is asked and filled by every frame; of those that it exceeds the one of the highest rate applies, which
  * the daemon has put first. The frame is counted for that band, and then dropped, or its DSCP gets a higher drop
- * precedence. What goes on is counted for its flow in `passed`, so that whoever stands behind the meter counts what
- * came through, by a number that only rises: frames less drops would fall when a frame is dropped that was read as
- * counted.
+ * precedence. A flow counts what goes on where every flow counts its frames, so that whoever stands behind the meter
+ * counts what came through, and what does not in `stopped`: both only rise, and together they are what came. So where a
+ * frame is counted is open until the meter has run, and a frame that ends or goes up before that is stopped, too.
  *
- * The clock is read for every frame (bpf_ktime_get_boot_ns): the coarse one, which is cheaper, stands still for
- * milliseconds, in which a bucket of a small burst would starve and one that is full would give too much.
+ * Most frames pass on credit (bpf/meter.h). For one that does not the clock is read (bpf_ktime_get_boot_ns): the coarse
+ * one, which is cheaper, stands still for milliseconds, in which a bucket of a small burst would starve and one that is
+ * full would give too much.
  */
 #ifndef SW_METERED_H
 #define SW_METERED_H
@@ -21,12 +22,32 @@
 #include "meter.h"
 #include "rewrite.h"
 
+SW_INLINE struct sw_credit *metered_credit(struct sw_row *row, __u32 slot)
+{
+	struct sw_credit *credit = &row->credits[slot & (SW_MAX_METERS - 1)];
+
+	sw_once(credit);
+	return credit;
+}
+
+/*
+ * 1: the meter lets the frame go on as it is, and its bands have had what they are to get: it is counted for its flow
+ * in the CPU's row, and that is all. 0: nothing was done, see metered_run().
+ */
+SW_INLINE int metered_by_credit(struct sw_row *row, __u32 slot, __u32 size)
+{
+	return sw_credit_spend(metered_credit(row, slot), size);
+}
+
 /* The band that applies, or SW_METER_BANDS: none does. -1: there is no such meter. */
 __attribute__((noinline)) int metered_band(__u32 slot, __u32 size)
 {
 	struct sw_meter *meter = bpf_map_lookup_elem(&meters, &slot);
+	struct sw_row *row = row_get(bpf_get_smp_processor_id());
 
-	return meter && meter->id ? (int)sw_meter_run(meter, size, bpf_ktime_get_boot_ns()) : -1;
+	if (!meter || !meter->id || !row)
+		return -1;
+	return (int)sw_meter_run_on(meter, metered_credit(row, slot), size, bpf_ktime_get_boot_ns());
 }
 
 /* Assured forwarding, RFC 2597 §6: bits cccdd0, class 1 to 4, drop precedence 1 to 3; two bits of ECN behind. */
@@ -109,25 +130,30 @@ SW_INLINE int metered_apply(struct frame *frame, __u32 band)
 	return 0;
 }
 
+/* Asks the meter's buckets; not 0: the frame ends there, and is counted as dropped. */
+SW_INLINE int metered_ask(struct frame *frame)
+{
+	int band = metered_band(frame->meter, frame->size);
+
+	if (band >= 0 && (band >= SW_METER_BANDS || !metered_apply(frame, band)))
+		return 0;
+	frame_drop(frame, frame->in_port, band < 0 ? SW_DROP_BAD_PROGRAM : SW_DROP_METER);
+	return 1;
+}
+
 static __attribute__((noinline)) int metered_run(struct frame *frame)
 {
-	const struct sw_config *cfg = config_get();
-	__u32 index;
-	int band;
+	struct sw_row *row;
 
-	if (!frame || !cfg)
+	if (!frame)
 		return 1;
-	band = metered_band(frame->meter, frame->size);
-	if (band < 0) {
-		frame_drop(frame, frame->in_port, SW_DROP_BAD_PROGRAM);
+	row = row_get(frame->cpu);
+	if (!row)
 		return 1;
-	}
-	if (band < SW_METER_BANDS && metered_apply(frame, band)) {
-		frame_drop(frame, frame->in_port, SW_DROP_METER);
+	if (!metered_by_credit(row, frame->meter, frame->size) && metered_ask(frame))
 		return 1;
-	}
-	index = frame->cpu * cfg->n_flows + frame->slot;
-	metered_count(bpf_map_lookup_elem(&passed, &index), frame->size);
+	metered_count(row_flow_at(row, frame->slot * sizeof(struct sw_flow_stats)), frame->size);
+	frame->uncounted = 0;
 	return 0;
 }
 
@@ -135,6 +161,21 @@ static __attribute__((noinline)) int metered_run(struct frame *frame)
 SW_INLINE int metered_away(struct frame *frame)
 {
 	return frame->meter && metered_run(frame);
+}
+
+/* What became of the frame is settled: if its flow has not counted it by now, its meter has not let it go on. */
+SW_INLINE void metered_settle(const struct frame *frame)
+{
+	__u32 slot = frame->slot;
+	struct sw_flow_stats *stats;
+
+	if (!frame->uncounted)
+		return;
+	stats = bpf_map_lookup_elem(&stopped, &slot);
+	if (!stats)
+		return;
+	__sync_fetch_and_add(&stats->packets, 1);
+	__sync_fetch_and_add(&stats->bytes, frame->size);
 }
 
 #endif

@@ -158,13 +158,16 @@ SW_INLINE int recall_output(__u32 cpu, struct sw_row *row, __u64 verdict, __u32 
 	return sw_likely(answer == XDP_REDIRECT) ? answer : act_not_sent(cpu, size, sw_recall_out_port(verdict));
 }
 
-/* With extras. What a note of a whole key says to be rewritten fits, for it did then. */
+/* With extras. What a note of a whole key says to be rewritten fits, for it did then. NEXT: the meter is to be asked.
+ */
 SW_INLINE int recall_more(
 	struct xdp_md *ctx, struct sw_row *row, const struct recalled *recalled, int is_tagged, int is_deep)
 {
 	__u32 cpu = bpf_get_smp_processor_id(), size = frame_first_size(ctx);
 	const struct sw_extras *extras = recalled->extras;
 
+	if (extras->meter && sw_unlikely(!metered_by_credit(row, extras->meter, size)))
+		return NEXT;
 	recall_count_in(row, recalled->verdict, size);
 	if (is_deep && extras->rewrite)
 		extras_rewrite(ctx, extras->rewrite, is_tagged ? 18 : 14);

@@ -115,22 +115,42 @@ SW_INLINE int stage_long(struct xdp_md *ctx, const struct frame *frame)
 	return NEXT;
 }
 
+SW_INLINE void count_flow(struct sw_row *row, __u32 slot, __u32 size)
+{
+	struct sw_flow_stats *flow = row_flow_at(row, slot * sizeof(*flow));
+
+	flow->packets++;
+	flow->bytes += size;
+}
+
+SW_INLINE void count_in(struct sw_row *row, __u32 in_port, __u32 size, __u32 by_hint)
+{
+	struct sw_port_stats *port = row_port_at(row, in_port * sizeof(*port));
+
+	port->rx_frames++;
+	port->rx_bytes += size;
+	if (sw_likely(!by_hint))
+		port->mega_hits++;
+}
+
 SW_INLINE void count_hit(__u32 cpu, __u32 in_port, __u32 size, const struct sw_hit *hit)
 {
 	struct sw_row *row = row_get(cpu);
-	struct sw_port_stats *port;
-	struct sw_flow_stats *flow;
 
 	if (!row)
 		return;
-	flow = row_flow_at(row, hit->slot * sizeof(*flow));
-	flow->packets++;
-	flow->bytes += size;
-	port = row_port_at(row, in_port * sizeof(*port));
-	port->rx_frames++;
-	port->rx_bytes += size;
-	if (sw_likely(!hit->by_hint))
-		port->mega_hits++;
+	count_flow(row, hit->slot, size);
+	count_in(row, in_port, size, hit->by_hint);
+}
+
+/* Of a flow with a meter: who counts what is not settled yet (bpf/metered.h). */
+SW_INLINE void count_metered(struct frame *frame, __u32 by_hint)
+{
+	struct sw_row *row = row_get(frame->cpu);
+
+	frame->uncounted = 1;
+	if (row)
+		count_in(row, frame->in_port, frame->size, by_hint);
 }
 
 static __attribute__((noinline)) void finish_csum(struct xdp_md *ctx, __u32 cpu, __u32 in_port, __u32 size)
@@ -144,11 +164,26 @@ static __attribute__((noinline)) void finish_csum(struct xdp_md *ctx, __u32 cpu,
 		stats->csum_done++;
 }
 
+SW_INLINE int run_flow(
+	struct xdp_md *ctx, const struct sw_config *cfg, struct frame *frame, const struct sw_flow *flow, __u32 depth)
+{
+	const struct sw_flow *program;
+	int verdict;
+
+	program = flow->steps[0].op == SW_OP_FORK ? fork_take(ctx, frame, flow, depth) : flow;
+	if (!program)
+		return frame_drop(frame, frame->in_port, SW_DROP_BAD_PROGRAM);
+	if (flow->flags & SW_FLOW_CSUM) /* which takes the key from the scratch */
+		finish_csum(ctx, frame->cpu, frame->in_port, frame->size);
+	verdict = act(ctx, cfg, frame, program);
+	metered_remark(ctx, frame);
+	return verdict;
+}
+
 static __attribute__((noinline)) int long_way(struct xdp_md *ctx)
 {
 	const struct sw_config *cfg = config_get();
 	struct sw_scratch *s = scratch_get();
-	const struct sw_flow *program;
 	struct sw_hit hit = {};
 	struct frame *frame;
 	__u32 depth, found;
@@ -173,17 +208,14 @@ static __attribute__((noinline)) int long_way(struct xdp_md *ctx)
 	if (!hit.flow)
 		return XDP_DROP;
 	frame->in_port = hit.flow->in_port;
-	count_hit(frame->cpu, frame->in_port, frame->size, &hit);
+	if (hit.flow->steps[0].op == SW_OP_METER)
+		count_metered(frame, hit.by_hint);
+	else
+		count_hit(frame->cpu, frame->in_port, frame->size, &hit);
 	verdict = stage_long(ctx, frame);
-	if (verdict != NEXT)
-		return verdict;
-	program = hit.flow->steps[0].op == SW_OP_FORK ? fork_take(ctx, frame, hit.flow, depth) : hit.flow;
-	if (!program)
-		return frame_drop(frame, frame->in_port, SW_DROP_BAD_PROGRAM);
-	if (hit.flow->flags & SW_FLOW_CSUM) /* which takes the key from the scratch */
-		finish_csum(ctx, frame->cpu, frame->in_port, frame->size);
-	verdict = act(ctx, cfg, frame, program);
-	metered_remark(ctx, frame);
+	if (verdict == NEXT)
+		verdict = run_flow(ctx, cfg, frame, hit.flow, depth);
+	metered_settle(frame);
 	return verdict;
 }
 
@@ -299,12 +331,48 @@ SW_INLINE void plan_note(struct xdp_md *ctx, __u32 epoch, const struct sw_header
 	 */
 	if (csum < 0 || (flow->steps[0].op == SW_OP_NORMAL && !(flow->flags & SW_FLOW_LEARN)))
 		return;
-	has_extras = plan->extras.rewrite || plan->extras.branch || plan->extras.out;
+	has_extras = plan->extras.rewrite || plan->extras.meter || plan->extras.branch || plan->extras.out;
 	verdict = sw_recall_verdict(flow->in_port, plan->out_port, hit->slot, csum | (has_extras ? SW_RECALL_MORE : 0));
 	if (is_deep)
 		note_deep(ctx, epoch, verdict, is_tagged, &plan->extras);
 	else
 		note_link(ctx, epoch, verdict, is_tagged, &plan->extras);
+}
+
+/* A meter whose credit does not let the frame through is asked; 1: the frame ends there. It is counted in any case. */
+static __attribute__((noinline)) int short_asked(struct xdp_md *ctx, __u32 slot, __u32 size, __u32 meter, __u32 by_hint)
+{
+	const struct sw_flow *flow = sw_mem_flow(0, slot);
+	struct sw_scratch *s = scratch_get();
+	struct frame *frame;
+	int ends;
+
+	if (!flow || !s)
+		return 1;
+	frame = &s->frame;
+	*frame = (struct frame){.cpu = bpf_get_smp_processor_id(),
+		.size = size,
+		.slot = slot,
+		.in_port = flow->in_port,
+		.meter = meter};
+	count_metered(frame, by_hint);
+	ends = metered_away(frame);
+	if (!ends)
+		metered_remark(ctx, frame);
+	metered_settle(frame);
+	return ends;
+}
+
+/* Counts a frame that was found, which its meter, if it has one, lets through on credit. */
+SW_INLINE int short_counted(__u32 cpu, __u32 size, const struct sw_hit *hit, __u32 meter)
+{
+	struct sw_row *row = row_get(cpu);
+
+	if (!row || (sw_unlikely(meter) && !metered_by_credit(row, meter, size)))
+		return 0;
+	count_flow(row, hit->slot, size);
+	count_in(row, hit->flow->in_port, size, hit->by_hint);
+	return 1;
 }
 
 /* Carries out what was planned. The frame is as it came in. */
@@ -313,11 +381,13 @@ SW_INLINE int short_send(struct xdp_md *ctx, __u32 epoch, const struct sw_key *k
 {
 	__u32 cpu = bpf_get_smp_processor_id(), size = frame_first_size(ctx);
 
-	count_hit(cpu, hit->flow->in_port, size, hit);
 	if (epoch)
 		plan_note(ctx, epoch, headers, hit, is_deep, plan);
 	if (hit->flow->flags & SW_FLOW_CSUM && !csum_is_plain(ctx, headers->eth_type_be, headers->l3))
 		finish_csum(ctx, cpu, hit->flow->in_port, size);
+	if (sw_unlikely(!short_counted(cpu, size, hit, plan->extras.meter)) &&
+		short_asked(ctx, hit->slot, size, plan->extras.meter, hit->by_hint))
+		return XDP_DROP;
 	if (sw_unlikely(plan->extras.branch))
 		extras_count_branch(cpu, plan->extras.branch, size);
 	if (sw_unlikely(plan->extras.rewrite))
@@ -345,7 +415,7 @@ static __attribute__((noinline)) int short_link(struct xdp_md *ctx)
 		return NEXT;
 	sw_extract_link(frame_data(ctx), frame_end(ctx), ctx->ingress_ifindex, &key, &headers);
 	if (sw_unlikely(!headers.l3) || !sw_lookup_short(0, cfg, &key, cpu, &hit) ||
-		!plan_make(cfg, &key, hit.flow, 0, &plan) || plan.extras.meter || plan.extras.rewrite)
+		!plan_make(cfg, &key, hit.flow, 0, &plan) || plan.extras.rewrite)
 		return NEXT;
 	return short_send(ctx, epoch, &key, &headers, &hit, 0, &plan);
 }
@@ -379,8 +449,7 @@ static __attribute__((noinline)) int short_deep(struct xdp_md *ctx)
 		return NEXT;
 	sw_extract_link(frame_data(ctx), frame_end(ctx), ctx->ingress_ifindex, &s->key, &headers);
 	if (sw_unlikely(!headers.l3) || !sw_extract_plain(frame_data(ctx), frame_end(ctx), size, &s->key, &headers) ||
-		!short_lookup_deep(ctx, cfg, &s->key, cpu, &hit) || !plan_make(cfg, &s->key, hit.flow, 1, &plan) ||
-		plan.extras.meter)
+		!short_lookup_deep(ctx, cfg, &s->key, cpu, &hit) || !plan_make(cfg, &s->key, hit.flow, 1, &plan))
 		return NEXT;
 	if (sw_unlikely(plan.extras.rewrite) && !extras_fit(ctx, plan.extras.rewrite, headers.l3))
 		return NEXT;

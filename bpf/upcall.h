@@ -89,7 +89,7 @@ SW_INLINE void upcall_take_back(struct sw_flow_stats *stats, __u32 size)
  * counts in any case. A harvest in between finds one too many, and the next one less than none, which is their sum's
  * business (modulo 2^64).
  */
-SW_INLINE void upcall_uncount(const struct frame *frame, enum sw_upcall reason)
+SW_INLINE void upcall_uncount(struct frame *frame, enum sw_upcall reason)
 {
 	struct sw_row *row = row_get(frame->cpu);
 	struct sw_flow_stats *flow;
@@ -98,14 +98,16 @@ SW_INLINE void upcall_uncount(const struct frame *frame, enum sw_upcall reason)
 	if (!row || reason == SW_UPCALL_MISS || reason == SW_UPCALL_ACTION)
 		return;
 	flow = row_flow_at(row, frame->slot * sizeof(*flow));
-	upcall_take_back(flow, frame->size);
+	if (!frame->uncounted)
+		upcall_take_back(flow, frame->size);
+	frame->uncounted = 0;
 	index = frame->branch - 1;
 	if (frame->branch)
 		upcall_take_back(bpf_map_lookup_elem(&fork_stats, &index), frame->size);
 }
 
 SW_INLINE int upcall_redirect(
-	struct xdp_md *ctx, const struct frame *frame, const struct sw_port *port, enum sw_upcall reason)
+	struct xdp_md *ctx, struct frame *frame, const struct sw_port *port, enum sw_upcall reason)
 {
 	struct sw_port_stats *stats = port_stats_get(frame->cpu, port->id);
 	__u32 n_queues = port->n_queues, queue;

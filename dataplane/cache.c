@@ -70,7 +70,7 @@ struct cache *cache_create(struct datapath *dp, const struct pipeline *pl, struc
 	cache->config = dp->memory.config;
 	cache->flows = dp->memory.flows;
 	cache->memory = &dp->memory;
-	cache->passed = dp->memory.passed;
+	cache->stopped = dp->memory.stopped;
 	cache->pl = pl;
 	cache->sets = sets;
 	cache->forks = sets_forks(sets);

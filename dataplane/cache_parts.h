@@ -23,7 +23,7 @@ enum entry_state {
 };
 
 struct entry {
-	uint64_t seen_packets, seen_bytes; /* sums over the rows when last harvested */
+	uint64_t seen_packets, seen_bytes; /* sums over the rows, and what was stopped, when last harvested */
 	uint64_t used_ns;                  /* of the sweep that last found it used; 0: no sweep has seen it yet */
 	union {
 		uint32_t heir;      /* limbo: the entry that took its place, or INDEX_NONE */
@@ -60,7 +60,7 @@ struct cache {
 	struct sw_config *config;
 	struct sw_flow *flows;
 	const struct dp_memory *memory;
-	struct sw_flow_stats *passed;      /* what their meters let go on, by row and slot */
+	struct sw_flow_stats *stopped;     /* what their meters did not let go on, by slot */
 	struct sw_flow_stats *seen_passed; /* of metered entries: sums over the rows when last harvested */
 	const struct pipeline *pl;
 	struct sets *sets;

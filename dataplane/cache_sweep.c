@@ -22,7 +22,8 @@ static bool is_metered(const struct cache *cache, uint32_t slot)
 	return cache->flows[slot].steps[0].op == SW_OP_METER;
 }
 
-static uint64_t sum_packets(const struct cache *cache, uint32_t slot)
+/* Of a metered entry what its meter let go on. */
+static uint64_t sum_row_packets(const struct cache *cache, uint32_t slot)
 {
 	uint64_t sum = 0;
 
@@ -31,13 +32,28 @@ static uint64_t sum_packets(const struct cache *cache, uint32_t slot)
 	return sum;
 }
 
-static uint64_t sum_bytes(const struct cache *cache, uint32_t slot)
+static uint64_t sum_row_bytes(const struct cache *cache, uint32_t slot)
 {
 	uint64_t sum = 0;
 
 	for (uint32_t row = 0; row < cache->config->n_rows; row++)
 		sum += __atomic_load_n(&row_of(cache, row, slot)->bytes, __ATOMIC_RELAXED);
 	return sum;
+}
+
+/* What came. Both terms only rise, so whatever is read in between, a later sum is not less. */
+static uint64_t sum_packets(const struct cache *cache, uint32_t slot)
+{
+	uint64_t sum = sum_row_packets(cache, slot);
+
+	return is_metered(cache, slot) ? sum + __atomic_load_n(&cache->stopped[slot].packets, __ATOMIC_RELAXED) : sum;
+}
+
+static uint64_t sum_bytes(const struct cache *cache, uint32_t slot)
+{
+	uint64_t sum = sum_row_bytes(cache, slot);
+
+	return is_metered(cache, slot) ? sum + __atomic_load_n(&cache->stopped[slot].bytes, __ATOMIC_RELAXED) : sum;
 }
 
 /* Returns how many are new. */
@@ -55,6 +71,7 @@ static struct sw_flow_stats *own_row(const struct cache *cache, uint32_t slot)
 	return row_of(cache, cache->config->n_rows - 1, slot);
 }
 
+/* For the sake of who looks at the entry: nobody is credited with it, behind its meter either. */
 static void own_row_add(struct cache *cache, uint32_t slot, uint64_t packets, uint64_t bytes)
 {
 	struct sw_flow_stats *own = own_row(cache, slot);
@@ -63,6 +80,8 @@ static void own_row_add(struct cache *cache, uint32_t slot, uint64_t packets, ui
 	__atomic_store_n(&own->bytes, own->bytes + bytes, __ATOMIC_RELAXED);
 	cache->entries[slot].seen_packets += packets;
 	cache->entries[slot].seen_bytes += bytes;
+	cache->seen_passed[slot].packets += packets;
+	cache->seen_passed[slot].bytes += bytes;
 }
 
 /*
@@ -94,20 +113,12 @@ static void credit(struct cache *cache, uint32_t slot, uint64_t packets, uint64_
 		own_row_add(cache, heir, packets, bytes);
 }
 
-static struct sw_flow_stats *passed_row(const struct cache *cache, uint32_t row, uint32_t slot)
-{
-	return &cache->passed[(size_t)row * cache->n_slots + slot];
-}
-
 /* What the slot's meter has let go on is credited to whoever stands behind that. */
 static void harvest_passed(struct cache *cache, uint32_t slot, uint64_t now_ns)
 {
-	struct sw_flow_stats *seen = &cache->seen_passed[slot], sum = {0}, fresh;
+	struct sw_flow_stats *seen = &cache->seen_passed[slot], fresh;
+	struct sw_flow_stats sum = {sum_row_packets(cache, slot), sum_row_bytes(cache, slot)};
 
-	for (uint32_t row = 0; row < cache->config->n_rows; row++) {
-		sum.packets += __atomic_load_n(&passed_row(cache, row, slot)->packets, __ATOMIC_RELAXED);
-		sum.bytes += __atomic_load_n(&passed_row(cache, row, slot)->bytes, __ATOMIC_RELAXED);
-	}
 	fresh = (struct sw_flow_stats){sum.packets - seen->packets, sum.bytes - seen->bytes};
 	*seen = sum;
 	if (fresh.packets || fresh.bytes)
@@ -118,10 +129,12 @@ static void harvest_passed(struct cache *cache, uint32_t slot, uint64_t now_ns)
 uint64_t cache_harvest(struct cache *cache, uint32_t slot, uint64_t now_ns)
 {
 	struct entry *entry = &cache->entries[slot];
-	uint64_t packets = sum_packets(cache, slot), n = packets - entry->seen_packets;
+	uint64_t packets, n;
 
-	if (is_metered(cache, slot))
+	if (is_metered(cache, slot)) /* first, so that no more are seen to have come through than came */
 		harvest_passed(cache, slot, now_ns);
+	packets = sum_packets(cache, slot);
+	n = packets - entry->seen_packets;
 	if (!n)
 		return 0;
 	entry->seen_packets = packets;
@@ -148,8 +161,8 @@ void cache_harvest_last(struct cache *cache, uint32_t slot, uint64_t now_ns)
 	links_drop_slot(&cache->links, slot);
 	for (uint32_t row = 0; row < cache->config->n_rows; row++)
 		*row_of(cache, row, slot) = (struct sw_flow_stats){0};
-	for (uint32_t row = 0; is_metered(cache, slot) && row < cache->config->n_rows; row++)
-		*passed_row(cache, row, slot) = (struct sw_flow_stats){0};
+	if (is_metered(cache, slot))
+		cache->stopped[slot] = (struct sw_flow_stats){0};
 	cache->seen_passed[slot] = (struct sw_flow_stats){0};
 }
 

@@ -39,7 +39,7 @@ struct dp_memory {
 	struct sw_fdb_times *fdb_times;
 	struct sw_rewrite *rewrites;
 	struct sw_meter *meters;
-	struct sw_flow_stats *band_stats, *passed;
+	struct sw_flow_stats *band_stats, *stopped;
 	struct sw_fork *forks;
 	struct sw_fork_slots *fork_slots;
 	struct sw_flow_stats *fork_stats;

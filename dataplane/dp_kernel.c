@@ -40,12 +40,12 @@ static bool map_memory(struct dpk *k)
 	m->copies = dpk_map_memory(k->skel->maps.copies);
 	m->meters = dpk_map_memory(k->skel->maps.meters);
 	m->band_stats = dpk_map_memory(k->skel->maps.band_stats);
-	m->passed = dpk_map_memory(k->skel->maps.passed);
+	m->stopped = dpk_map_memory(k->skel->maps.stopped);
 	m->forks = dpk_map_memory(k->skel->maps.forks);
 	m->fork_slots = dpk_map_memory(k->skel->maps.fork_slots);
 	m->fork_stats = dpk_map_memory(k->skel->maps.fork_stats);
 	return m->flows && m->buckets && m->rows && m->drops && m->lookup_stats && m->registry && m->fdb_times &&
-	       m->rewrites && m->copies && m->meters && m->band_stats && m->passed && m->forks && m->fork_slots &&
+	       m->rewrites && m->copies && m->meters && m->band_stats && m->stopped && m->forks && m->fork_slots &&
 	       m->fork_stats;
 }
 
@@ -63,7 +63,7 @@ static void unmap_memory(struct dpk *k)
 	dpk_unmap(k->skel->maps.rewrites, m->rewrites);
 	dpk_unmap(k->skel->maps.meters, m->meters);
 	dpk_unmap(k->skel->maps.band_stats, m->band_stats);
-	dpk_unmap(k->skel->maps.passed, m->passed);
+	dpk_unmap(k->skel->maps.stopped, m->stopped);
 	dpk_unmap(k->skel->maps.forks, m->forks);
 	dpk_unmap(k->skel->maps.fork_slots, m->fork_slots);
 	dpk_unmap(k->skel->maps.fork_stats, m->fork_stats);

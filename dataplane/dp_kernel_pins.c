@@ -187,7 +187,7 @@ void dpk_pins_size(struct dpk *k, uint32_t n_flows)
 
 	bpf_map__set_max_entries(k->skel->maps.flows, n_flows);
 	bpf_map__set_max_entries(k->skel->maps.buckets, n_buckets < MIN_BUCKETS ? MIN_BUCKETS : n_buckets);
-	bpf_map__set_max_entries(k->skel->maps.passed, n_rows * n_flows);
+	bpf_map__set_max_entries(k->skel->maps.stopped, n_flows);
 	bpf_map__set_max_entries(k->skel->maps.band_stats, n_rows * SW_MAX_METERS * SW_METER_BANDS);
 	bpf_map__set_max_entries(k->skel->maps.rows, n_rows);
 	bpf_map__set_value_size(k->skel->maps.rows, dp_row_size(n_flows));

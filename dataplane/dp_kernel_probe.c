@@ -36,7 +36,7 @@ static bool is_own(const struct switch_bpf *twin, const struct bpf_map *map)
 {
 	return bpf_map__is_internal(map) || map == twin->maps.scratch || map == twin->maps.rows ||
 	       map == twin->maps.drops || map == twin->maps.miss_buckets || map == twin->maps.meters ||
-	       map == twin->maps.band_stats || map == twin->maps.passed || map == twin->maps.fork_stats;
+	       map == twin->maps.band_stats || map == twin->maps.stopped || map == twin->maps.fork_stats;
 }
 
 static int resize(struct bpf_map *map, const struct bpf_map *like)
@@ -149,11 +149,9 @@ static void find_way(struct sw_row *row, struct dp_probe *ret)
 	}
 }
 
-/* Which flow was counted in this row; the count is taken back. */
-static void find_slot(struct sw_row *row, uint32_t n_flows, struct dp_probe *ret)
+/* Which flow was counted here; the count is taken back. */
+static void find_slot(struct sw_flow_stats *stats, uint32_t n_flows, struct dp_probe *ret)
 {
-	struct sw_flow_stats *stats = (struct sw_flow_stats *)(row + 1);
-
 	for (uint32_t slot = 0; slot < n_flows && !ret->cached; slot++) {
 		if (!stats[slot].packets)
 			continue;
@@ -163,17 +161,23 @@ static void find_slot(struct sw_row *row, uint32_t n_flows, struct dp_probe *ret
 	}
 }
 
-/* What was counted, by whichever CPU it ran on. */
+/* What was counted, by whichever CPU it ran on. It keeps no credit: the next frame finds the meters as they are then.
+ */
 static void find_counts(const struct switch_bpf *twin, uint32_t n_flows, struct dp_probe *ret)
 {
+	struct sw_flow_stats *stopped = dpk_map_memory(twin->maps.stopped);
 	uint8_t *rows = dpk_map_memory(twin->maps.rows);
 
 	for (uint32_t i = 0; rows && i < bpf_map__max_entries(twin->maps.rows); i++) {
 		struct sw_row *row = (struct sw_row *)(rows + i * dp_row_size(n_flows));
 
 		find_way(row, ret);
-		find_slot(row, n_flows, ret);
+		find_slot((struct sw_flow_stats *)(row + 1), n_flows, ret);
+		memset(row->credits, 0, sizeof(row->credits));
 	}
+	if (stopped)
+		find_slot(stopped, n_flows, ret);
+	dpk_unmap(twin->maps.stopped, stopped);
 	dpk_unmap(twin->maps.rows, rows);
 }
 

@@ -87,14 +87,19 @@ static inline __u32 sw_mem_lookup_mask(
 	return sw_lookup_mask_slot(mem, config, key, depth, mask_id);
 }
 
+static void count_in(struct sw_flow_stats *stats, uint32_t size)
+{
+	__atomic_store_n(&stats->packets, stats->packets + 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&stats->bytes, stats->bytes + size, __ATOMIC_RELAXED);
+}
+
 static void count_hit(struct dp_mem *m, uint32_t cpu, uint32_t size, const struct sw_hit *hit)
 {
 	struct dp_memory *memory = &m->dp.memory;
 	struct sw_port_stats *port = dp_port_stats(memory, cpu, hit->flow->in_port);
-	struct sw_flow_stats *flow = dp_flow_stats(memory, cpu, hit->slot);
 
-	__atomic_store_n(&flow->packets, flow->packets + 1, __ATOMIC_RELAXED);
-	__atomic_store_n(&flow->bytes, flow->bytes + size, __ATOMIC_RELAXED);
+	if (hit->flow->steps[0].op != SW_OP_METER) /* else dp_memory_meter() */
+		count_in(dp_flow_stats(memory, cpu, hit->slot), size);
 	port->rx_frames++;
 	port->rx_bytes += size;
 	port->mega_hits += !hit->by_hint;
@@ -192,26 +197,26 @@ bool dp_memory_lookup(
 	return true;
 }
 
-static void count_in(struct sw_flow_stats *stats, uint32_t size)
-{
-	stats->packets++;
-	stats->bytes += size;
-}
-
 bool dp_memory_meter(struct datapath *dp, uint32_t cpu, const struct dp_memory_hit *hit, uint32_t size, uint64_t now_ns)
 {
 	const struct dp_memory *memory = &dp->memory;
 	uint32_t slot = hit->flow->steps[0].arg, band;
 	struct sw_meter *meter = &memory->meters[slot];
+	struct sw_credit *credit = &dp_row(memory, cpu)->credits[slot];
+	bool drops;
 
 	assert(hit->flow->steps[0].op == SW_OP_METER && meter->id);
-	band = sw_meter_run(meter, size, now_ns);
+	band = sw_credit_spend(credit, size) ? SW_METER_BANDS : sw_meter_run_on(meter, credit, size, now_ns);
 	if (band < SW_METER_BANDS)
 		count_in(&memory->band_stats[((size_t)cpu * SW_MAX_METERS + slot) * SW_METER_BANDS + band], size);
-	if (band < SW_METER_BANDS && meter->bands[band].drops)
-		return false;
-	count_in(&memory->passed[(size_t)cpu * memory->config->n_flows + hit->slot], size);
-	return true;
+	drops = band < SW_METER_BANDS && meter->bands[band].drops;
+	count_in(drops ? &memory->stopped[hit->slot] : dp_flow_stats(memory, cpu, hit->slot), size);
+	return !drops;
+}
+
+void dp_memory_stop(struct datapath *dp, const struct dp_memory_hit *hit, uint32_t size)
+{
+	count_in(&dp->memory.stopped[hit->slot], size);
 }
 
 /* ---- frames ---- */
@@ -611,7 +616,7 @@ static struct dp_memory lay_out(struct layout *layout, size_t n_flows, size_t n_
 		.rewrites = lay(layout, SW_MAX_REWRITES * sizeof(struct sw_rewrite)),
 		.meters = lay(layout, SW_MAX_METERS * sizeof(struct sw_meter)),
 		.band_stats = lay(layout, N_ROWS * SW_MAX_METERS * SW_METER_BANDS * sizeof(struct sw_flow_stats)),
-		.passed = lay(layout, N_ROWS * n_flows * sizeof(struct sw_flow_stats)),
+		.stopped = lay(layout, n_flows * sizeof(struct sw_flow_stats)),
 		.forks = lay(layout, SW_MAX_FORKS * sizeof(struct sw_fork)),
 		.fork_slots = lay(layout, SW_MAX_FORKS * sizeof(struct sw_fork_slots)),
 		.fork_stats = lay(layout, N_ROWS * SW_MAX_FORKS * SW_MAX_BRANCHES * sizeof(struct sw_flow_stats)),

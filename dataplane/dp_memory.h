@@ -30,9 +30,14 @@ struct dp_memory_hit {
 bool dp_memory_lookup(
 	struct datapath *dp, uint32_t cpu, const struct sw_key *key, uint32_t size, struct dp_memory_hit *ret);
 
-/* The meter at the front of the flow that was hit, as the program runs it; false: the frame ends there. */
+/*
+ * The meter at the front of the flow that was hit, as the program runs it; false: the frame ends there. Either way its
+ * flow has counted it then, and not before.
+ */
 bool dp_memory_meter(
 	struct datapath *dp, uint32_t cpu, const struct dp_memory_hit *hit, uint32_t size, uint64_t now_ns);
+/* It goes up before that meter is run; its flow has counted it then. */
+void dp_memory_stop(struct datapath *dp, const struct dp_memory_hit *hit, uint32_t size);
 
 /* Grace periods end inside grace() from now on; or, the initial state, by dp_memory_end_grace(). */
 void dp_memory_end_grace_at_once(struct datapath *dp, bool at_once);

@@ -340,7 +340,7 @@ static uint32_t own_band_exceeded(struct entry *entry, uint32_t size, uint64_t n
 	for (uint32_t i = 0; i < n; i++) {
 		struct sw_meter_band *band = &entry->own[entry->order[i]];
 
-		if (!sw_meter_take(band, sw_meter_amount(band, flags, size), entry->ran_ns) && worst == n)
+		if (!sw_meter_take(band, sw_meter_amount(band, flags, size), 0, entry->ran_ns) && worst == n)
 			worst = i;
 	}
 	return worst;

@@ -11,7 +11,17 @@
 #define DEPTH_LIMIT (1ULL << 62)
 #define SWEEP_NS    500000000ULL
 
+#define CREDIT_SHARE        32   /* of a bucket; what all CPUs together may hold is not more */
+#define CREDIT_LEAST        2115 /* bytes */
+#define CREDIT_FRAMES       64   /* so many that it does not count any more what the first of them costs */
+#define CREDIT_FRAMES_LEAST 8
+#define LONGEST_FRAME       65535
+
+_Static_assert(
+	CREDIT_LEAST *(CREDIT_SHARE - 1) >= LONGEST_FRAME, "V1: no frame is larger than depth and less than burst");
+
 struct meter_slots {
+	const struct dp_memory *all;
 	struct sw_meter *memory;
 	struct sw_flow_stats *stats;
 	uint32_t n_rows;
@@ -30,7 +40,7 @@ static bool is_sane(const struct sw_meter *meter)
 		const struct sw_meter_band *band = &meter->bands[i];
 
 		if (!band->fill || !band->price || !band->depth || band->depth >= DEPTH_LIMIT || band->drops > 1 ||
-			(!band->drops && !(meter->flags & SW_METER_REMARKS)))
+			(!band->drops && !(meter->flags & SW_METER_REMARKS)) || band->credit > SW_CREDIT_MOST)
 			return false;
 	}
 	return true;
@@ -47,6 +57,7 @@ struct meter_slots *meter_slots_create(const struct dp_memory *memory)
 
 	if (!slots)
 		return NULL;
+	slots->all = memory;
 	slots->memory = memory->meters;
 	slots->stats = memory->band_stats;
 	slots->n_rows = memory->config->n_rows;
@@ -87,7 +98,7 @@ static uint16_t find_free(struct meter_slots *slots)
 static bool is_same_band(const struct sw_meter_band *a, const struct sw_meter_band *b)
 {
 	return a->depth == b->depth && a->fill == b->fill && a->price == b->price && a->drops == b->drops &&
-	       a->levels == b->levels;
+	       a->levels == b->levels && a->credit == b->credit;
 }
 
 static bool is_same(const struct sw_meter *a, const struct sw_meter *b)
@@ -112,22 +123,55 @@ static uint16_t claim(struct meter_slots *slots, const struct sw_meter *meter)
 	return 0;
 }
 
-uint16_t meter_slots_take(struct meter_slots *slots, const struct sw_meter *meter)
+/* What a CPU may take of the band in advance, in bytes or frames. */
+static uint32_t credit_of(const struct sw_meter_band *band, uint32_t flags, uint32_t n_cpus)
 {
-	uint16_t slot = claim(slots, meter);
-	struct sw_meter *to;
+	bool is_frames = flags & SW_METER_FRAMES;
+	uint64_t deep = band->depth / sw_meter_unit(band, flags), credit = deep / (CREDIT_SHARE * n_cpus);
+	uint64_t most = is_frames ? CREDIT_FRAMES : SW_CREDIT_MOST;
 
+	if (credit < (is_frames ? CREDIT_FRAMES_LEAST : CREDIT_LEAST))
+		return 0; /* the burst that was asked for is worth more */
+	return credit < most ? credit : most;
+}
+
+/* Sets aside what the CPUs may hold (V1 of bpf/meter.h). A row is the daemon's. */
+static void set_credit(struct sw_meter *meter, uint32_t n_cpus)
+{
+	for (uint32_t i = 0; i < meter->n_bands; i++) {
+		struct sw_meter_band *band = &meter->bands[i];
+
+		band->credit = credit_of(band, meter->flags, n_cpus);
+		band->depth -= sw_meter_unit(band, meter->flags) * band->credit * n_cpus;
+	}
+}
+
+/* Nobody runs on the slot, nor recalls that it did: what is held of the meter that it had is nobody's. */
+static void forget(struct meter_slots *slots, uint16_t slot)
+{
+	for (uint32_t row = 0; row < slots->n_rows; row++) {
+		memset(row_of(slots, row, slot, 0), 0, SW_METER_BANDS * sizeof(*slots->stats));
+		dp_row(slots->all, row)->credits[slot] = (struct sw_credit){0};
+	}
+}
+
+uint16_t meter_slots_take(struct meter_slots *slots, const struct sw_meter *asked)
+{
+	struct sw_meter meter = *asked, *to;
+	uint16_t slot;
+
+	set_credit(&meter, slots->n_rows - 1);
+	slot = claim(slots, &meter);
 	if (slot)
 		return slot;
 	slot = find_free(slots);
 	to = &slots->memory[slot];
 	if (!slot)
 		return 0;
-	for (uint32_t row = 0; row < slots->n_rows; row++)
-		memset(row_of(slots, row, slot, 0), 0, SW_METER_BANDS * sizeof(*slots->stats));
+	forget(slots, slot);
 	set_id(to, 0);
-	memcpy(&to->n_bands, &meter->n_bands, sizeof(*to) - offsetof(struct sw_meter, n_bands));
-	set_id(to, meter->id);
+	memcpy(&to->n_bands, &meter.n_bands, sizeof(*to) - offsetof(struct sw_meter, n_bands));
+	set_id(to, meter.id);
 	slots->n_users[slot] = 1;
 	slots->orphaned[slot] = false;
 	return slot;

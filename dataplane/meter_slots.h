@@ -2,8 +2,10 @@
 /*
  * meter_slots.h - the meters of map `meters`, which the program runs, and what it counted for their bands.
  *
- * What: hands out slots, counts who holds them, sums their bands' counters. A meter (meter.h) holds its slot, and so
- * does every flow whose program names it, as flows hold rewrites (rewrites.h).
+ * What: hands out slots, counts who holds them, sums their bands' counters, and says what a CPU may take of a band in
+ * advance (`credit` of bpf/abi.h): no CPU gets a part of a small bucket, and all together at most a 32nd of a large
+ * one, for by so much a burst may fall short while other CPUs hold what they do not use. A meter (meter.h) holds its
+ * slot, and so does every flow whose program names it, as flows hold rewrites (rewrites.h).
  *
  * Invariants
  * S1 A slot is written while nobody holds it, its id last; it is given away only then. Whoever let a program run on it
@@ -32,8 +34,9 @@ struct meter_slots *meter_slots_create(const struct dp_memory *memory);
 void meter_slots_destroy(struct meter_slots *slots);
 
 /*
- * Writes the meter into a slot, with counters of zero, and holds it; 0: none could be had. Where flows still run on the
- * same meter (bridge, id, all that was asked for) of the daemon before this one, it is theirs, level, counters and all.
+ * Writes the meter, whose bands' depths are the bursts that were asked for, into a slot, with counters of zero, and
+ * holds it; 0: none could be had. Where flows still run on the same meter (bridge, id, all that was asked for) of the
+ * daemon before this one, it is theirs, level, counters and all.
  */
 uint16_t meter_slots_take(struct meter_slots *slots, const struct sw_meter *meter);
 /* One more user. -ENOENT: there is none of that number. */

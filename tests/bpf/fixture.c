@@ -33,7 +33,7 @@ static void set_sizes(struct fixture *f)
 	f->n_rows = n_cpus + 1;
 	bpf_map__set_max_entries(f->skel->maps.flows, f->n_flows);
 	bpf_map__set_max_entries(f->skel->maps.buckets, f->n_buckets);
-	bpf_map__set_max_entries(f->skel->maps.passed, f->n_rows * f->n_flows);
+	bpf_map__set_max_entries(f->skel->maps.stopped, f->n_flows);
 	bpf_map__set_max_entries(f->skel->maps.band_stats, f->n_rows * SW_MAX_METERS * SW_METER_BANDS);
 	bpf_map__set_max_entries(f->skel->maps.rows, f->n_rows);
 	f->row_size = sizeof(struct sw_row) + f->n_flows * sizeof(struct sw_flow_stats);
@@ -73,13 +73,13 @@ int fixture_open(struct fixture *f, uint32_t n_flows, uint32_t n_buckets)
 	f->rewrites = map_memory(f->skel->maps.rewrites);
 	f->meters = map_memory(f->skel->maps.meters);
 	f->band_stats = map_memory(f->skel->maps.band_stats);
-	f->passed = map_memory(f->skel->maps.passed);
+	f->stopped = map_memory(f->skel->maps.stopped);
 	f->forks = map_memory(f->skel->maps.forks);
 	f->fork_slots = map_memory(f->skel->maps.fork_slots);
 	f->fork_stats = map_memory(f->skel->maps.fork_stats);
 	f->copies = map_memory(f->skel->maps.copies);
 	if (!f->flows || !f->buckets || !f->rows || !f->miss_buckets || !f->set_info || !f->drops || !f->emc ||
-		!f->rewrites || !f->meters || !f->band_stats || !f->passed || !f->forks || !f->fork_slots ||
+		!f->rewrites || !f->meters || !f->band_stats || !f->stopped || !f->forks || !f->fork_slots ||
 		!f->fork_stats || !f->copies) {
 		fixture_close(f);
 		return -ENOMEM;
@@ -102,7 +102,7 @@ void fixture_close(struct fixture *f)
 	unmap_memory(f->skel->maps.rewrites, f->rewrites);
 	unmap_memory(f->skel->maps.meters, f->meters);
 	unmap_memory(f->skel->maps.band_stats, f->band_stats);
-	unmap_memory(f->skel->maps.passed, f->passed);
+	unmap_memory(f->skel->maps.stopped, f->stopped);
 	unmap_memory(f->skel->maps.forks, f->forks);
 	unmap_memory(f->skel->maps.fork_slots, f->fork_slots);
 	unmap_memory(f->skel->maps.fork_stats, f->fork_stats);
@@ -160,7 +160,7 @@ void fixture_forget_counters(struct fixture *f)
 		memset(fixture_row(f, row) + 1, 0, f->n_flows * sizeof(struct sw_flow_stats));
 		fixture_row(f, row)->n_known = 0;
 	}
-	memset(f->passed, 0, sizeof(*f->passed) * f->n_rows * f->n_flows);
+	memset(f->stopped, 0, sizeof(*f->stopped) * f->n_flows);
 	memset(f->band_stats, 0, sizeof(*f->band_stats) * f->n_rows * SW_MAX_METERS * SW_METER_BANDS);
 	memset(f->drops, 0, sizeof(*f->drops) * f->n_rows * SW_MAX_PORTS * SW_DROP_SLOTS);
 	memset(f->fork_stats, 0, sizeof(*f->fork_stats) * f->n_rows * SW_MAX_FORKS * SW_MAX_BRANCHES);
@@ -174,6 +174,8 @@ void fixture_reset(struct fixture *f)
 	memset(f->fdb, 0, sizeof(*f->fdb) * SW_FDB_BUCKETS);
 	memset(f->rewrites, 0, sizeof(*f->rewrites) * SW_MAX_REWRITES);
 	memset(f->meters, 0, sizeof(*f->meters) * SW_MAX_METERS);
+	for (uint32_t row = 0; row < f->n_rows; row++)
+		memset(fixture_row(f, row)->credits, 0, sizeof(fixture_row(f, row)->credits));
 	memset(f->forks, 0, sizeof(*f->forks) * SW_MAX_FORKS);
 	memset(f->copies, 0, sizeof(*f->copies) * SW_MAX_COPIES);
 	fixture_forget_hints(f);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the shipped program notes of whole keys: random flows and streams of frames that differ in few bits, each frame
- * looked up the long way and as the program likes it, rewritten, retagged, forked. TEST_SEED=n repeats the run of a
+ * looked up the long way and as the program likes it, rewritten, retagged,
+ * forked, metered. TEST_SEED=n repeats the run of a
  * failed test, which names it.
  */
 #include "trial.h"
@@ -24,6 +25,7 @@
 #define IDLE     2
 #define BRIDGE   3
 #define FORK     9
+#define METER    4
 #define BRANCHES 4
 #define N_EDITS  5
 
@@ -194,6 +196,21 @@ static struct steps random_normal(struct seeded *random, const struct packet *p)
 	return (struct steps){{normal, drop}, 2};
 }
 
+/* Behind a meter that lets all go on, now on credit and now not. */
+static struct steps metered(struct seeded *random, struct steps behind)
+{
+	const struct sw_step meter = STEP(METER, METER);
+	struct steps steps = {{meter}, behind.n + 1};
+
+	f.meters[METER] = (struct sw_meter){.id = 1, .n_bands = 1, .flags = SW_METER_FRAMES};
+	f.meters[METER].bands[0] = (struct sw_meter_band){
+		.depth = 1ULL << 60, .fill = 1, .price = 1, .drops = 1, .credit = (uint16_t)seeded_below(random, 4)};
+	for (uint32_t row = 0; row < f.n_rows; row++)
+		fixture_row(&f, row)->credits[METER] = (struct sw_credit){0};
+	memcpy(steps.list + 1, behind.list, behind.n * sizeof(behind.list[0]));
+	return steps;
+}
+
 static struct steps random_steps(struct seeded *random, const struct packet *p)
 {
 	switch (seeded_below(random, N_KINDS)) {
@@ -203,6 +220,8 @@ static struct steps random_steps(struct seeded *random, const struct packet *p)
 		return random_fork(random, packet_tci(p), false);
 	case 2:
 		return random_fork(random, packet_tci(p), true);
+	case 3:
+		return metered(random, random_tail(random, 7, packet_tci(p)));
 	default:
 		return random_tail(random, 7, packet_tci(p));
 	}

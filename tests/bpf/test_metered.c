@@ -89,7 +89,14 @@ static struct sw_flow_stats band_stats(uint32_t meter, uint32_t band)
 
 static struct sw_flow_stats passed(uint32_t slot)
 {
-	return sum_rows(f.passed, f.n_flows, slot);
+	return fixture_flow_stats(&f, slot);
+}
+
+static struct sw_flow_stats came(uint32_t slot)
+{
+	struct sw_flow_stats went = passed(slot);
+
+	return (struct sw_flow_stats){went.packets + f.stopped[slot].packets, went.bytes + f.stopped[slot].bytes};
 }
 
 /* ---- the steps ---- */
@@ -200,7 +207,8 @@ START_TEST(a_program_with_a_meter_does_what_its_steps_say)
 	slot = trial_lead(&f, way, &in, slot);
 	o = trial_run(&f, &in);
 	close(fd);
-	ck_assert_uint_eq(fixture_flow_stats(&f, slot).packets, 1);
+	ck_assert_uint_eq(came(slot).packets, 1);
+	ck_assert_uint_eq(came(slot).bytes, in.size);
 	ck_assert_msg(passed(slot).packets == c->passes && passed(slot).bytes == c->passes * in.size, "%s", c->name);
 	check_fate(c, way, &o, c->steps[0].arg % SW_MAX_METERS);
 }
@@ -282,7 +290,7 @@ START_TEST(bands_apply_as_a_table_of_levels_says)
 	for (uint32_t k = 0; k < SW_METER_BANDS; k++)
 		band_bytes -= band_stats(RATED, k).bytes;
 	ck_assert_uint_eq(band_bytes, 0);
-	ck_assert_uint_eq(fixture_flow_stats(&f, slot).bytes, in_bytes);
+	ck_assert_uint_eq(came(slot).bytes, in_bytes);
 	ck_assert_uint_eq(passed(slot).bytes, passed_bytes);
 }
 END_TEST
@@ -305,6 +313,44 @@ START_TEST(program_and_daemon_share_one_bucket)
 		n += trial_run(&f, &in).verdict == XDP_REDIRECT;
 	}
 	ck_assert_int_eq(n, 10);
+}
+END_TEST
+
+/* Then the bucket is not asked, whichever way the frames take; the first frame behind the credit asks for another. */
+START_TEST(frames_pass_on_the_credit_of_their_cpu)
+{
+	const struct sw_step steps[] = {STEP(METER, RATED), STEP(OUTPUT, TRIAL_OUT)};
+	struct sw_meter_band *band = &f.meters[RATED].bands[0];
+	uint32_t credit = 7, slot;
+	struct packet in;
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	CPU_SET(0, &cpus);
+	sched_setaffinity(0, sizeof(cpus), &cpus);
+	trial_setup(&f);
+	make_frame(&in, 60);
+	slot = trial_lead(&f, _i, &in, trial_put(&f, &in, 0, steps, 2));
+	f.meters[RATED] = still_meter(1, SW_METER_FRAMES);
+	*band = still_band(20, true, 0);
+	band->credit = credit;
+	for (uint32_t i = 0; i < 22; i++) {
+		uint64_t was = band->full_at;
+
+		/* Of 20 frames that there are, 8 are taken twice, then the bucket has not enough for a credit. */
+		ck_assert_msg((trial_run(&f, &in).verdict == XDP_REDIRECT) == (i < 20), "frame %u", i);
+		ck_assert_msg(band->full_at - was == (i == 0 || i == 8           ? 8 * SLOW
+							     : i < 16 || i >= 20 ? 0
+										 : SLOW),
+			"frame %u", i);
+		ck_assert_uint_eq(
+			fixture_row(&f, 0)->credits[RATED].left - SW_CREDIT_LANES, i < 16 ? credit - i % 8 : 0);
+	}
+	ck_assert_uint_eq(passed(slot).packets, 20);
+	ck_assert_uint_eq(came(slot).packets, 22);
+	ck_assert_uint_eq(f.stopped[slot].bytes, 2 * in.size);
+	ck_assert_uint_eq(fixture_port_stats(&f, TRIAL_OUT).tx_frames, 20);
+	ck_assert_uint_eq(fixture_port_stats(&f, TRIAL_IN).rx_frames, 22);
 }
 END_TEST
 
@@ -449,7 +495,7 @@ static void check_rate(uint32_t flags, uint32_t n_runners)
 	n_passed = passed(slot).packets;
 	printf("%u runners, %s: %lu of %lu in %lu ms\n", n_runners, flags ? "frames" : "bits", n_passed, most,
 		took_ns / 1000000);
-	ck_assert_uint_eq(n_passed + band_stats(RATED, 0).packets, fixture_flow_stats(&f, slot).packets);
+	ck_assert_uint_eq(n_passed + band_stats(RATED, 0).packets, came(slot).packets);
 	ck_assert_uint_eq(fixture_drops(&f, TRIAL_IN, SW_DROP_METER), band_stats(RATED, 0).packets);
 	ck_assert_uint_eq(fixture_port_stats(&f, TRIAL_OUT).tx_frames, n_passed);
 	ck_assert_uint_le(n_passed, most);
@@ -479,6 +525,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(tcase, an_unfinished_checksum_is_finished_before_a_meter_too, 0, 4 * TRIAL_N_WAYS);
 	tcase_add_test(tcase, bands_apply_as_a_table_of_levels_says);
 	tcase_add_test(tcase, program_and_daemon_share_one_bucket);
+	tcase_add_loop_test(tcase, frames_pass_on_the_credit_of_their_cpu, 0, TRIAL_N_WAYS);
 	tcase_add_test(tcase, remarks_are_the_daemons);
 	tcase_add_loop_test(tcase, a_remark_comes_before_what_the_program_rewrites, 0, 3);
 	tcase_add_loop_test(tcase, small_frames_come_through_at_the_rate, 0, 2);

@@ -1030,6 +1030,7 @@ static void arrive_unmetered(uint16_t port, const uint8_t frame[SIZE])
 	sw_extract(frame, frame + SIZE, IFINDEX_OF + port, SW_KEY_WORDS, &key, &headers);
 	ck_assert(dp_memory_lookup(lab.dp, 0, &key, SIZE, &hit));
 	ck_assert_int_eq(hit.flow->steps[0].op, SW_OP_METER);
+	dp_memory_stop(lab.dp, &hit, SIZE);
 	dp_memory_inject(lab.dp, port, frame, SIZE, SW_UPCALL_FRAGS);
 	run_up();
 }
@@ -1308,7 +1309,7 @@ static void check_metered(const struct metered_twin *twin, uint64_t seed)
 
 enum course { COMES_THROUGH, GOES_UP, IS_HARVESTED };
 
-/* It may go up, or be harvested when its flow has counted it and its meter has not been asked yet. */
+/* It may go up, or find a flow that is harvested before its meter is asked. */
 static void metered_frame(struct metered_twin *twin, uint32_t to, enum course course)
 {
 	uint8_t frame[SIZE];
@@ -1329,6 +1330,7 @@ static void metered_frame(struct metered_twin *twin, uint32_t to, enum course co
 		ofbridge_refresh(bridge);
 		dp_memory_meter(lab.dp, 0, &hit, SIZE, lab.now_ns);
 	} else {
+		dp_memory_stop(lab.dp, &hit, SIZE);
 		dp_memory_inject(lab.dp, PORT_1, frame, SIZE, SW_UPCALL_FRAGS);
 		run_up();
 	}
