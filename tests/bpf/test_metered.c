@@ -323,11 +323,12 @@ START_TEST(frames_pass_on_the_credit_of_their_cpu)
 	struct sw_meter_band *band = &f.meters[RATED].bands[0];
 	uint32_t credit = 7, slot;
 	struct packet in;
-	cpu_set_t cpus;
+	cpu_set_t all, first;
 
-	CPU_ZERO(&cpus);
-	CPU_SET(0, &cpus);
-	sched_setaffinity(0, sizeof(cpus), &cpus);
+	CPU_ZERO(&first);
+	CPU_SET(0, &first);
+	sched_getaffinity(0, sizeof(all), &all);
+	sched_setaffinity(0, sizeof(first), &first);
 	trial_setup(&f);
 	make_frame(&in, 60);
 	slot = trial_lead(&f, _i, &in, trial_put(&f, &in, 0, steps, 2));
@@ -346,6 +347,7 @@ START_TEST(frames_pass_on_the_credit_of_their_cpu)
 		ck_assert_uint_eq(
 			fixture_row(&f, 0)->credits[RATED].left - SW_CREDIT_LANES, i < 16 ? credit - i % 8 : 0);
 	}
+	sched_setaffinity(0, sizeof(all), &all);
 	ck_assert_uint_eq(passed(slot).packets, 20);
 	ck_assert_uint_eq(came(slot).packets, 22);
 	ck_assert_uint_eq(f.stopped[slot].bytes, 2 * in.size);

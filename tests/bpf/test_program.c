@@ -8,6 +8,7 @@
 
 #define SET   3
 #define FORK  7
+#define METER 8
 #define TAKEN 1 /* of the fork's branches */
 
 static struct fixture f;
@@ -316,8 +317,11 @@ END_TEST
 START_TEST(what_goes_up_without_metadata_is_left_to_the_daemon_to_count)
 {
 	static const struct sw_step broadcast[] = {STEP(BROADCAST, SET)}, up[] = {STEP(UPCALL, SW_UPCALL_ACTION)},
-				    forked[] = {STEP(FORK, FORK)}, *const steps[] = {broadcast, up, forked};
+				    forked[] = {STEP(FORK, FORK)},
+				    metered[] = {STEP(METER, METER), STEP(BROADCAST, SET)},
+				    *const steps[] = {broadcast, up, forked, metered};
 	uint32_t member_ids[] = {4}, member_ifindexes[] = {TRIAL_LO}, slot, n_counted;
+	struct sw_flow_stats counted;
 	struct packet in;
 	struct outcome o;
 	int fd;
@@ -327,7 +331,8 @@ START_TEST(what_goes_up_without_metadata_is_left_to_the_daemon_to_count)
 	packet_plain(&in, UNTAGGED, 200);
 	f.forks[FORK] = (struct sw_fork){.kind = SW_FORK_FAILOVER, .n_branches = 2, .live = TAKEN};
 	f.forks[FORK].branch[TAKEN] = (struct sw_flow){.n_steps = 1, .steps = {broadcast[0]}};
-	slot = trial_put(&f, &in, 0, steps[_i], 1);
+	f.meters[METER].id = 1;
+	slot = trial_put(&f, &in, 0, steps[_i], steps[_i] == metered ? 2 : 1);
 	fd = trial_daemon_arrives(&f);
 	ck_assert_int_eq(trial_run_split(&f, &in, 0, 100, &o), 0);
 	close(fd);
@@ -335,8 +340,11 @@ START_TEST(what_goes_up_without_metadata_is_left_to_the_daemon_to_count)
 	n_counted = steps[_i] == up ? 100 : o.meta_size / sizeof(struct sw_meta);
 	ck_assert_uint_gt(n_counted, 0);
 	ck_assert_uint_lt(o.meta_size / sizeof(struct sw_meta), 100);
-	ck_assert_uint_eq(fixture_flow_stats(&f, slot).packets, n_counted);
-	ck_assert_uint_eq(fixture_flow_stats(&f, slot).bytes, n_counted * in.size);
+	counted = steps[_i] == metered ? f.stopped[slot] : fixture_flow_stats(&f, slot);
+	ck_assert_uint_eq(counted.packets, n_counted);
+	ck_assert_uint_eq(counted.bytes, n_counted * in.size);
+	if (steps[_i] == metered)
+		ck_assert_uint_eq(fixture_flow_stats(&f, slot).packets, 0);
 	if (steps[_i] == forked)
 		ck_assert_uint_eq(fixture_branch_stats(&f, FORK, TAKEN).packets, n_counted);
 	ck_assert_uint_eq(fixture_port_stats(&f, TRIAL_IN).upcalls, 100);
@@ -508,7 +516,7 @@ static Suite *suite(void)
 	tcase_add_test(tcase, several_buffers_are_too_big_where_no_upcall_carries_them);
 	tcase_add_test(tcase, a_miss_without_a_daemon_is_a_named_drop);
 	tcase_add_test(tcase, a_miss_goes_up_with_metadata);
-	tcase_add_loop_test(tcase, what_goes_up_without_metadata_is_left_to_the_daemon_to_count, 0, 3);
+	tcase_add_loop_test(tcase, what_goes_up_without_metadata_is_left_to_the_daemon_to_count, 0, 4);
 	tcase_add_test(tcase, a_foreign_device_is_no_port);
 	tcase_add_test(tcase, a_storm_of_misses_is_limited);
 	tcase_add_test(tcase, the_limit_refills_with_time);

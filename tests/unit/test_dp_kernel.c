@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MTU       1500
@@ -541,6 +542,46 @@ START_TEST(a_restart_leaves_the_fdb_as_it_is)
 }
 END_TEST
 
+/* Whatever the frame asked about before it would have taken in advance. */
+START_TEST(a_probe_finds_meters_as_they_are_and_takes_nothing)
+{
+	const uint64_t slow = 4000000000; /* four seconds a frame: nothing is filled in while this runs */
+	struct timespec now;
+	struct sw_meter *meter;
+	struct sw_flow *flow;
+	struct dp_probe probe;
+	uint8_t frame[100];
+	uint32_t slot;
+
+	two_ports();
+	slot = lab_flow(&lab, 0, SW_OP_METER, 7);
+	flow = &lab.dp->memory.flows[slot];
+	flow->steps[1] = (struct sw_step){.op = SW_OP_OUTPUT, .arg = 2};
+	flow->n_steps = 2;
+	meter = &lab.dp->memory.meters[7];
+	*meter = (struct sw_meter){.id = 1, .n_bands = 1, .flags = SW_METER_FRAMES};
+	meter->bands[0] =
+		(struct sw_meter_band){.depth = 1000 * slow, .fill = 1, .price = slow, .drops = 1, .credit = 64};
+	lab_frame(frame, 0, 1, 1, sizeof(frame));
+	ck_assert_int_eq(lab.dp->ops->probe(lab.dp, lab.ifindex[0], frame, sizeof(frame), &probe), 0);
+	ck_assert_str_eq(probe.verdict, "redirect");
+	ck_assert_uint_eq(probe.out_port, 2);
+	ck_assert_uint_eq(meter->bands[0].full_at, 0);
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	meter->bands[0].full_at = (uint64_t)now.tv_sec * 1000000000 + 1000 * slow;
+	ck_assert_int_eq(lab.dp->ops->probe(lab.dp, lab.ifindex[0], frame, sizeof(frame), &probe), 0);
+	ck_assert_str_eq(probe.verdict, "drop");
+	ck_assert_int_eq(probe.drop, SW_DROP_METER);
+	ck_assert(probe.cached);
+	ck_assert_uint_eq(probe.slot, slot);
+	meter->bands[0].full_at = 0;
+	ck_assert_int_eq(lab.dp->ops->probe(lab.dp, lab.ifindex[0], frame, sizeof(frame), &probe), 0);
+	ck_assert_str_eq(probe.verdict, "redirect");
+	ck_assert(probe.cached);
+	lab_close(&lab, true);
+}
+END_TEST
+
 START_TEST(a_probe_marks_no_address_as_used)
 {
 	struct dp_probe probe;
@@ -973,6 +1014,7 @@ static Suite *suite(void)
 	tcase_add_test(t, addresses_outlive_a_daemon_that_is_killed);
 	tcase_add_test(t, a_restart_leaves_the_fdb_as_it_is);
 	tcase_add_test(t, a_probe_marks_no_address_as_used);
+	tcase_add_test(t, a_probe_finds_meters_as_they_are_and_takes_nothing);
 	tcase_add_test(t, a_map_that_is_missing_takes_the_others_with_it);
 	tcase_add_test(t, maps_of_another_abi_are_thrown_away_and_links_updated);
 	tcase_add_test(t, forgetting_leaves_nothing_behind);
