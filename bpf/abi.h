@@ -146,7 +146,8 @@ enum sw_op {
 	SW_OP_REWRITE, /* first of two; arg: index into `rewrites`. Behind it stands OUTPUT or BROADCAST */
 	SW_OP_METER,   /* in front of all others; arg: slot of `meters`, which may end the frame or remark it */
 	SW_OP_FORK,    /* alone; arg: index into `forks`, of which one branch is the program for this frame */
-	SW_OP_COPIES,  /* alone but for a METER, and terminal; arg: index into `copies` */
+	SW_OP_COPIES,  /* alone but for a METER or TELL, and terminal; arg: index into `copies` */
+	SW_OP_TELL,    /* in front of all others but a METER: the daemon gets a copy (bpf/tell.h) */
 };
 
 struct sw_step {
@@ -573,6 +574,30 @@ struct sw_mark {
 	__u8 room[SW_COPY_ROOM];
 };
 
+/*
+ * A copy of a frame that went on its way, as it came, for the daemon to tell controllers of: a record of ring `tolds`.
+ * It lies in the smallest of SW_TELL_ROOMS that holds it.
+ */
+struct sw_told {
+	__u32 size;    /* of the frame */
+	__u16 in_port; /* port id */
+	__u8 levels;   /* by so many its meter raised its drop precedence */
+	__u8 zero;
+	__u8 bytes[];
+};
+
+#define SW_TELL_ROOMS(X) X(256) X(2048) X(16384) X(65536)
+#define SW_TELL_MAX      65536     /* the last of them; what is longer goes up whole */
+#define SW_TELL_RING     (4 << 20) /* bytes of all records that the daemon has not read yet; a power of two */
+
+/* What became of copies, an element of map `tell_stats` (mmap-able) at row * SW_MAX_PORTS + port id. */
+struct sw_tell_stats {
+	__u64 told;    /* program rows: handed to the daemon */
+	__u64 limited; /* program rows: not made, over the port's upcall limit */
+	__u64 full;    /* program rows: not made, the ring had no room */
+	__u64 stale;   /* the daemon's row: made, and no rule says any more that somebody is to be told */
+};
+
 enum sw_upcall {
 	SW_UPCALL_NONE,
 	SW_UPCALL_MISS,   /* no entry in the cache */
@@ -718,6 +743,8 @@ _Static_assert(sizeof(struct sw_fork) == (1 + SW_MAX_BRANCHES) * 128, "a fork's 
 _Static_assert(sizeof(struct sw_bucket) == 64, "a bucket is a cache line");
 _Static_assert(sizeof(struct sw_port_stats) == 64, "port counters are a cache line");
 _Static_assert(sizeof(struct sw_lookup_stats) == 64, "lookup counters are a cache line");
+_Static_assert(sizeof(struct sw_told) == 8, "a told frame begins behind one word");
+_Static_assert(sizeof(struct sw_tell_stats) == 32, "two to a cache line");
 _Static_assert(sizeof(struct sw_meta) == 16, "metadata is a multiple of four, at most 32");
 _Static_assert(sizeof(struct sw_fdb_bucket) == 64, "an FDB bucket is a cache line");
 _Static_assert(SW_N_DROPS <= SW_DROP_SLOTS, "more drop reasons than counters");

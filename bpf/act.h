@@ -9,8 +9,9 @@
  *
  * Or it is a REWRITE and one output or broadcast (bpf/rewrite.h), or COPIES alone (bpf/each.h).
  *
- * In front of all that may stand a METER (bpf/metered.h). It is run when nothing is left that would send the frame up,
- * and before a byte is changed or the frame dropped for another reason: what goes up has not been metered.
+ * In front of all that may stand a METER (bpf/metered.h), and a TELL (bpf/tell.h). They are run when nothing is left
+ * that would send the frame up, and before a byte is changed or the frame dropped for another reason: what goes up has
+ * not been metered, nor told of.
  */
 #ifndef SW_ACT_H
 #define SW_ACT_H
@@ -24,13 +25,13 @@
 #include "metered.h"
 #include "normal.h"
 #include "rewrite.h"
+#include "tell.h"
 #include "upcall.h"
 #include "vlan.h"
 
-/* The number of the first step behind the meter. */
 SW_INLINE __u32 act_first(const struct frame *frame)
 {
-	return frame->meter ? 1 : 0;
+	return tell_first(frame);
 }
 
 /* By how much the rewrites, which are the steps from `first` to the last but one, lengthen the frame. */
@@ -142,7 +143,7 @@ static __attribute__((noinline)) int act_broadcast(
 	hindrance = set->n_members ? act_broadcast_hindrance(ctx, frame, set, act_growth(flow, first)) : SW_UPCALL_NONE;
 	if (hindrance)
 		return upcall(ctx, frame, hindrance);
-	if (metered_away(frame))
+	if (tell_ends(ctx, frame))
 		return XDP_DROP;
 	if (!set->n_members)
 		return frame_drop(frame, frame->in_port, SW_DROP_NO_OUTPUT);
@@ -172,7 +173,7 @@ SW_INLINE int act_steps(struct xdp_md *ctx, struct frame *frame, const struct sw
 	case SW_OP_OUTPUT:
 		if (flow->flags & SW_FLOW_ONE_BUFFER && frame_is_split(ctx))
 			return upcall(ctx, frame, SW_UPCALL_FRAGS);
-		if (metered_away(frame))
+		if (tell_ends(ctx, frame))
 			return XDP_DROP;
 		if (last > first) {
 			reason = act_rewrite(ctx, frame, flow, first);
@@ -185,6 +186,8 @@ SW_INLINE int act_steps(struct xdp_md *ctx, struct frame *frame, const struct sw
 	case SW_OP_UPCALL:
 		return upcall(ctx, frame, terminal->arg);
 	case SW_OP_DROP:
+		if (frame->is_told)
+			return upcall(ctx, frame, SW_UPCALL_NORMAL);
 		return metered_away(frame) ? XDP_DROP : frame_drop(frame, frame->in_port, terminal->arg);
 	default:
 		return frame_drop(frame, frame->in_port, SW_DROP_BAD_PROGRAM);
@@ -229,7 +232,7 @@ SW_INLINE int act_forward(struct xdp_md *ctx, struct frame *frame, union sw_fdb_
 
 	if (to.flags & SW_FDB_ONE_BUFFER && frame_is_split(ctx))
 		return upcall(ctx, frame, SW_UPCALL_FRAGS);
-	if (metered_away(frame))
+	if (tell_ends(ctx, frame))
 		return XDP_DROP;
 	if (!act_tag_fits(frame->tci, to.out, vid)) {
 		reason = act_retag(ctx, frame->tci, to.out, vid);
@@ -271,6 +274,8 @@ SW_INLINE int act_normal(
 	case SW_NORMAL_LEARN:
 		return upcall(ctx, frame, SW_UPCALL_LEARN);
 	case SW_NORMAL_DROP:
+		if (frame->is_told)
+			return upcall(ctx, frame, SW_UPCALL_NORMAL);
 		return metered_away(frame) ? XDP_DROP : frame_drop(frame, frame->in_port, answer.drop);
 	default:
 		return act_flood(ctx, frame, flow);
@@ -322,7 +327,7 @@ static __attribute__((noinline)) int act_rewritten(struct xdp_md *ctx, struct fr
 	if (!is_output) {
 		set = bpf_map_lookup_elem(&set_info, &target);
 		if (set && !set->n_members)
-			return metered_away(frame) ? XDP_DROP : frame_drop(frame, frame->in_port, SW_DROP_NO_OUTPUT);
+			return tell_ends(ctx, frame) ? XDP_DROP : frame_drop(frame, frame->in_port, SW_DROP_NO_OUTPUT);
 		members = bpf_map_lookup_elem(&sets, &target);
 		if (!set || !members)
 			return frame_drop(frame, frame->in_port, SW_DROP_BAD_PROGRAM);
@@ -330,7 +335,7 @@ static __attribute__((noinline)) int act_rewritten(struct xdp_md *ctx, struct fr
 	reason = act_rewrite_hindrance(ctx, frame, rewrite, set);
 	if (reason)
 		return upcall(ctx, frame, reason);
-	if (metered_away(frame))
+	if (tell_ends(ctx, frame))
 		return XDP_DROP;
 	metered_remark(ctx, frame);
 	reason = act_rewrite_all(ctx, frame, rewrite);
@@ -349,6 +354,11 @@ SW_INLINE int act(struct xdp_md *ctx, const struct sw_config *cfg, struct frame 
 	if (flow->steps[0].op == SW_OP_METER) {
 		frame->meter = flow->steps[0].arg;
 		if (metered_hinders(ctx, frame))
+			return upcall(ctx, frame, SW_UPCALL_FRAGS);
+	}
+	if (flow->steps[act_first(frame)].op == SW_OP_TELL) {
+		frame->is_told = 1;
+		if (frame->size > SW_TELL_MAX)
 			return upcall(ctx, frame, SW_UPCALL_FRAGS);
 	}
 	if (flow->steps[act_first(frame)].op == SW_OP_NORMAL)

@@ -25,6 +25,7 @@
 #include "mark.h"
 #include "metered.h"
 #include "rewrite.h"
+#include "tell.h"
 #include "upcall.h"
 
 /* What would keep some copy from being finished; SW_UPCALL_NONE: nothing. */
@@ -38,7 +39,7 @@ SW_INLINE enum sw_upcall each_hindrance(
 	return list->all.looks && rewrite_look(ctx, &list->all) ? SW_UPCALL_REWRITE : SW_UPCALL_NONE;
 }
 
-/* A program of COPIES, behind a METER or not. */
+/* A program of COPIES, behind METER and TELL or not. */
 static __attribute__((noinline)) int each_send(struct xdp_md *ctx, struct frame *frame, const struct sw_flow *flow)
 {
 	const struct sw_set_info *set;
@@ -48,7 +49,7 @@ static __attribute__((noinline)) int each_send(struct xdp_md *ctx, struct frame 
 
 	if (!flow)
 		return XDP_DROP;
-	first = frame->meter ? 1 : 0;
+	first = tell_first(frame);
 	id = flow->steps[first].arg;
 	list = bpf_map_lookup_elem(&copies, &id);
 	if (!list || !list->n_copies || flow->n_steps != first + 1)
@@ -56,7 +57,7 @@ static __attribute__((noinline)) int each_send(struct xdp_md *ctx, struct frame 
 	set_id = list->set;
 	set = bpf_map_lookup_elem(&set_info, &set_id);
 	if (set && !set->n_members)
-		return metered_away(frame) ? XDP_DROP : frame_drop(frame, frame->in_port, SW_DROP_NO_OUTPUT);
+		return tell_ends(ctx, frame) ? XDP_DROP : frame_drop(frame, frame->in_port, SW_DROP_NO_OUTPUT);
 	members = bpf_map_lookup_elem(&sets, &set_id);
 	if (!set || !members)
 		return frame_drop(frame, frame->in_port, SW_DROP_BAD_PROGRAM);
@@ -65,7 +66,7 @@ static __attribute__((noinline)) int each_send(struct xdp_md *ctx, struct frame 
 		reason = SW_UPCALL_REWRITE;
 	if (reason)
 		return upcall(ctx, frame, reason);
-	if (metered_away(frame))
+	if (tell_ends(ctx, frame))
 		return XDP_DROP;
 	return copies_send(ctx, frame, set_id, members, 1);
 }

@@ -6,7 +6,7 @@
  * number of CPUs and on the configuration:
  *	flows		n_flows			rows		n_rows
  *	buckets		n_buckets		emc		possible CPUs * SW_EMC_SIZE
- *	drops		n_rows * SW_MAX_PORTS * SW_DROP_SLOTS
+ *	drops		n_rows * SW_MAX_PORTS * SW_DROP_SLOTS	tell_stats	n_rows * SW_MAX_PORTS
  *	stopped		n_flows			band_stats	n_rows * SW_MAX_METERS * SW_METER_BANDS
  *	fork_stats	n_rows * SW_MAX_FORKS * SW_MAX_BRANCHES	lookup_stats	n_rows
  * Every element is reached through bpf_map_lookup_elem, which the kernel inlines for arrays and which checks the index,
@@ -173,6 +173,19 @@ struct {
 } copies SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, SW_TELL_RING);
+} tolds SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sw_tell_stats);
+} tell_stats SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
@@ -239,6 +252,7 @@ struct frame {
 	__u8 levels;    /* by so many its drop precedence is still to be raised */
 	__u8 uncounted; /* its flow has not counted it yet: where depends on its meter */
 	__u32 branch;   /* of `fork_stats` the element that counted it, plus 1; 0: none */
+	__u32 is_told;  /* the daemon is to get a copy when it goes on */
 };
 
 /* Where the headers of a frame lie that is being rewritten; see bpf/rewrite.h. */

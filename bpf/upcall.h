@@ -4,7 +4,8 @@
  *
  * A frame goes up as it came in, but for its checksum, which is finished. Misses pass a token bucket of their port, so
  * that one port's storm of new flows or addresses does not starve the others; frames that an installed flow sends up do
- * not, because for a port that can only be reached through its XSK they are the traffic.
+ * not, because for a port that can only be reached through its XSK they are the traffic. Copies of frames that go on
+ * (tell.h) pass it, too, and leave half of what it holds to the misses.
  */
 #ifndef SW_UPCALL_H
 #define SW_UPCALL_H
@@ -21,10 +22,10 @@
 #define UPCALL_RATE_MAX 10000000ULL /* keeps the products below within 64 bits */
 
 /*
- * Takes an upcall out of the port's bucket; 0 if it is empty. CPUs race for it and may both take the last one, or lose
- * a refill: a limit that is off by a few is as good.
+ * Takes an upcall out of the port's bucket, half of which is not for copies; 0 if it is empty. CPUs race for it and may
+ * both take the last one, or lose a refill: a limit that is off by a few is as good.
  */
-SW_INLINE int upcall_allowed(const struct sw_port *port)
+SW_INLINE int upcall_allowed(const struct sw_port *port, int is_copy)
 {
 	__u64 now = bpf_ktime_get_coarse_ns(), rate = port->miss_rate, burst = port->miss_burst;
 	struct sw_miss_bucket *bucket;
@@ -47,7 +48,7 @@ SW_INLINE int upcall_allowed(const struct sw_port *port)
 	if (tokens > burst * NS_PER_S)
 		tokens = burst * NS_PER_S;
 	sw_write(bucket->last_ns, now);
-	if (tokens < NS_PER_S) {
+	if (tokens < NS_PER_S * (is_copy ? 1 + burst / 2 : 1)) {
 		sw_write(bucket->tokens, tokens);
 		return 0;
 	}
@@ -136,7 +137,7 @@ SW_INLINE int upcall_admit(
 		return XDP_DROP;
 	if (frame->size > (frame_is_split(ctx) ? cfg->upcall_max_frags : cfg->upcall_max))
 		return frame_drop(frame, port->id, SW_DROP_UPCALL_TOO_BIG);
-	if ((reason == SW_UPCALL_MISS || reason == SW_UPCALL_LEARN) && !upcall_allowed(port))
+	if ((reason == SW_UPCALL_MISS || reason == SW_UPCALL_LEARN) && !upcall_allowed(port, 0))
 		return frame_drop(frame, port->id, SW_DROP_MISS_LIMIT);
 	return UPCALL_NEXT;
 }

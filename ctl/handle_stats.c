@@ -21,6 +21,17 @@ static uint64_t sum(const uint64_t drops[SW_N_DROPS])
 	return n;
 }
 
+/* What controllers were told of by copies (bpf/tell.h); no frame is among them. */
+static void describe_told(const struct port_counters *counters, struct json_object *ret)
+{
+	struct json_object *told = json_add_object(ret, "told");
+
+	json_add_number(told, "copies", counters->told);
+	json_add_number(told, "over_limit", counters->untold_limit);
+	json_add_number(told, "ring_full", counters->untold_full);
+	json_add_number(told, "stale", counters->untold_stale);
+}
+
 static void describe_port(const struct daemon *d, const struct port *port, struct json_object *ret)
 {
 	const struct bridge *bridge = pipeline_bridge(vswitch_pipeline(d->vs), port->bridge);
@@ -39,6 +50,7 @@ static void describe_port(const struct daemon *d, const struct port *port, struc
 	json_add_number(ret, "upcalls", status.counters.upcalls);
 	json_add_number(ret, "checksums_completed", status.counters.csum_done);
 	json_add_number(ret, "dropped", sum(status.counters.drops));
+	describe_told(&status.counters, ret);
 }
 
 void stats_asked(struct daemon *d, const struct request *request, struct reply *reply)

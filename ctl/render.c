@@ -198,6 +198,26 @@ static void print_dropped(struct json_object *result, FILE *out)
 		fprintf(out, "dropped     nothing\n");
 }
 
+static unsigned long long told(struct json_object *ports, const char *what)
+{
+	unsigned long long sum = 0;
+
+	for (size_t i = 0; i < length(ports); i++)
+		sum += render_number(member(json_object_array_get_idx(ports, i), "told"), what);
+	return sum;
+}
+
+/* Nothing where no rule has frames both sent on and told of. */
+static void print_told(struct json_object *ports, FILE *out)
+{
+	unsigned long long copies = told(ports, "copies"), limit = told(ports, "over_limit"),
+			   full = told(ports, "ring_full"), stale = told(ports, "stale");
+
+	if (copies + limit + full)
+		fprintf(out, "told        %llu copies; %llu over a limit, %llu for want of room, %llu stale\n", copies,
+			limit, full, stale);
+}
+
 static void print_totals(struct json_object *result, FILE *out)
 {
 	unsigned long long fast = render_number(result, "fast_path_frames");
@@ -207,6 +227,7 @@ static void print_totals(struct json_object *result, FILE *out)
 	if (fast + slow)
 		fprintf(out, " (%.3f %%)", 100.0 * (double)fast / (double)(fast + slow));
 	fprintf(out, "\nslow path   %llu frames\n", slow);
+	print_told(member(result, "ports"), out);
 	fprintf(out, "flows       %llu of %llu, %llu masks\n", render_number(result, "flows"),
 		render_number(result, "flow_limit"), render_number(result, "masks"));
 	fprintf(out, "addresses   %llu\n", render_number(result, "addresses"));

@@ -81,7 +81,7 @@ static bool are_sane_steps(const struct cache *cache, const struct sw_flow *flow
 
 	if (flow->n_steps <= first || flow->n_steps > SW_MAX_STEPS)
 		return false;
-	if (first && !meter_slots_exist(sets_meter_slots(cache->sets), flow->steps[0].arg))
+	if (flow->steps[0].op == SW_OP_METER && !meter_slots_exist(sets_meter_slots(cache->sets), flow->steps[0].arg))
 		return false;
 	if (step->op == SW_OP_NORMAL && step->arg > 4094)
 		return false;
@@ -117,8 +117,11 @@ static bool is_sane_fork(const struct cache *cache, uint32_t id)
 		!leads_somewhere(fork, &cache->dp->memory.fork_slots[id]))
 		return false;
 	for (uint8_t i = 0; i < fork->n_branches; i++) {
-		if (fork->branch[i].steps[0].op == SW_OP_NORMAL || fork->branch[i].steps[0].op == SW_OP_METER ||
-			fork->branch[i].steps[0].op == SW_OP_COPIES || !are_sane_steps(cache, &fork->branch[i]))
+		const struct sw_step *steps = fork->branch[i].steps;
+		uint8_t op = steps[program_first(steps)].op;
+
+		if (op == SW_OP_NORMAL || steps[0].op == SW_OP_METER || op == SW_OP_COPIES ||
+			!are_sane_steps(cache, &fork->branch[i]))
 			return false;
 	}
 	return true;

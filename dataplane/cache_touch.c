@@ -196,6 +196,7 @@ static bool obeys(const struct cache *cache, const struct sw_step *step)
 	case SW_OP_UPCALL:
 	case SW_OP_DROP:
 	case SW_OP_METER:
+	case SW_OP_TELL:
 		return true;
 	default: /* whoever adds an operation may have it lead to ports */
 		return !cache->any_shut;

@@ -35,6 +35,28 @@ void counters_upcall(const struct dp_memory *memory, uint16_t port)
 	port_row(memory, daemon_row(memory), port)->upcalls++;
 }
 
+static struct sw_tell_stats *tell_row(const struct dp_memory *memory, uint32_t row, uint16_t port)
+{
+	return &memory->tell_stats[(size_t)row * SW_MAX_PORTS + port];
+}
+
+void counters_stale(const struct dp_memory *memory, uint16_t port)
+{
+	tell_row(memory, daemon_row(memory), port)->stale++;
+}
+
+static void read_told(const struct dp_memory *memory, uint16_t port, struct port_counters *ret)
+{
+	for (uint32_t row = 0; row <= daemon_row(memory); row++) {
+		const struct sw_tell_stats *stats = tell_row(memory, row, port);
+
+		ret->told += read_once(&stats->told);
+		ret->untold_limit += read_once(&stats->limited);
+		ret->untold_full += read_once(&stats->full);
+		ret->untold_stale += read_once(&stats->stale);
+	}
+}
+
 void counters_sent(const struct dp_memory *memory, uint16_t port, uint32_t size)
 {
 	struct sw_port_stats *stats = port_row(memory, daemon_row(memory), port);
@@ -72,6 +94,7 @@ void counters_read_port(const struct dp_memory *memory, uint16_t port, struct po
 	}
 	found = ret->rx_frames > misses ? ret->rx_frames - misses : 0; /* rows are read one after the other */
 	ret->emc_hits = found > ret->mega_hits ? found - ret->mega_hits : 0;
+	read_told(memory, port, ret);
 	for (unsigned reason = 0; reason < SW_N_DROPS; reason++)
 		ret->drops[reason] = counters_read_drop(memory, port, reason);
 }
@@ -176,6 +199,7 @@ void counters_retire_port(const struct dp_memory *memory, uint16_t port)
 	for (uint32_t row = 0; row <= daemon; row++) {
 		memset(port_row(memory, row, port), 0, sizeof(struct sw_port_stats));
 		memset(drop_row(memory, row, port), 0, SW_DROP_SLOTS * sizeof(__u64));
+		memset(tell_row(memory, row, port), 0, sizeof(struct sw_tell_stats));
 	}
 }
 

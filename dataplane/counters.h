@@ -17,6 +17,9 @@ struct dp_memory;
 struct port_counters {
 	uint64_t rx_frames, rx_bytes, tx_frames, tx_bytes;
 	uint64_t emc_hits, mega_hits, upcalls, csum_done;
+	uint64_t told; /* copies for controllers of frames that were sent on (bpf/tell.h), and those that came to
+			  nothing */
+	uint64_t untold_limit, untold_full, untold_stale;
 	uint64_t drops[SW_N_DROPS];
 };
 
@@ -42,6 +45,8 @@ struct switch_counters {
 void counters_drop(const struct dp_memory *memory, uint16_t port, enum sw_drop reason);
 /* The daemon received a frame that had come in by `port`. */
 void counters_upcall(const struct dp_memory *memory, uint16_t port);
+/* A copy for controllers came up, of a frame of `port`, and no rule says so any more. */
+void counters_stale(const struct dp_memory *memory, uint16_t port);
 /* The daemon sent a frame of `size` bytes out of `port`. */
 void counters_sent(const struct dp_memory *memory, uint16_t port, uint32_t size);
 /* n frames that counters_sent() was told of were lost on their way, for `reason`. */

@@ -44,6 +44,7 @@ struct dp_memory {
 	struct sw_fork_slots *fork_slots;
 	struct sw_flow_stats *fork_stats;
 	struct sw_copies *copies;
+	struct sw_tell_stats *tell_stats;
 };
 
 /* Bytes of a row: struct sw_row and the counters of so many flows. */
@@ -92,6 +93,14 @@ struct dp_frame {
 	uint64_t handle;   /* the backend's */
 };
 
+/* A copy of a frame that the program has sent on its way. */
+struct dp_told {
+	const uint8_t *data; /* until the call that hands it out returns */
+	uint32_t size;       /* bytes */
+	uint16_t in_port;    /* id of the port that it came in by, which may have gone meanwhile */
+	uint8_t levels;      /* by so many its meter raised its drop precedence, which this copy does not show */
+};
+
 /* The verdict of the program on one frame, by BPF_PROG_TEST_RUN; for `trace`. */
 struct dp_probe {
 	const char *verdict; /* "redirect", "drop", "pass", "tx", "aborted" */
@@ -108,7 +117,7 @@ struct dp_probe {
 
 struct dp_events {
 	void *ctx;
-	/* Frames may be waiting: call rx() until it returns 0. */
+	/* Frames may be waiting, or copies: call rx() until it returns 0, and told(). */
 	void (*frames_waiting)(void *ctx);
 	/* Every program run that began before the last grace() has ended. */
 	void (*grace_ended)(void *ctx);
@@ -147,6 +156,9 @@ struct datapath_ops {
 
 	/* Up to n frames; 0: none left. */
 	uint32_t (*rx)(struct datapath *dp, struct dp_frame *frames, uint32_t n);
+	/* Hands out up to n copies, in the order in which the frames came in; returns how many. */
+	uint32_t (*told)(
+		struct datapath *dp, uint32_t n, void (*each)(void *ctx, const struct dp_told *told), void *ctx);
 	/* Sends and takes the frame, also when it fails (-ENOBUFS, -ENETDOWN, -EMSGSIZE, -ENODEV). */
 	int (*tx)(struct datapath *dp, uint16_t port, struct dp_frame *frame);
 	/* Sends a copy of `size` bytes. */

@@ -38,6 +38,7 @@ static bool map_memory(struct dpk *k)
 	m->fdb_times = dpk_map_memory(k->skel->maps.fdb_times);
 	m->rewrites = dpk_map_memory(k->skel->maps.rewrites);
 	m->copies = dpk_map_memory(k->skel->maps.copies);
+	m->tell_stats = dpk_map_memory(k->skel->maps.tell_stats);
 	m->meters = dpk_map_memory(k->skel->maps.meters);
 	m->band_stats = dpk_map_memory(k->skel->maps.band_stats);
 	m->stopped = dpk_map_memory(k->skel->maps.stopped);
@@ -46,7 +47,7 @@ static bool map_memory(struct dpk *k)
 	m->fork_stats = dpk_map_memory(k->skel->maps.fork_stats);
 	return m->flows && m->buckets && m->rows && m->drops && m->lookup_stats && m->registry && m->fdb_times &&
 	       m->rewrites && m->copies && m->meters && m->band_stats && m->stopped && m->forks && m->fork_slots &&
-	       m->fork_stats;
+	       m->fork_stats && m->tell_stats;
 }
 
 static void unmap_memory(struct dpk *k)
@@ -68,6 +69,7 @@ static void unmap_memory(struct dpk *k)
 	dpk_unmap(k->skel->maps.fork_slots, m->fork_slots);
 	dpk_unmap(k->skel->maps.fork_stats, m->fork_stats);
 	dpk_unmap(k->skel->maps.copies, m->copies);
+	dpk_unmap(k->skel->maps.tell_stats, m->tell_stats);
 }
 
 /* The registry's version last: without it nobody adopts what is only half there. */
@@ -166,6 +168,7 @@ static void destroy_parts(struct dpk *k)
 	grace_destroy(k->grace);
 	xsks_destroy(k->xsks);
 	dpk_probe_close(k);
+	dpk_told_close(k);
 	if (k->orphan_timer)
 		k->reactor->timer_free(k->reactor->ctx, k->orphan_timer);
 	for (int id = 0; id < SW_MAX_PORTS; id++)
@@ -210,6 +213,7 @@ static const struct datapath_ops ops = {
 	.followed = dpk_followed,
 	.grace = grace,
 	.rx = rx,
+	.told = dpk_told,
 	.tx = tx,
 	.tx_copy = tx_copy,
 	.release = release,
@@ -318,6 +322,8 @@ static int build(struct dpk *k, const struct dp_kernel_options *options, struct 
 		error = init_config(k) ? complain(c, -EIO, "no random number for the hash") : dpk_pins_put_maps(k, c);
 	if (!error)
 		error = take_programs(k, c);
+	if (!error)
+		error = dpk_told_open(k, c);
 	if (!error)
 		error = dpk_attach_lost(k, c);
 	if (!error)

@@ -7,6 +7,7 @@
  *	dp_kernel_attach.c	the links by which the program sits on devices
  *	dp_kernel_ports.c	the maps that name the ports
  *	dp_kernel_sets.c	the flood sets
+ *	dp_kernel_told.c	copies of frames that were sent on, by the ring
  *	dp_kernel_probe.c	the program's verdict on one frame
  *	dp_kernel_size.c	what it takes of the host's memory
  *	dp_kernel_facts.c	what there is to tell of it
@@ -28,8 +29,10 @@
 
 struct bpf_map;
 struct bpf_program;
+struct ring_buffer;
 struct complaint;
 struct grace;
+struct reactor_watch;
 struct switch_bpf;
 struct xsks;
 
@@ -74,6 +77,13 @@ struct dpk {
 	int lost_fds[3]; /* links of the tracepoint programs */
 	struct dpk_port ports[SW_MAX_PORTS];
 	enum dpk_followed { DPK_NOT_FOLLOWED, DPK_TO_BE_FOLLOWED, DPK_FOLLOWED } followed[SW_MAX_PORTS];
+	struct ring_buffer *told;
+	struct reactor_watch *told_watch;
+	struct dpk_telling {
+		uint32_t n_left;
+		void (*each)(void *ctx, const struct dp_told *told);
+		void *ctx;
+	} telling;
 	struct switch_bpf *twin; /* for probes */
 	struct reactor_timer *twin_timer;
 	struct sw_set_info *set_info;
@@ -176,6 +186,13 @@ void dpk_sets_changed(struct dpk *k, uint16_t port);
 void dpk_sets_stock(struct dpk *k);
 int dpk_set_put(struct datapath *dp, uint32_t set, const uint16_t *members, uint32_t n);
 void dpk_set_remove(struct datapath *dp, uint32_t set);
+
+/* ---- dp_kernel_told.c ---- */
+
+/* Of an earlier daemon nothing is told: what lies in the ring is counted as stale. */
+int dpk_told_open(struct dpk *k, struct complaint *c);
+void dpk_told_close(struct dpk *k);
+uint32_t dpk_told(struct datapath *dp, uint32_t n, void (*each)(void *ctx, const struct dp_told *told), void *ctx);
 
 /* ---- dp_kernel_probe.c ---- */
 

@@ -35,6 +35,8 @@ static uint64_t map_cost(const struct bpf_map *map)
 	switch (bpf_map__type(map)) {
 	case BPF_MAP_TYPE_ARRAY:
 		return rounded(n * value, sysconf(_SC_PAGESIZE));
+	case BPF_MAP_TYPE_RINGBUF:
+		return n;
 	case BPF_MAP_TYPE_PERCPU_ARRAY:
 		return n * (value * libbpf_num_possible_cpus() + PER_CPU_OFFSET);
 	case BPF_MAP_TYPE_HASH:

@@ -24,7 +24,7 @@ struct frame_buffer {
 	struct frame_buffer *next;
 	bool lent;
 	uint16_t port;
-	uint8_t reason;
+	uint8_t reason, levels;
 	uint32_t size;
 	uint8_t *data; /* somewhere in bytes[] */
 	uint8_t bytes[];
@@ -44,7 +44,7 @@ struct dp_mem {
 	bool grace_running, grace_at_once;
 	uint32_t n_graces;
 
-	struct frame_queue waiting, unflushed, sent;
+	struct frame_queue waiting, told, unflushed, sent;
 	uint32_t n_lent;
 
 	struct dp_port ports[SW_MAX_PORTS]; /* id 0: none */
@@ -301,6 +301,34 @@ static uint32_t rx(struct datapath *dp, struct dp_frame *frames, uint32_t n)
 	return i;
 }
 
+void dp_memory_tell(struct datapath *dp, uint16_t port, const void *data, uint32_t size, uint8_t levels)
+{
+	struct dp_mem *m = of(dp);
+	struct frame_buffer *frame = frame_new(port, data, size);
+
+	assert(port < SW_MAX_PORTS && m->ports[port].id);
+	frame->levels = levels;
+	queue_add(&m->told, frame);
+	dp->memory.tell_stats[port].told++;
+	if (m->events.frames_waiting)
+		m->events.frames_waiting(m->events.ctx);
+}
+
+static uint32_t told(struct datapath *dp, uint32_t n, void (*each)(void *ctx, const struct dp_told *told), void *ctx)
+{
+	struct dp_mem *m = of(dp);
+	uint32_t i;
+
+	for (i = 0; i < n && m->told.n; i++) {
+		struct frame_buffer *frame = queue_take(&m->told);
+		const struct dp_told copy = {frame->data, frame->size, frame->port, frame->levels};
+
+		each(ctx, &copy);
+		free(frame);
+	}
+	return i;
+}
+
 /* The frame is the backend's again. */
 static struct frame_buffer *take_back(struct dp_mem *m, struct dp_frame *lent)
 {
@@ -543,6 +571,7 @@ static void describe(struct datapath *dp, const struct facts *facts)
 static void drop_frames(struct dp_mem *m)
 {
 	queue_empty(&m->waiting);
+	queue_empty(&m->told);
 	queue_empty(&m->unflushed);
 	queue_empty(&m->sent);
 }
@@ -578,6 +607,7 @@ static const struct datapath_ops ops = {
 	.followed = followed,
 	.grace = grace,
 	.rx = rx,
+	.told = told,
 	.tx = tx,
 	.tx_copy = tx_copy,
 	.release = release,
@@ -621,6 +651,7 @@ static struct dp_memory lay_out(struct layout *layout, size_t n_flows, size_t n_
 		.fork_slots = lay(layout, SW_MAX_FORKS * sizeof(struct sw_fork_slots)),
 		.fork_stats = lay(layout, N_ROWS * SW_MAX_FORKS * SW_MAX_BRANCHES * sizeof(struct sw_flow_stats)),
 		.copies = lay(layout, SW_MAX_COPIES * sizeof(struct sw_copies)),
+		.tell_stats = lay(layout, N_ROWS * SW_MAX_PORTS * sizeof(struct sw_tell_stats)),
 	};
 }
 
@@ -651,6 +682,7 @@ struct datapath *dp_memory_create(uint32_t n_flows, const struct dp_events *even
 	if (!m)
 		return NULL;
 	queue_init(&m->waiting);
+	queue_init(&m->told);
 	queue_init(&m->unflushed);
 	queue_init(&m->sent);
 	m->dp.ops = &ops;

@@ -49,6 +49,8 @@ uint32_t dp_memory_n_graces(const struct datapath *dp);
 
 /* A frame comes up, by a port that was put; tells dp_events.frames_waiting. */
 void dp_memory_inject(struct datapath *dp, uint16_t port, const void *data, uint32_t size, enum sw_upcall reason);
+/* The program has sent on a frame that a TELL stands before: told() hands out a copy; tells frames_waiting. */
+void dp_memory_tell(struct datapath *dp, uint16_t port, const void *data, uint32_t size, uint8_t levels);
 /* Frames handed out by rx() and not given back. */
 uint32_t dp_memory_n_lent(const struct datapath *dp);
 

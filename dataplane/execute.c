@@ -44,6 +44,9 @@ struct run {
 	bool counted;  /* already, by a cached flow */
 	bool sent;     /* or told to a controller: it is not lost */
 	bool over;
+	bool is_copy;     /* the frame itself is elsewhere: it is only to be told of */
+	bool told;        /* somebody was to be */
+	uint8_t levels;   /* of such: that its meter has asked for */
 	enum sw_drop why; /* nothing was sent, as far as it is known */
 	uint64_t now_ns;
 };
@@ -203,6 +206,7 @@ static void tell_controller(struct run *run, const struct xop *op, uint16_t max_
 		.size = frame->size,
 	};
 
+	run->told = true;
 	message.flow.x.f.in_ifindex = in ? in->of_port : OF_PORT_CONTROLLER;
 	message.flow.x.metadata_be = htobe64(op->metadata);
 	message.flow.x.tunnel_id_be = htobe64(op->tunnel_id);
@@ -324,6 +328,30 @@ static void run_op(struct run *run, const struct xop *op)
 	}
 }
 
+/* The program has seen to the rest: it sends nothing on whose TTL ends. */
+static void run_op_on_copy(struct run *run, const struct xop *op)
+{
+	switch ((enum xop_type)op->type) {
+	case XOP_CONTROLLER:
+	case XOP_SAVE:
+	case XOP_RESTORE:
+		run_op(run, op);
+		break;
+	case XOP_REWRITE:
+		run->over = rewrite_apply(at_hand(run), op->action) != REWRITE_DONE;
+		break;
+	case XOP_METER:
+		rewrite_remark(at_hand(run), run->levels);
+		break;
+	case XOP_COUNT:
+	case XOP_OUTPUT:
+	case XOP_NORMAL:
+	case XOP_TABLE:
+	case XOP_FORK:
+		break;
+	}
+}
+
 /* A bucket's copy ends alone: what stands behind its RESTORE goes on. */
 static uint32_t skip_copy(const struct xlate *answer, uint32_t i)
 {
@@ -367,9 +395,27 @@ static void take_back(const struct run *run, uint32_t from, uint32_t to)
 	}
 }
 
+static void run_ops(struct run *run)
+{
+	const struct xlate *answer = run->answer;
+	uint32_t next;
+
+	for (uint32_t i = 0; i < answer->n_ops; i++) {
+		if (run->is_copy)
+			run_op_on_copy(run, &answer->ops[i]);
+		else
+			run_op(run, &answer->ops[i]);
+		if (!run->over)
+			continue;
+		next = run->n == 1 ? answer->n_ops : skip_copy(answer, i) + 1;
+		take_back(run, i + 1, next);
+		run->over = false;
+		i = next - 1;
+	}
+}
+
 static void run_answer(struct executor *ex, int first, const struct xlate *answer, const struct subject *subject)
 {
-	uint32_t next;
 	struct run run = {
 		.ex = ex,
 		.first = first,
@@ -381,15 +427,7 @@ static void run_answer(struct executor *ex, int first, const struct xlate *answe
 	};
 
 	copy_in(&run, subject->frame, subject->size);
-	for (uint32_t i = 0; i < answer->n_ops; i++) {
-		run_op(&run, &answer->ops[i]);
-		if (!run.over)
-			continue;
-		next = run.n == 1 ? answer->n_ops : skip_copy(answer, i) + 1;
-		take_back(&run, i + 1, next);
-		run.over = false;
-		i = next - 1;
-	}
+	run_ops(&run);
 	lose(&run, answer->drop != SW_DROP_NONE ? answer->drop : SW_DROP_RULE);
 	if (!run.sent)
 		counters_drop(&ex->dp->memory, answer->in_port, run.why);
@@ -402,6 +440,26 @@ void execute(struct executor *ex, const struct xlate *answer, const struct subje
 		answer = &ex->answer;
 	}
 	run_answer(ex, 0, answer, subject);
+}
+
+bool execute_told(struct executor *ex, const struct xlate *answer, const struct subject *subject, uint8_t levels)
+{
+	struct run run = {
+		.ex = ex,
+		.size = subject->size,
+		.is_copy = true,
+		.levels = levels,
+		.now_ns = subject->now_ns,
+	};
+
+	if (answer->needs_frame) {
+		ask_frame(ex, subject, 0, NULL, &ex->answer);
+		answer = &ex->answer;
+	}
+	run.answer = answer;
+	copy_in(&run, subject->frame, subject->size);
+	run_ops(&run);
+	return run.told;
 }
 
 void execute_packet_out(struct executor *ex, const struct actions *actions, const struct subject *subject)

@@ -11,6 +11,9 @@
  * where one of them comes up because its TTL ends, what it did not come to is taken back. Bytes are those with which a
  * frame came, whatever it is by then: the flow counts them so.
  *
+ * A copy of a frame that the program has sent on its way goes through the same list, which does to it what a controller
+ * is to see, tells of it, and does nothing else: no output, no count, no meter.
+ *
  * Invariants: U2 of upcall.h; a frame from which nothing was sent and nothing told adds one to exactly one drop reason.
  *
  * Ownership: borrows everything; the frame is copied before it is changed. No allocation after executor_create().
@@ -56,6 +59,12 @@ struct subject {
 /* Carries out `answer`, which has operations (xlate_has_ops()); where the key did not say enough translate_frame() is
  * asked. */
 void execute(struct executor *ex, const struct xlate *answer, const struct subject *subject);
+
+/*
+ * Tells controllers of a copy, of a frame whose drop precedence its meter has raised by `levels`. False: the answer has
+ * nothing for them.
+ */
+bool execute_told(struct executor *ex, const struct xlate *answer, const struct subject *subject, uint8_t levels);
 
 /* A packet-out, counted or not as its tables say. */
 void execute_packet_out(struct executor *ex, const struct actions *actions, const struct subject *subject);

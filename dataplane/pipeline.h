@@ -19,8 +19,8 @@
  * can do, and leave by ports, it is a list of rewrites and a list of outputs, which program.c can compile too; and the
  * operations, for the frames that come up nevertheless. Where copies differ in such rewrites, or one goes back where
  * the frame came from, it is a list of outputs and the operations (xlate.copies), which can be compiled too. In front
- * of any of these may stand one meter. Else it is a list of operations (xlate.in_daemon says why). Operations are
- * carried out by execute.c in the daemon, in order.
+ * of any of these may stand one meter, and beside any of them controllers may be told (xlate.tells). Else it is a list
+ * of operations (xlate.in_daemon says why). Operations are carried out by execute.c in the daemon, in order.
  *
  * What a key does not say. The program's key ends at layer 4 and looks through one tag; behind MPLS, PBB or a second
  * tag, or for a field beyond FLOW_FAST_WORDS, only the frame knows. A translation of a key alone stops there
@@ -159,6 +159,7 @@ struct xop {
  * n_rewrites not 0: each output gets the frame as `rewrites`, in order, make it. The operations are all there.
  * `copies`: each output gets the frame as the operations before it make it (retrace.h), and the port that the frame
  * came in by may be one of several. The operations are all there.
+ * `tells`: beside all that some operations are for the controller, who is told of a copy. The operations are all there.
  * meter not 0: before all that the frame passes that meter, and what stands behind it is for those that it lets go on.
  * The operations are all there.
  * n_branches not 0: the operations are those of all buckets of a group, and nothing is said yet of outputs. Ask
@@ -175,6 +176,7 @@ struct xlate {
 	bool normal;        /* left to the FDB, frame by frame; see above */
 	bool flood;         /* the outputs are "all others in the VLAN" */
 	bool copies;        /* not all outputs get the same; see above */
+	bool tells;         /* the controller hears of it, too; see above */
 	bool needs_frame;   /* the key does not say enough: the operations are not complete */
 	bool cacheable;     /* false only for a device that is no port */
 	bool plain;         /* no field was rewritten on the way: every table saw the key as it is */
@@ -197,7 +199,7 @@ struct xlate {
 /* Whoever has such a frame carries out the operations; else there are outputs alone. */
 static inline bool xlate_has_ops(const struct xlate *xlate)
 {
-	return xlate->in_daemon || xlate->n_rewrites || xlate->copies || xlate->meter;
+	return xlate->in_daemon || xlate->n_rewrites || xlate->copies || xlate->meter || xlate->tells;
 }
 
 /* Where translate() tells its reasoning, a line at a time; `depth` is for indenting. */

@@ -43,16 +43,19 @@ static void add(struct program *program, enum sw_op op, uint32_t arg)
 
 uint8_t program_first(const struct sw_step *steps)
 {
-	return steps[0].op == SW_OP_METER;
+	uint8_t first = steps[0].op == SW_OP_METER;
+
+	return first + (steps[first].op == SW_OP_TELL);
 }
 
-/* A NORMAL at the front stays, and the meter before it. */
+/* A NORMAL at the front stays, and what is before it. */
 static void go_up(struct program *program)
 {
-	uint8_t first = program->n_steps ? program_first(program->steps) : 0;
+	uint8_t first = program_first(program->steps);
 	bool is_normal = program->n_steps > first && program->steps[first].op == SW_OP_NORMAL;
 
 	program->n_steps = is_normal ? first + 1 : 0;
+	memset(&program->steps[program->n_steps], 0, (SW_MAX_STEPS - program->n_steps) * sizeof(program->steps[0]));
 	add(program, SW_OP_UPCALL, is_normal ? SW_UPCALL_NORMAL : SW_UPCALL_ACTION);
 }
 
@@ -267,6 +270,18 @@ static bool add_meter(struct sets *sets, uint16_t slot, struct program *ret)
 	return true;
 }
 
+/* Behind METER, TELL and NORMAL there is room for one step, and none for a tag. */
+static bool is_too_long(const struct program *program, const struct xlate *xlate)
+{
+	if (program->n_steps + 2 <= SW_MAX_STEPS)
+		return false;
+	for (uint32_t i = 0; i < xlate->n_outputs; i++) {
+		if (xlate->outputs[i].tag != XLATE_AS_IS)
+			return true;
+	}
+	return false;
+}
+
 /* A program that is up alone has no meter after all. */
 static void drop_unused_meter(struct sets *sets, struct program *ret)
 {
@@ -284,6 +299,7 @@ void program_compile(struct sets *sets, const struct pipeline *pl, const struct 
 	bool is_metered = true;
 
 	ret->n_steps = 0;
+	memset(ret->steps, 0, sizeof(ret->steps));
 	ret->flags = in_port && in_port->csum ? SW_FLOW_CSUM : 0;
 	ret->lacks = false;
 	ret->set = SW_MAX_SETS;
@@ -293,9 +309,11 @@ void program_compile(struct sets *sets, const struct pipeline *pl, const struct 
 	ret->fork = SW_MAX_FORKS;
 	if (xlate->meter)
 		is_metered = add_meter(sets, xlate->meter, ret);
+	if (xlate->tells && is_metered)
+		add(ret, SW_OP_TELL, 0);
 	if (xlate->normal && is_metered)
 		add_normal(ret, pipeline_bridge(pl, xlate->bridge), xlate->vid);
-	if (!is_metered || xlate->in_daemon || !xlate->cacheable || !is_fast(pl, xlate))
+	if (!is_metered || xlate->in_daemon || !xlate->cacheable || !is_fast(pl, xlate) || is_too_long(ret, xlate))
 		go_up(ret);
 	else if (xlate->n_branches)
 		compile_fork(sets, pl, key, xlate, ret);
@@ -501,6 +519,9 @@ static void put_step(struct text *text, const struct pipeline *pl, const struct 
 		break;
 	case SW_OP_METER:
 		put(text, "meter:%u", meter_slots_at(sets_meter_slots(sets), step->arg)->id);
+		break;
+	case SW_OP_TELL:
+		put(text, "controller");
 		break;
 	case SW_OP_FORK:
 		put_fork(text, pl, sets, step->arg);

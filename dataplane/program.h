@@ -20,7 +20,8 @@
  * the broadcasts that the egress program would spoil, of frames that leave as they came or rewritten alike: the one
  * that runs for copies knows nothing of VLANs.
  *
- * In front of all that may stand a METER; a program that sends every frame up has none, and leaves it to the daemon.
+ * In front of all that may stand a METER, and a TELL where controllers are to hear of it (xlate.tells); a program that
+ * sends every frame up has neither, and leaves both to the daemon.
  *
  * An answer with branches (xlate.n_branches) is one FORK step: each branch is compiled as if it were the answer, and
  * forks.h keeps them. A branch that the fast path cannot do goes up by itself.
@@ -72,7 +73,7 @@ bool program_hold(struct sets *sets, const struct program *program);
  */
 void program_release(struct sets *sets, const struct program *program);
 
-/* The number of its step that is not METER: 0, or 1. */
+/* The number of its first step that is neither METER nor TELL: 0 to 2. Steps behind its last are zero. */
 uint8_t program_first(const struct sw_step *steps);
 
 /* What sw_flow.domain is to be for a flow of this bridge with these steps. */
@@ -82,8 +83,8 @@ uint64_t program_domain(const struct sw_step *steps, uint64_t seed, uint16_t bri
 bool program_is_of(const struct program *program, const struct sw_flow *flow);
 
 /*
- * "push_vlan:10,output:p2", "meter:7,output:p2", "rewrite:[dec_ttl],output:p2", "normal:10,broadcast:p1+p2+p3",
- * "copies:[output:p1; dec_ttl,output:p2]", "drop:same_port", "upcall:action",
+ * "push_vlan:10,output:p2", "meter:7,output:p2", "controller,output:p2", "rewrite:[dec_ttl],output:p2",
+ * "normal:10,broadcast:p1+p2+p3", "copies:[output:p1; dec_ttl,output:p2]", "drop:same_port", "upcall:action",
  * "failover:5[*output:p2|output:p3|drop:no_bucket]" of group 5, of which the first bucket is taken now, with port
  * names; sizes as in flow_format(). Behind "normal" stands what happens to frames that are for everybody; VLAN 0 is not
  * said.

@@ -278,6 +278,13 @@ bool rewrite_is_fast(const struct action *const *actions, uint32_t n)
 	return rewrite_compile(actions, n, &rewrite);
 }
 
+bool rewrite_may_undo(const struct action *const *actions, uint32_t n)
+{
+	struct sw_rewrite rewrite;
+
+	return rewrite_compile(actions, n, &rewrite) && rewrite.looks & SW_LOOK_UNDO;
+}
+
 /* ---- the map ---- */
 
 struct rewrites {

@@ -33,6 +33,8 @@ struct rewrites;
 
 /* Whether the program can carry these actions out. */
 bool rewrite_is_fast(const struct action *const *actions, uint32_t n);
+/* Whether it may begin with them and find that a frame is none for it (SW_LOOK_UNDO). */
+bool rewrite_may_undo(const struct action *const *actions, uint32_t n);
 /* What the program reads; false: it cannot, or n is 0. */
 bool rewrite_compile(const struct action *const *actions, uint32_t n, struct sw_rewrite *ret);
 

@@ -127,6 +127,8 @@ static void describe_answer(const struct trace_parts *parts, const struct xlate 
 	text = text_begin(ret->answer, sizeof(ret->answer));
 	if (answer->meter)
 		text_put(&text, "meter %u, ", meter_slots_at(sets_meter_slots(parts->sets), answer->meter)->id);
+	if (answer->tells)
+		text_put(&text, "tell the controller, ");
 	if (!answer->n_outputs) {
 		text_put(&text, "drop: %s", drop_word(answer->drop));
 	} else {
@@ -182,7 +184,7 @@ static enum way way_of(const struct hit *hit)
 	if (is_learned(hit))
 		return WAY_UP;
 	if (is_normal(hit) && !answer->n_outputs)
-		return WAY_DROP;
+		return answer->tells ? WAY_UP : WAY_DROP;
 	if (is_normal(hit) && !answer->flood)
 		return pipeline_port(hit->pl, answer->outputs[0].port)->fast ? WAY_OUT : WAY_UP;
 	if (last == SW_OP_UPCALL)
@@ -219,14 +221,6 @@ static uint32_t growth_of(const struct hit *hit)
 	return rewrite_compile(answer->rewrites, answer->n_rewrites, &rewrite) ? rewrite.growth : 0;
 }
 
-/* Whether the program finds out on the way only that a frame is for the daemon. */
-static bool shows_on_the_way(const struct xlate *answer)
-{
-	struct sw_rewrite rewrite;
-
-	return rewrite_compile(answer->rewrites, answer->n_rewrites, &rewrite) && rewrite.looks & SW_LOOK_UNDO;
-}
-
 /* Headers that the program may leave to the daemon, although it would do the same (bpf/rewrite.h). */
 static bool is_left_to_daemon(const struct hit *hit)
 {
@@ -237,7 +231,7 @@ static bool is_left_to_daemon(const struct hit *hit)
 		return false;
 	if (hit->rewrite == REWRITE_BAD_TTL || hit->size > ONE_BUFFER || !layers_find(&frame, &layers))
 		return true;
-	if (shows_on_the_way(hit->carried_out))
+	if (rewrite_may_undo(hit->carried_out->rewrites, hit->carried_out->n_rewrites))
 		return hit->is_obscure;
 	if (layers.eth_type == SW_ETH_VLAN || layers.eth_type == SW_ETH_SVLAN)
 		return true;

@@ -564,7 +564,7 @@ static bool is_listed(const struct xlate *answer, uint16_t port)
 
 /* What the operations are, but for counting. */
 struct census {
-	uint32_t n_outputs, n_normals, n_back, n_rewrites, n_others, n_twice, n_meters;
+	uint32_t n_outputs, n_normals, n_back, n_rewrites, n_told, n_twice, n_meters;
 };
 
 static struct census take_census(const struct walk *w)
@@ -596,8 +596,11 @@ static struct census take_census(const struct walk *w)
 		case XOP_METER:
 			census.n_meters++;
 			break;
-		default:
-			census.n_others++;
+		case XOP_CONTROLLER:
+			census.n_told++;
+			break;
+		case XOP_TABLE: /* of a packet-out, which nobody asks a form of */
+			break;
 		}
 	}
 	return census;
@@ -671,9 +674,19 @@ static void choose_fork_form(struct walk *w)
 			only_by_daemon(w, "NORMAL is one of several actions");
 		else if (answer->ops[i].type == XOP_METER)
 			only_by_daemon(w, "its meter stands behind what is done to the frame");
-		else if (answer->ops[i].type == XOP_CONTROLLER)
-			only_by_daemon(w, "it goes to the controller");
 	}
+}
+
+/* Where the frame itself leaves by a port, a copy is enough for the controller. */
+static void choose_telling(struct walk *w, const struct census *census)
+{
+	struct xlate *answer = w->t.answer;
+
+	answer->tells = census->n_told && census->n_outputs + census->n_normals;
+	if (census->n_told && !answer->tells)
+		only_by_daemon(w, "it goes to the controller");
+	if (answer->tells && rewrite_may_undo(answer->rewrites, answer->n_rewrites))
+		only_by_daemon(w, "it goes to the controller, and may turn out on the way to be none for the program");
 }
 
 /* One of the four forms of an answer; see pipeline.h. */
@@ -685,13 +698,11 @@ static void choose_form(struct walk *w)
 
 	if (census.n_meters)
 		only_by_daemon(w, xlate_meter(w->t.bridge, answer));
-	if (census.n_others)
-		only_by_daemon(w, "it goes to the controller");
 	if (census.n_normals && census.n_normals + census.n_outputs + census.n_rewrites > 1)
 		only_by_daemon(w, "NORMAL is one of several actions");
 	if (census.n_twice)
 		only_by_daemon(w, "it goes out of one port more than once");
-	if (!census.n_outputs && !census.n_normals && !census.n_others && !may_run_out(answer))
+	if (!census.n_outputs && !census.n_normals && !census.n_told && !may_run_out(answer))
 		census.n_rewrites = 0; /* of a frame that nobody gets */
 	answer->copies = census.n_back && census.n_outputs > 1;
 	if ((census.n_rewrites || answer->copies) && !answer->in_daemon)
@@ -702,10 +713,12 @@ static void choose_form(struct walk *w)
 		only_by_daemon(w, "a bucket that is chosen frame by frame makes copies that differ");
 	if (answer->n_rewrites && !rewrite_is_fast(answer->rewrites, answer->n_rewrites))
 		only_by_daemon(w, "it would grow or shrink by more than the program can");
+	choose_telling(w, &census);
 	if (answer->in_daemon) {
 		answer->n_outputs = 0;
 		answer->n_rewrites = 0;
 		answer->copies = false;
+		answer->tells = false;
 		answer->meter = 0;
 		return;
 	}

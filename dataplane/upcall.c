@@ -16,6 +16,7 @@
 
 #define BATCH          64
 #define BATCHES_A_TURN 16
+#define COPIES_A_TURN  256
 
 struct upcall {
 	struct datapath *dp;
@@ -27,6 +28,7 @@ struct upcall {
 	struct sw_key keys[BATCH]; /* of the second pass */
 	uint32_t n_keys;
 	struct xlate answer; /* reused: it is large */
+	uint64_t now_ns;     /* of the turn */
 };
 
 struct upcall *upcall_create(
@@ -226,7 +228,7 @@ static void install(struct upcall *up, uint64_t now_ns)
 	up->n_keys = 0;
 }
 
-int upcall_run(struct upcall *up, uint64_t now_ns)
+static int run_frames(struct upcall *up, uint64_t now_ns)
 {
 	for (int batch = 0; batch < BATCHES_A_TURN; batch++) {
 		uint32_t n = up->dp->ops->rx(up->dp, up->frames, BATCH);
@@ -242,4 +244,35 @@ int upcall_run(struct upcall *up, uint64_t now_ns)
 		install(up, now_ns);
 	}
 	return 1;
+}
+
+/* ---- copies ---- */
+
+static void tell_of(void *ctx, const struct dp_told *told)
+{
+	struct upcall *up = ctx;
+	const struct port *port = pipeline_port(up->pl, told->in_port);
+	struct subject subject = {.frame = told->data, .size = told->size, .now_ns = up->now_ns};
+	struct sw_headers headers;
+	struct sw_key key;
+
+	if (!port || !port->ifindex) {
+		counters_stale(&up->dp->memory, told->in_port);
+		return;
+	}
+	subject.bridge = port->bridge;
+	subject.in_port = port->id;
+	sw_extract(told->data, told->data + told->size, port->ifindex, SW_KEY_WORDS, &key, &headers);
+	translate(up->pl, &key, NULL, &up->answer);
+	take_branch_now(up->pl, &key, &up->answer);
+	if (!execute_told(up->executor, &up->answer, &subject, told->levels))
+		counters_stale(&up->dp->memory, told->in_port);
+}
+
+int upcall_run(struct upcall *up, uint64_t now_ns)
+{
+	int is_more = run_frames(up, now_ns);
+
+	up->now_ns = now_ns;
+	return up->dp->ops->told(up->dp, COPIES_A_TURN, tell_of, up) == COPIES_A_TURN || is_more;
 }

@@ -10,6 +10,10 @@
  * new addresses by fdb_settle() when no frame waits any more, or at the end of the turn. And the pipeline may have
  * changed since the last turn, so the second pass settles the cache and asks again (M2 of cache.h).
  *
+ * Then the copies that the program has made for controllers, of frames that it has sent on itself (bpf/tell.h): the
+ * same question, and only what it says to them is carried out. Behind the frames, because the first of a flow comes up
+ * whole.
+ *
  * Invariants
  * U1 Every frame of a batch is given back to the datapath exactly once (X1).
  * U2 A frame, or each copy of it, that is not sent adds one to exactly one reason (D1).

@@ -43,6 +43,7 @@ static void set_sizes(struct fixture *f)
 	bpf_map__set_max_entries(f->skel->maps.fork_stats, f->n_rows * SW_MAX_FORKS * SW_MAX_BRANCHES);
 	bpf_map__set_max_entries(f->skel->maps.drops, f->n_rows * SW_MAX_PORTS * SW_DROP_SLOTS);
 	bpf_map__set_max_entries(f->skel->maps.lookup_stats, f->n_rows);
+	bpf_map__set_max_entries(f->skel->maps.tell_stats, f->n_rows * SW_MAX_PORTS);
 }
 
 int fixture_open(struct fixture *f, uint32_t n_flows, uint32_t n_buckets)
@@ -78,9 +79,10 @@ int fixture_open(struct fixture *f, uint32_t n_flows, uint32_t n_buckets)
 	f->fork_slots = map_memory(f->skel->maps.fork_slots);
 	f->fork_stats = map_memory(f->skel->maps.fork_stats);
 	f->copies = map_memory(f->skel->maps.copies);
+	f->tell_stats = map_memory(f->skel->maps.tell_stats);
 	if (!f->flows || !f->buckets || !f->rows || !f->miss_buckets || !f->set_info || !f->drops || !f->emc ||
 		!f->rewrites || !f->meters || !f->band_stats || !f->stopped || !f->forks || !f->fork_slots ||
-		!f->fork_stats || !f->copies) {
+		!f->fork_stats || !f->copies || !f->tell_stats) {
 		fixture_close(f);
 		return -ENOMEM;
 	}
@@ -107,6 +109,7 @@ void fixture_close(struct fixture *f)
 	unmap_memory(f->skel->maps.fork_slots, f->fork_slots);
 	unmap_memory(f->skel->maps.fork_stats, f->fork_stats);
 	unmap_memory(f->skel->maps.copies, f->copies);
+	unmap_memory(f->skel->maps.tell_stats, f->tell_stats);
 	switch_bpf__destroy(f->skel);
 	memset(f, 0, sizeof(*f));
 }
@@ -164,6 +167,7 @@ void fixture_forget_counters(struct fixture *f)
 	memset(f->band_stats, 0, sizeof(*f->band_stats) * f->n_rows * SW_MAX_METERS * SW_METER_BANDS);
 	memset(f->drops, 0, sizeof(*f->drops) * f->n_rows * SW_MAX_PORTS * SW_DROP_SLOTS);
 	memset(f->fork_stats, 0, sizeof(*f->fork_stats) * f->n_rows * SW_MAX_FORKS * SW_MAX_BRANCHES);
+	memset(f->tell_stats, 0, sizeof(*f->tell_stats) * f->n_rows * SW_MAX_PORTS);
 }
 
 void fixture_reset(struct fixture *f)
@@ -257,9 +261,11 @@ void fixture_set_members(struct fixture *f, uint32_t set_id, const uint32_t *ids
 void fixture_set_bridge(struct fixture *f, uint32_t slot, uint16_t bridge)
 {
 	struct sw_flow *flow = &f->flows[slot];
+	uint32_t at = flow->steps[0].op == SW_OP_METER;
 
+	at += flow->steps[at].op == SW_OP_TELL;
 	flow->bridge = bridge;
-	flow->domain = sw_fdb_hash_domain(f->config->seed, flow->steps[flow->steps[0].op == SW_OP_METER].arg, bridge);
+	flow->domain = sw_fdb_hash_domain(f->config->seed, flow->steps[at].arg, bridge);
 }
 
 static uint32_t publish(struct fixture *f, const struct sw_key *key, unsigned int mask_id, uint32_t in_port,

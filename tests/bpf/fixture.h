@@ -36,6 +36,7 @@ struct fixture {
 	struct sw_fork_slots *fork_slots;
 	struct sw_flow_stats *fork_stats;
 	struct sw_copies *copies;
+	struct sw_tell_stats *tell_stats;
 	uint32_t next_slot;
 	uint32_t n_epochs;
 };
@@ -66,7 +67,7 @@ void fixture_set_output(struct fixture *f, uint32_t port_id, uint32_t ifindex);
 void fixture_set_members(struct fixture *f, uint32_t set_id, const uint32_t *ids, const uint32_t *ifindexes,
 	unsigned int n, uint32_t min_frame);
 
-/* Makes a flow that begins with NORMAL, perhaps behind a METER, one of this bridge. */
+/* Makes a flow that begins with NORMAL, perhaps behind METER and TELL, one of this bridge. */
 void fixture_set_bridge(struct fixture *f, uint32_t slot, uint16_t bridge);
 
 /* Publishes a flow whose key is masked here; its slot. Where 0: as the table does, 1: into the alternate bucket. */

@@ -22,7 +22,8 @@ static void setup(void)
 	memory.rows = calloc(n_rows, dp_row_size(N_FLOWS));
 	memory.drops = calloc(n_rows * SW_MAX_PORTS * SW_DROP_SLOTS, sizeof(*memory.drops));
 	memory.lookup_stats = calloc(n_rows, sizeof(*memory.lookup_stats));
-	ck_assert(memory.config && memory.rows && memory.drops && memory.lookup_stats);
+	memory.tell_stats = calloc(n_rows * SW_MAX_PORTS, sizeof(*memory.tell_stats));
+	ck_assert(memory.tell_stats && memory.config && memory.rows && memory.drops && memory.lookup_stats);
 	memory.config->n_rows = n_rows;
 	memory.config->n_flows = N_FLOWS;
 }
@@ -33,6 +34,7 @@ static void teardown(void)
 	free(memory.rows);
 	free(memory.drops);
 	free(memory.lookup_stats);
+	free(memory.tell_stats);
 }
 
 static struct sw_port_stats *stats(uint32_t row, uint16_t port)

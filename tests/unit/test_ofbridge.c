@@ -29,6 +29,7 @@ static struct ofbridge *bridge;
 /* What the controller heard last, and how often. */
 static struct {
 	uint32_t n_packet_ins, n_removed, n_ports;
+	uint64_t digest; /* of all packet-ins */
 	struct packet_in in;
 	uint8_t frame[2048];
 	uint64_t removed_packets, removed_bytes, removed_cookie;
@@ -39,10 +40,22 @@ static struct {
 	bool deaf;
 } heard;
 
+static void digest(const void *bytes, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		heard.digest = (heard.digest ^ ((const uint8_t *)bytes)[i]) * 0x100000001b3ULL;
+}
+
 static bool packet_in(void *ctx, const struct packet_in *in)
 {
 	if (heard.deaf)
 		return false;
+	digest(&in->reason, sizeof(in->reason));
+	digest(&in->table_id, sizeof(in->table_id));
+	digest(&in->max_len, sizeof(in->max_len));
+	digest(&in->cookie, sizeof(in->cookie));
+	digest(&in->flow, sizeof(in->flow));
+	digest(in->frame, in->size);
 	heard.n_packet_ins++;
 	heard.in = *in;
 	memcpy(heard.frame, in->frame, in->size < sizeof(heard.frame) ? in->size : sizeof(heard.frame));
@@ -219,6 +232,10 @@ static bool arrive(uint16_t port, const uint8_t frame[SIZE])
 	}
 	if (hit.flow->steps[0].op == SW_OP_METER)
 		last_passed = dp_memory_meter(lab.dp, 0, &hit, SIZE, lab.now_ns);
+	if (hit.program->steps[0].op == SW_OP_TELL) {
+		dp_memory_tell(lab.dp, port, frame, SIZE, 0);
+		run_up();
+	}
 	if (hit.flow->steps[0].op == SW_OP_UPCALL) {
 		dp_memory_inject(lab.dp, port, frame, SIZE, SW_UPCALL_ACTION);
 		run_up();
@@ -835,6 +852,119 @@ START_TEST(the_controller_gets_the_frame_with_where_it_came_from)
 	heard.deaf = true;
 	arrive(PORT_1, frame);
 	ck_assert_uint_eq(drops_of(SW_DROP_NO_CONTROLLER), 1);
+}
+END_TEST
+
+/* The first frame comes up whole, of the second a copy does; group 1 has two buckets, 2 one of two. */
+static const struct telling {
+	const char *actions, *steps;
+	uint32_t n_told;
+} tellings[] = {
+	{"output:2,CONTROLLER", "controller,output:p2", 1},
+	{"CONTROLLER:20,output:2", "controller,output:p2", 1},
+	{"output:2,output:3,CONTROLLER", "controller,broadcast:p2+p3", 1},
+	{"set_field:02:00:00:00:00:77->eth_dst,CONTROLLER,output:2",
+		"controller,rewrite:[set_field:02:00:00:00:00:77->eth_dst],output:p2", 1},
+	{"CONTROLLER,dec_ttl,CONTROLLER:9,output:2", "controller,rewrite:[dec_ttl],output:p2", 2},
+	{"output:2,push_vlan:0x8100,set_field:7->vlan_vid,CONTROLLER", "controller,output:p2", 1},
+	{"group:1,output:3", "controller,broadcast:p2+p3", 1},
+	{"group:2,CONTROLLER", "failover:2[*controller,output:p2|controller,output:p3|upcall:branch]", 1},
+	{"NORMAL,CONTROLLER:40", "controller,normal,broadcast:p1+p2+p3+p4", 1},
+	{"CONTROLLER,output:1", "upcall:action", 1},
+	{"CONTROLLER", "upcall:action", 1},
+	{"output:2,dec_ttl,CONTROLLER", "upcall:action", 1},
+	{"push_mpls:0x8847,dec_mpls_ttl,output:2,CONTROLLER", "upcall:action", 1},
+};
+
+START_TEST(of_a_copy_a_controller_hears_what_it_would_of_the_frame)
+{
+	const struct telling *t = &tellings[_i];
+	uint8_t frame[SIZE];
+	uint64_t whole;
+
+	make_frame(1, 2, frame);
+	group_mod(0, 1, GROUP_TYPE_ALL, "set_field:02:00:00:00:00:66->eth_dst,set_field:7->tunnel_id,CONTROLLER",
+		"output:2");
+	group_mod(0, 2, GROUP_TYPE_FF, "output:2", "output:3");
+	FLOW(.go_to = 1, .metadata = 5, .metadata_mask = 0xff);
+	FLOW(.table = 1, .apply = t->actions, .cookie = 9, .priority = 1);
+	lab_settle(&lab);
+	arrive(PORT_1, frame);
+	ck_assert_uint_eq(heard.n_packet_ins, t->n_told);
+	whole = heard.digest;
+	ck_assert_str_eq(steps_of_the_flow(frame), t->steps);
+	heard.digest = 0;
+	dp_memory_forget_sent(lab.dp);
+	arrive(PORT_1, frame);
+	ck_assert_uint_eq(heard.n_packet_ins, 2 * t->n_told);
+	ck_assert_msg(heard.digest == whole, "'%s'", t->actions);
+	if (strncmp(t->steps, "upcall", 6) != 0)
+		ck_assert_str_eq(sent(), "");
+	ofbridge_refresh(bridge);
+	ck_assert_uint_eq(first_rule(1)->tally.packets, 2);
+	ck_assert_uint_eq(
+		lab.dp->memory.tell_stats[(lab.dp->memory.config->n_rows - 1) * SW_MAX_PORTS + PORT_1].stale, 0);
+}
+END_TEST
+
+START_TEST(a_frame_that_comes_up_nevertheless_is_told_of_by_itself)
+{
+	uint8_t frame[SIZE];
+
+	make_frame(1, 2, frame);
+	FLOW(.apply = "output:2,CONTROLLER");
+	lab_settle(&lab);
+	arrive(PORT_1, frame);
+	ck_assert_str_eq(sent(), "2");
+	dp_memory_inject(lab.dp, PORT_1, frame, SIZE, SW_UPCALL_FRAGS);
+	run_up();
+	ck_assert_str_eq(sent(), "2");
+	ck_assert_uint_eq(heard.n_packet_ins, 2);
+}
+END_TEST
+
+/* Assured forwarding, class 1: 10 becomes 12. */
+START_TEST(a_copy_shows_what_its_meter_did)
+{
+	const struct meter_band band = {.type = BAND_DSCP_REMARK, .rate = 1000, .burst = 1000, .prec_level = 1};
+	const struct meter_mod mod = {
+		.command = METER_ADD, .flags = METER_PKTPS | METER_BURST, .id = 1, .n_bands = 1, .bands = &band};
+	uint8_t frame[SIZE];
+
+	make_frame(1, 2, frame);
+	frame[15] = 10 << 2;
+	ck_assert_int_eq(ofbridge_meter_mod(bridge, &mod), OF_OK);
+	FLOW(.meter = 1, .apply = "output:2,CONTROLLER");
+	lab_settle(&lab);
+	arrive(PORT_1, frame);
+	ck_assert_uint_eq(heard.frame[15], 10 << 2);
+	ck_assert_str_eq(steps_of_the_flow(frame), "meter:1,controller,output:p2");
+	dp_memory_tell(lab.dp, PORT_1, frame, SIZE, 1);
+	run_up();
+	ck_assert_uint_eq(heard.n_packet_ins, 2);
+	ck_assert_uint_eq(heard.frame[15], 12 << 2);
+}
+END_TEST
+
+START_TEST(a_copy_of_which_no_rule_says_anything_any_more_is_counted)
+{
+	struct port_counters counters;
+	uint8_t frame[SIZE];
+
+	make_frame(1, 2, frame);
+	FLOW(.apply = "output:2,CONTROLLER");
+	lab_settle(&lab);
+	arrive(PORT_1, frame);
+	FLOW(.apply = "output:2");
+	lab_settle(&lab);
+	sent();
+	dp_memory_tell(lab.dp, PORT_1, frame, SIZE, 0);
+	run_up();
+	ck_assert_uint_eq(heard.n_packet_ins, 1);
+	ck_assert_str_eq(sent(), "");
+	counters_read_port(&lab.dp->memory, PORT_1, &counters);
+	ck_assert_uint_eq(counters.told, 1);
+	ck_assert_uint_eq(counters.untold_stale, 1);
 }
 END_TEST
 
@@ -1952,6 +2082,11 @@ int main(void)
 	tcase_add_test(t, a_new_rule_finds_frames_with_a_service_tag_by_their_key);
 	tcase_add_test(t, flows_come_back_to_the_fast_path_when_the_rule_that_kept_them_off_it_goes);
 	tcase_add_test(t, the_controller_gets_the_frame_with_where_it_came_from);
+	tcase_add_loop_test(
+		t, of_a_copy_a_controller_hears_what_it_would_of_the_frame, 0, sizeof(tellings) / sizeof(tellings[0]));
+	tcase_add_test(t, a_frame_that_comes_up_nevertheless_is_told_of_by_itself);
+	tcase_add_test(t, a_copy_shows_what_its_meter_did);
+	tcase_add_test(t, a_copy_of_which_no_rule_says_anything_any_more_is_counted);
 	tcase_add_test(t, a_table_miss_rule_is_told_apart);
 	tcase_add_test(t, a_bucket_changes_its_own_copy);
 	tcase_add_test(t, a_group_that_changes_takes_its_flows_along);

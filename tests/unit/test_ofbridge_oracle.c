@@ -43,7 +43,7 @@ static struct upcall *up;
 static struct ofbridge *bridge;
 static struct xlate answer;
 static uint64_t n_taken, n_hits, n_forked, n_forked_up, n_misses, n_ups, n_mods, n_refused, n_removed, n_group_mods,
-	n_links, n_lagging, n_ahead;
+	n_links, n_lagging, n_ahead, n_copies, n_packet_ins;
 
 static uint32_t below(uint32_t n)
 {
@@ -125,6 +125,7 @@ static bool packet_in(void *ctx, const struct packet_in *in)
 	bool taken = below(4);
 
 	n_taken += taken;
+	n_packet_ins++;
 	return taken;
 }
 
@@ -406,16 +407,22 @@ static bool is_alone(const struct dp_memory_hit *hit)
 /* These are the edits that its program makes, and no others. */
 static bool rewrites_as(const struct dp_memory_hit *hit, const struct action *const *done, uint32_t n)
 {
+	const struct sw_step *first = &hit->program->steps[program_first(hit->program->steps)];
 	struct rewrites *rewrites = sets_rewrites(lab.sets);
 	uint32_t id;
 
-	if (hit->program->steps[0].op != SW_OP_REWRITE)
+	if (first->op != SW_OP_REWRITE)
 		return !n;
 	id = rewrites_get(rewrites, done, n);
 	if (id == SW_MAX_REWRITES)
 		return false;
 	rewrites_drop(rewrites, id);
-	return id == hit->program->steps[0].arg; /* E2 */
+	return id == first->arg; /* E2 */
+}
+
+static bool tells(const struct sw_flow *program)
+{
+	return program_first(program->steps) && program->steps[program_first(program->steps) - 1].op == SW_OP_TELL;
 }
 
 /*
@@ -434,10 +441,11 @@ static void expect_as_frame(const uint8_t frame[SIZE], uint16_t in_port, const s
 	for (uint32_t i = 0; i < answer.n_ops; i++) {
 		const struct xop *op = &answer.ops[i];
 
-		if (op->type == XOP_NORMAL && hit->flow->steps[0].op == SW_OP_NORMAL)
+		if (op->type == XOP_NORMAL && hit->flow->steps[program_first(hit->flow->steps)].op == SW_OP_NORMAL)
 			return;
 		must(op->type == XOP_OUTPUT || op->type == XOP_COUNT || op->type == XOP_SAVE ||
-			op->type == XOP_RESTORE || op->type == XOP_REWRITE);
+			op->type == XOP_RESTORE || op->type == XOP_REWRITE ||
+			(op->type == XOP_CONTROLLER && tells(hit->program)));
 		if (op->type == XOP_SAVE) {
 			must(depth + 1 < MAX_DEPTH);
 			n_done[depth + 1] = n_done[depth];
@@ -528,6 +536,26 @@ static void run_up(void)
 	dp_memory_forget_sent(lab.dp);
 }
 
+/* Of a copy controllers hear what they would of the frame, and nothing else becomes of it. */
+static void tell(const uint8_t frame[SIZE], uint16_t port, const struct sw_key *key)
+{
+	uint64_t lost = drops(SW_DROP_NONE, SW_N_DROPS - 1);
+	uint32_t n_for_them = 0;
+
+	translate(lab.pl, key, NULL, &answer);
+	take_branch_now(lab.pl, key, &answer);
+	for (uint32_t i = 0; i < answer.n_ops; i++)
+		n_for_them += answer.ops[i].type == XOP_CONTROLLER;
+	if (answer.needs_frame) /* they are not all there */
+		return;
+	n_packet_ins = 0;
+	dp_memory_tell(lab.dp, port, frame, SIZE, 0);
+	upcall_run(up, lab.now_ns);
+	must(n_for_them && n_packet_ins == n_for_them);
+	must(!dp_memory_n_sent(lab.dp) && drops(SW_DROP_NONE, SW_N_DROPS - 1) == lost);
+	n_copies++;
+}
+
 static void arrive(void)
 {
 	uint16_t port = (uint16_t)(1 + below(N_PORTS));
@@ -545,10 +573,12 @@ static void arrive(void)
 	} else {
 		n_hits++;
 		expect_answer(frame, port, &key, &hit);
+		if (tells(hit.program))
+			tell(frame, port, &key);
 		if (!is_up(&hit))
 			return;
 		n_ups++;
-		dp_memory_inject(lab.dp, port, frame, SIZE, hit.program->steps[0].arg);
+		dp_memory_inject(lab.dp, port, frame, SIZE, hit.program->steps[hit.program->n_steps - 1].arg);
 	}
 	run_up();
 }
@@ -615,12 +645,12 @@ START_TEST(a_steered_bridge_answers_and_counts_as_its_rules_say)
 	printf("%lu hits (%lu of them up), %lu misses, %lu flow-mods, %lu "
 	       "group-mods, %lu refused, %lu removed, "
 	       "%lu changes of ports, %lu asked, %lu lagged, %lu ahead, %lu by forks "
-	       "(%lu of them up)\n",
+	       "(%lu of them up), %lu told of by a copy\n",
 		n_hits, n_ups, n_misses, n_mods, n_group_mods, n_refused, n_removed, n_links,
-		(unsigned long)cache_totals(lab.cache)->asked, n_lagging, n_ahead, n_forked, n_forked_up);
+		(unsigned long)cache_totals(lab.cache)->asked, n_lagging, n_ahead, n_forked, n_forked_up, n_copies);
 	fflush(stdout);
 	ck_assert(n_hits > N_STEPS / 10 && n_removed > 100 && n_lagging < n_ups / 10);
-	ck_assert(n_forked > N_STEPS / 300 && n_forked_up);
+	ck_assert(n_forked > N_STEPS / 300 && n_forked_up && n_copies);
 	upcall_destroy(up);
 	lab_close(&lab);
 }
