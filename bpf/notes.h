@@ -104,12 +104,22 @@ SW_INLINE int recall_link(
 	const struct sw_note *note = &row->notes[index];
 
 	sw_once(note);
-	if (sw_unlikely(!sw_recall_fits(note, &key)))
-		return 0;
+	if (sw_unlikely(!sw_recall_fits(note, &key))) {
+		index = sw_recall_beside(index);
+		note = &row->notes[index];
+		sw_once(note);
+		if (!sw_recall_fits(note, &key))
+			return 0;
+	}
 	ret->verdict = note->verdict;
 	ret->extras = &row->extras[index];
 	return !sw_recall_csum(ret->verdict) ||
 	       sw_likely(recall_is_plain(data + (is_tagged ? 18 : 14), end, sw_recall_csum(ret->verdict)));
+}
+
+SW_INLINE int recall_deep_fits(const struct sw_deep_note *note, const struct sw_deep_key *key, const void *ip)
+{
+	return sw_deep_fits(note, key) && (sw_load16(ip + 32) & note->flags_mask_be) == note->flags_be;
 }
 
 /* The same where rules look deeper. */
@@ -117,14 +127,17 @@ SW_INLINE int recall_deep(
 	struct xdp_md *ctx, struct sw_row *row, const void *data, const void *end, int is_tagged, struct recalled *ret)
 {
 	const struct sw_deep_key key = sw_deep_key(data, ctx->ingress_ifindex, sw_read(core.config.epoch), is_tagged);
-	const struct sw_deep_note *note = &row->deep[sw_deep_index(&key)];
 	const struct sw_wire_ipv4 *ip = data + (is_tagged ? 18 : 14);
-	__u32 total_size;
+	__u32 index = sw_deep_index(&key), total_size;
+	const struct sw_deep_note *note = &row->deep[index];
 
 	sw_once(note);
-	if (sw_unlikely(
-		    !sw_deep_fits(note, &key) || (sw_load16((void *)ip + 32) & note->flags_mask_be) != note->flags_be))
-		return 0;
+	if (sw_unlikely(!recall_deep_fits(note, &key, ip))) {
+		note = &row->deep[sw_recall_beside(index)];
+		sw_once(note);
+		if (!recall_deep_fits(note, &key, ip))
+			return 0;
+	}
 	total_size = sw_swap16(ip->total_size_be);
 	if (sw_unlikely(ip->frag_be & sw_swap16(0x3fff) || total_size < note->least_size ||
 			total_size > end - (const void *)ip))
@@ -166,8 +179,10 @@ SW_INLINE int recall_more(
 	__u32 cpu = bpf_get_smp_processor_id(), size = frame_first_size(ctx);
 	const struct sw_extras *extras = recalled->extras;
 
-	if (extras->meter && sw_unlikely(!metered_by_credit(row, extras->meter, size)))
+	if (extras->meter && sw_unlikely(!metered_by_credit(row, extras->meter, size))) {
+		row->n_others--; /* it speaks not against notes that a meter is exceeded: recall_epoch() will add one */
 		return NEXT;
+	}
 	recall_count_in(row, recalled->verdict, size);
 	if (is_deep && extras->rewrite)
 		extras_rewrite(ctx, extras->rewrite, is_tagged ? 18 : 14);
@@ -264,6 +279,18 @@ SW_INLINE int recall_csum_of(__be16 eth_type_be, __u32 flags)
 											       : SW_RECALL_CSUM_NONE;
 }
 
+/*
+ * Which of the two places a new note gets, of which the first may hold its predecessor: its own if that is free, else
+ * the other; where both are taken, now this one and now that.
+ */
+SW_INLINE __u32 note_place(
+	const struct sw_row *row, const struct sw_note *first, const struct sw_note *second, __u32 index, __u32 epoch)
+{
+	if (!sw_recall_holds(first, epoch))
+		return index;
+	return sw_recall_holds(second, epoch) && row->n_others & 1 ? index : sw_recall_beside(index);
+}
+
 SW_INLINE void note_key(struct sw_note *note, const struct sw_recall_key *key, __u64 verdict)
 {
 	note->head = key->head;
@@ -286,6 +313,11 @@ static __attribute__((noinline)) int note_link(
 	key = is_tagged ? sw_recall_key(data, ctx->ingress_ifindex, epoch, 1)
 			: sw_recall_key(data, ctx->ingress_ifindex, epoch, 0);
 	index = sw_recall_index(&key);
+	note = &row->notes[sw_recall_beside(index)];
+	if (sw_recall_fits(note, &key))
+		index = sw_recall_beside(index);
+	else if (!sw_recall_fits(&row->notes[index], &key))
+		index = note_place(row, &row->notes[index], note, index, epoch);
 	note = &row->notes[index];
 	sw_once(note);
 	note_key(note, &key, verdict);
@@ -312,13 +344,20 @@ static __attribute__((noinline)) int note_deep(
 	const struct sw_wire_ipv4 *ip;
 	struct sw_deep_note *note;
 	struct sw_deep_key key;
+	__u32 index;
 
 	if (!row || !extras || data + SW_RECALL_LEAST > end)
 		return 0;
 	key = is_tagged ? sw_deep_key(data, ctx->ingress_ifindex, epoch, 1)
 			: sw_deep_key(data, ctx->ingress_ifindex, epoch, 0);
 	ip = data + (is_tagged ? 18 : 14);
-	note = &row->deep[sw_deep_index(&key)];
+	index = sw_deep_index(&key);
+	note = &row->deep[sw_recall_beside(index)];
+	if (recall_deep_fits(note, &key, ip))
+		index = sw_recall_beside(index);
+	else if (!recall_deep_fits(&row->deep[index], &key, ip))
+		index = note_place(row, &row->deep[index].link, &note->link, index, epoch);
+	note = &row->deep[index];
 	sw_once(note);
 	note_key(&note->link, &key.link, verdict);
 	note->addrs = key.addrs;

@@ -74,7 +74,7 @@ SW_INLINE struct sw_recall_key sw_recall_key(const void *data, __u32 in_ifindex,
 	return key;
 }
 
-/* Any spread will do, nobody is hurt by a collision. */
+/* A note stands at its index or beside it. Any spread will do, nobody is hurt by a collision. */
 SW_INLINE __u32 sw_recall_index(const struct sw_recall_key *key)
 {
 	return (key->head * 0x9e3779b97f4a7c15ULL + key->tail * 0xc2b2ae3d27d4eb4fULL) >> (64 - SW_NOTE_BITS);
@@ -111,6 +111,18 @@ SW_INLINE __u32 sw_deep_index(const struct sw_deep_key *key)
 	return (key->link.head * 0x9e3779b97f4a7c15ULL + key->link.tail * 0xc2b2ae3d27d4eb4fULL +
 		       key->addrs * 0xa0761d6478bd642fULL + key->rest * 0xe7037ed1a0b428dbULL) >>
 	       (64 - SW_DEEP_BITS);
+}
+
+/* The other place of a note: in the same cache line, or the one that is fetched with it. */
+SW_INLINE __u32 sw_recall_beside(__u32 index)
+{
+	return index ^ 1;
+}
+
+/* It holds in this epoch. */
+SW_INLINE int sw_recall_holds(const struct sw_note *note, __u32 epoch)
+{
+	return note->origin >> 32 == epoch;
 }
 
 SW_INLINE int sw_deep_fits(const struct sw_deep_note *note, const struct sw_deep_key *key)
