@@ -50,6 +50,8 @@
 #define SW_BUCKET_CELLS  7
 #define SW_DEFAULT_FLOWS 262144 /* flow slots; a power of two */
 #define SW_EMC_SIZE      131072 /* exact-match hints a CPU; a power of two */
+#define SW_SIEVE_BITS    16     /* of each of the two tables of map `sieves`, for each flow slot; a power of two */
+#define SW_SIEVE_LEAST   15     /* the binary logarithm of the bits of a table in use, at least */
 #define SW_NOTE_BITS     14
 #define SW_NOTES         (1 << SW_NOTE_BITS) /* a CPU */
 #define SW_DEEP_BITS     13
@@ -109,6 +111,16 @@ struct sw_mask {
 };
 
 /*
+ * A mask or a key, folded: without its device, and its other bits in another order, such that of a frame that is not
+ * IPv6 all but the first five words are zero. See bpf/sieve.h.
+ */
+#define SW_FOLDED_WORDS 8
+
+struct sw_folded {
+	__u64 w[SW_FOLDED_WORDS];
+};
+
+/*
  * In the one element of map `core`. The program reads it on every frame; the daemon writes single aligned words.
  * `order` lists the mask ids to try, most hit first; the program tries the first `n_order` of it, and a reader that
  * sees it change under its feet may miss (C1) but never misjudges, because it compares with the mask that it tried.
@@ -127,8 +139,13 @@ struct sw_config {
 	__u32 n_generic;        /* ports in generic mode, where one copy that fails ends a broadcast (bpf/copies.h) */
 	__u32 is_trial;         /* 1: of a program that is only asked, and whose broadcasts send nothing to count */
 	__u64 seed;             /* of sw_hash: random, so that nobody outside can aim at a bucket */
+	__u32 sieve; /* sw_sieve_in_use(): which of the two tables is in use, and its size; 0: all masks are looked
+			under */
+	__u32 words; /* folded ones in which some mask in use has bits, at least: a bit each */
+	__u64 factors[SW_FOLDED_WORDS + 1]; /* of the sieve's hash: odd, random */
 	__u8 order[SW_MAX_MASKS];
 	struct sw_mask masks[SW_MAX_MASKS];
+	struct sw_folded folded[SW_MAX_MASKS]; /* the same masks once more */
 };
 
 /* A step of an action program. Terminal ops end it; a program without one is a bad program (SW_DROP_BAD_PROGRAM). */
@@ -204,6 +221,10 @@ struct sw_bucket {
  * An exact-match hint, an element of map `emc` at row CPU: gen << 32 | slot. It is only a guess at which slot will
  * match: the program believes it when the slot's gen is the same and its masked key equals the frame's.
  */
+
+#define SW_HINT_LEAST  8     /* masks: with so few the sieve is as quick as a hint for a key beyond layer 2 */
+#define SW_HINT_MISSES 512   /* searches between two judgements whether hints are of use */
+#define SW_HINT_PAUSE  16384 /* searches without a look for a hint after it was found that they are not */
 
 /*
  * In a row, by flow slot. Of a flow whose program begins with METER what that let go on; the rest of it is in map
@@ -306,10 +327,13 @@ struct sw_credit {
  * element, stand n_flows struct sw_flow_stats.
  */
 struct sw_row {
-	__u32 n_skip;   /* frames for which no note is looked for */
-	__u32 n_known;  /* frames recalled since it was last judged whether notes are of use */
-	__u32 n_others; /* and not recalled */
-	__u32 zero[13];
+	__u32 n_skip;     /* frames for which no note is looked for */
+	__u32 n_known;    /* frames recalled since it was last judged whether notes are of use */
+	__u32 n_others;   /* and not recalled */
+	__u32 n_unhinted; /* the same three of hints (bpf/lookup.h) */
+	__u32 n_hinted;
+	__u32 n_walked;
+	__u32 zero[10];
 	struct sw_port_stats ports[SW_MAX_PORTS];
 	struct sw_note notes[SW_NOTES];
 	struct sw_deep_note deep[SW_DEEP_NOTES];
@@ -324,10 +348,11 @@ struct sw_row {
 struct sw_lookup_stats {
 	__u64 walks;                                /* program rows: lookups that tried masks, one after the other */
 	__u64 found;                                /* of those */
-	__u64 probes;                               /* masks that they tried */
+	__u64 probes;                               /* masks that they tried: up to the one with the flow */
 	__u64 gone_frames, gone_megas, gone_misses; /* the daemon's row: of ports that are gone, rx_frames, mega_hits
 						       and misses */
-	__u64 zero[2];
+	__u64 looks;                                /* program rows: of the probes, those that the sieve let through */
+	__u64 zero;
 };
 
 /* Every reason for which a frame ends here. Name, the word users see, and a sentence for `switchctl drops`. */

@@ -2,20 +2,19 @@
 /*
  * lookup.h - from a frame's key to the flow that matches it.
  *
- * What: sw_lookup() tries the exact-match hint of the CPU, then each mask in use, and returns a live slot whose masked
- * key equals the frame's under the slot's mask. The same code runs in the XDP program over maps and in the daemon over
- * plain arrays, where the in-memory datapath and the oracle tests use it.
+ * What: sw_lookup() tries the exact-match hint of the CPU, then each mask in use that the sieve lets through
+ * (bpf/sieve.h), and returns a live slot whose masked key equals the frame's under the slot's mask. The same code runs
+ * in the XDP program over maps and in the daemon over plain arrays, where the in-memory datapath and the oracle tests
+ * use it.
  *
- * The includer says where the memory is, by defining, before or after it includes this file,
- *	static inline const struct sw_bucket *sw_mem_bucket(const void *mem, __u32 index);
- *	static inline const struct sw_flow *sw_mem_flow(const void *mem, __u32 slot);
- *	static inline __u64 *sw_mem_hint(const void *mem, __u32 cpu, __u32 index);
- * each of which may return a null pointer, which is a miss, and
- *	static inline __u32 sw_mem_lookup_mask(mem, config, key, depth, mask_id);
- * which is sw_lookup_mask_slot(), behind a function call where the verifier wants one. `mem` is handed through.
+ * The includer says where the memory is, by defining, before or after it includes this file, the functions sw_mem_*()
+ * declared below. Those that return a pointer may return a null pointer, which is a miss, or what it says there;
+ * sw_mem_sift() and sw_mem_lookup_mask() are sw_sift() and sw_lookup_mask_slot(), behind a function call where the
+ * verifier wants one. `mem` is handed through.
  *
- * Why hints at all: from the second mask on a hint saves a hash and a cache line a mask. What is found at home
- * (sw_lookup_short) needs none.
+ * Why hints at all: from a few masks on a hint saves asking the sieve. What is found at home (sw_lookup_short) needs
+ * none. With flows that never come again it costs a cache line to look for a hint, and another to leave one, so that
+ * hints are judged by their use (sw_hints_judge).
  *
  * Invariants
  * L1 What is returned was live (even gen) when it was looked at, and its key, which then cannot change (A1, A2), equals
@@ -30,21 +29,30 @@
 
 #include "abi.h"
 #include "hash.h"
+#include "sieve.h"
 
 #define sw_read(x)         (*(const volatile __typeof__(x) *)&(x))
 #define sw_write(x, value) (*(volatile __typeof__(x) *)&(x) = (value))
 
 static inline const struct sw_bucket *sw_mem_bucket(const void *mem, __u32 index);
 static inline const struct sw_flow *sw_mem_flow(const void *mem, __u32 slot);
-static inline __u64 *sw_mem_hint(const void *mem, __u32 cpu, __u32 index);
+static inline __u64 *sw_mem_hint(const void *mem, __u32 cpu, __u32 index); /* null: there is none */
 static inline __u32 sw_mem_lookup_mask(
 	const void *mem, const struct sw_config *config, const struct sw_key *key, __u32 depth, __u32 mask_id);
+
+static inline const void *sw_mem_sieve(const void *mem, __u32 table); /* null: it lets every mask through */
+static inline __u64 sw_mem_sieve_word(const void *mem, const void *table, __u32 offset);
+static inline __u64 sw_mem_sift(
+	const void *mem, const struct sw_config *config, const struct sw_key *key, __u32 depth, __u32 first);
+static inline struct sw_row *sw_mem_row(const void *mem, __u32 cpu);  /* null: no hints */
+static inline __u32 *sw_mem_guess(const void *mem, __u32 in_ifindex); /* null: no guess */
 
 struct sw_hit {
 	const struct sw_flow *flow;
 	__u32 slot;
 	__u32 by_hint;  /* 1: an exact-match hint led to it; left alone by a megaflow lookup */
 	__u32 n_probes; /* masks that sw_lookup() tried, found or not; left alone where it tried none */
+	__u32 n_looks;  /* of them those that it looked for a flow under */
 };
 
 #define SW_LOOKUP_INLINE static inline __attribute__((always_inline))
@@ -82,7 +90,7 @@ SW_LOOKUP_INLINE int sw_lookup_mask(const void *mem, const struct sw_config *con
 {
 	const struct sw_mask *mask = &config->masks[mask_id % SW_MAX_MASKS];
 	__u32 n_words = sw_read(mask->n_words);
-	__u64 hash = sw_hash_masked(config->seed, key, &mask->bits, n_words);
+	__u64 hash = sw_hash_masked(config, key, mask_id);
 	__u32 tag = sw_hash_tag(hash), index = sw_hash_primary(hash, config->n_buckets);
 	const struct sw_bucket *bucket;
 	const struct sw_flow *flow;
@@ -158,31 +166,179 @@ SW_LOOKUP_INLINE __u32 sw_hint_index(const struct sw_key *key, __u64 seed, __u32
 }
 
 /*
- * The whole lookup of a key that was extracted `depth` words deep. 1 and *ret filled if a flow matches; 0 else, and
- * *ret undefined but for n_probes. A mask deeper than the key is passed over: the daemon has only just deepened the
- * extraction.
+ * The slot, plus 1, at which a flow of this mask is at home and matches; 0: none does, or the mask is one of layer 2,
+ * whose flows have another hash. `sum` is the key's under the mask, with the device.
  */
-SW_LOOKUP_INLINE int sw_lookup(const void *mem, const struct sw_config *config, const struct sw_key *key, __u32 depth,
-	__u32 cpu, struct sw_hit *ret)
+SW_LOOKUP_INLINE __u32 sw_lookup_at_home(const void *mem, const struct sw_config *config, const struct sw_key *key,
+	__u32 depth, __u32 mask_id, __u64 sum)
 {
-	__u32 n_order = sw_read(config->n_order), slot_1 = 0, i;
-	__u64 *hint = sw_mem_hint(mem, cpu, sw_hint_index(key, config->seed, depth));
+	const struct sw_mask *mask = &config->masks[mask_id];
+	__u32 n_words = sw_read(mask->n_words), slot = sw_hash_home(sw_hash_of_sum(sum), config->n_flows);
 
-	if (hint && sw_lookup_hint(mem, config, key, depth, sw_read(*hint), ret))
-		return 1;
-	for (i = 0; i < SW_MAX_MASKS && i < n_order && !slot_1; i++)
-		slot_1 = sw_mem_lookup_mask(mem, config, key, depth, sw_read(config->order[i]) % SW_MAX_MASKS);
-	ret->n_probes = i;
-	if (!slot_1)
+	if (n_words <= SW_L2_WORDS || n_words > depth)
 		return 0;
+	if (sw_likely(sw_lookup_slot(mem, key, mask, mask_id, n_words, slot)))
+		return slot + 1;
+	return sw_lookup_slot(mem, key, mask, mask_id, n_words, slot ^ 1) ? (slot ^ 1) + 1 : 0;
+}
+
+/*
+ * The place in the order, from `first` on, of the next mask in use that may have a flow for the key, plus 1, and in the
+ * upper half slot + 1 of that if it is at home; 0: no mask may. The one branch on what the sieve says is nearly always
+ * the same, so that the CPU is well ahead of it.
+ */
+SW_LOOKUP_INLINE __u64 sw_sift(
+	const void *mem, const struct sw_config *config, const struct sw_key *key, __u32 depth, __u32 first)
+{
+	const __u32 n_order = sw_read(config->n_order), in_use = sw_read(config->sieve), words = sw_read(config->words);
+	const struct sw_folded folded = sw_fold(key);
+	const __u32 is_wide = !!(folded.w[5] | folded.w[6] | folded.w[7]), shift = sw_sieve_shift(in_use);
+	const __u64 device = sw_sum_device(config, key);
+	const void *table = in_use ? sw_mem_sieve(mem, in_use & 1) : 0;
+	__u64 sum, place;
+	__u32 i, id;
+
+	for (i = first; i < SW_MAX_MASKS && i < n_order; i++) {
+		id = sw_read(config->order[i]) % SW_MAX_MASKS;
+		sum = device + sw_sum(config, &folded, &config->folded[id], words, is_wide);
+		place = sum >> shift;
+		if (sw_likely(table && !(sw_mem_sieve_word(mem, table, place >> 6 << 3) >> (place & 63) & 1)))
+			continue;
+		return (__u64)sw_lookup_at_home(mem, config, key, depth, id, sum) << 32 | (i + 1);
+	}
+	return 0;
+}
+
+/*
+ * Whether there is a flow for the key under a mask in use; fills n_probes and n_looks too. The sieve says which masks
+ * are worth a look.
+ */
+SW_LOOKUP_INLINE int sw_walk(
+	const void *mem, const struct sw_config *config, const struct sw_key *key, __u32 depth, struct sw_hit *ret)
+{
+	__u32 slot_1, turn;
+	__u64 next;
+
+	for (turn = 0; turn < SW_MAX_MASKS; turn++) {
+		next = sw_mem_sift(mem, config, key, depth, ret->n_probes);
+		if (!next)
+			break;
+		ret->n_probes = next;
+		ret->n_looks++;
+		slot_1 = next >> 32;
+		if (!slot_1)
+			slot_1 = sw_mem_lookup_mask(mem, config, key, depth,
+				sw_read(config->order[(ret->n_probes - 1) % SW_MAX_MASKS]) % SW_MAX_MASKS);
+		if (!slot_1)
+			continue;
+		ret->slot = slot_1 - 1;
+		ret->flow = sw_mem_flow(mem, ret->slot);
+		return !!ret->flow;
+	}
+	ret->n_probes = sw_read(config->n_order);
+	return 0;
+}
+
+/* By the hint of a key of layer 2. */
+SW_LOOKUP_INLINE int sw_lookup_hinted(
+	const void *mem, const struct sw_config *config, const struct sw_key *key, __u32 cpu, struct sw_hit *ret)
+{
+	struct sw_row *row = sw_mem_row(mem, cpu);
+	__u64 *hint;
+
+	if (!row || row->n_unhinted)
+		return 0;
+	hint = sw_mem_hint(mem, cpu, sw_hint_index(key, config->seed, SW_L2_WORDS));
+	if (!hint || !sw_lookup_hint(mem, config, key, SW_L2_WORDS, sw_read(*hint), ret))
+		return 0;
+	row->n_hinted++;
+	return 1;
+}
+
+/* Whether this slot, whatever its mask, is live and matches: any flow that does answers for the frame (C2). */
+SW_LOOKUP_INLINE const struct sw_flow *sw_lookup_guess(
+	const void *mem, const struct sw_config *config, const struct sw_key *key, __u32 slot)
+{
+	const struct sw_flow *flow = sw_mem_flow(mem, slot);
+	const struct sw_mask *mask;
+	__u32 n_words;
+
+	if (sw_unlikely(!flow || sw_read(flow->gen) & 1))
+		return 0;
+	mask = &config->masks[flow->mask % SW_MAX_MASKS];
+	n_words = sw_read(mask->n_words);
+	if (sw_unlikely(!n_words)) /* a mask of no words is none */
+		return 0;
+	return sw_key_matches(key, mask, &flow->key, n_words) ? flow : 0;
+}
+
+/* Where hints are of no use, as with flows that do not come again, nobody looks for them or leaves any, for a while. */
+SW_LOOKUP_INLINE void sw_hints_judge(struct sw_row *row)
+{
+	if (++row->n_walked < SW_HINT_MISSES)
+		return;
+	if (row->n_hinted < row->n_walked)
+		row->n_unhinted = SW_HINT_PAUSE;
+	row->n_hinted = 0;
+	row->n_walked = 0;
+}
+
+/* The place of a key's hint, or null: there is to be none. */
+SW_LOOKUP_INLINE __u64 *sw_hint_place(const void *mem, const struct sw_config *config, const struct sw_key *key,
+	__u32 depth, __u32 cpu, struct sw_row *row)
+{
+	if (!row || (depth > SW_L2_WORDS && sw_read(config->n_order) <= SW_HINT_LEAST))
+		return 0;
+	if (row->n_unhinted) {
+		row->n_unhinted--;
+		return 0;
+	}
+	sw_hints_judge(row);
+	return sw_mem_hint(mem, cpu, sw_hint_index(key, config->seed, depth));
+}
+
+/*
+ * What is left to try when the short ways found nothing, by a key that was extracted `depth` words deep. 1 and *ret
+ * filled if a flow matches; 0 else, and *ret undefined but for n_probes and n_looks. A mask deeper than the key is
+ * passed over: the daemon has only just deepened the extraction.
+ */
+SW_LOOKUP_INLINE int sw_lookup_on(const void *mem, const struct sw_config *config, const struct sw_key *key,
+	__u32 depth, __u32 cpu, struct sw_hit *ret)
+{
+	struct sw_row *row = sw_mem_row(mem, cpu);
+	__u64 *hint = sw_hint_place(mem, config, key, depth, cpu, row);
+	__u32 *guess;
+
+	if (hint && depth > SW_L2_WORDS && sw_lookup_hint(mem, config, key, depth, sw_read(*hint), ret)) {
+		row->n_hinted++;
+		return 1;
+	}
 	ret->by_hint = 0;
-	ret->slot = slot_1 - 1;
-	ret->flow = sw_mem_flow(mem, ret->slot);
-	if (!ret->flow)
+	if (!sw_walk(mem, config, key, depth, ret))
 		return 0;
 	if (hint)
 		sw_write(*hint, (__u64)ret->flow->gen << 32 | ret->slot);
+	guess = sw_mem_guess(mem, key->f.in_ifindex);
+	if (guess)
+		sw_write(*guess, ret->slot);
 	return 1;
+}
+
+/* The whole lookup; the same otherwise. */
+SW_LOOKUP_INLINE int sw_lookup(const void *mem, const struct sw_config *config, const struct sw_key *key, __u32 depth,
+	__u32 cpu, struct sw_hit *ret)
+{
+	__u32 *guess = sw_mem_guess(mem, key->f.in_ifindex);
+
+	if (depth <= SW_L2_WORDS && sw_lookup_hinted(mem, config, key, cpu, ret))
+		return 1;
+	if (guess) {
+		ret->slot = sw_read(*guess);
+		ret->flow = sw_lookup_guess(mem, config, key, ret->slot);
+		if (ret->flow)
+			return 1;
+	}
+	return sw_lookup_on(mem, config, key, depth, cpu, ret);
 }
 
 /* The words of a key of layer 2 under a mask, in registers. */
@@ -214,7 +370,7 @@ SW_LOOKUP_INLINE int sw_lookup_short(
 	__u32 mask_id = sw_read(config->order[0]) % SW_MAX_MASKS;
 	const struct sw_mask *mask = &config->masks[mask_id];
 	struct sw_short_key masked = {.word0 = key->w[0] & mask->bits.w[0], .n_words = sw_read(mask->n_words)};
-	__u64 hash, *hint;
+	__u64 hash;
 
 	if (sw_likely(masked.n_words - 1 < SW_L2_WORDS)) { /* a mask of no words is none */
 		hash = sw_hash_first(config->seed, masked.word0);
@@ -233,30 +389,12 @@ SW_LOOKUP_INLINE int sw_lookup_short(
 		if (ret->flow)
 			return 1;
 	}
-	hint = sw_mem_hint(mem, cpu, sw_hint_index(key, config->seed, SW_L2_WORDS));
-	return hint && sw_lookup_hint(mem, config, key, SW_L2_WORDS, sw_read(*hint), ret);
-}
-
-/* Whether this slot, whatever its mask, is live and matches: any flow that does answers for the frame (C2). */
-SW_LOOKUP_INLINE const struct sw_flow *sw_lookup_guess(
-	const void *mem, const struct sw_config *config, const struct sw_key *key, __u32 slot)
-{
-	const struct sw_flow *flow = sw_mem_flow(mem, slot);
-	const struct sw_mask *mask;
-	__u32 n_words;
-
-	if (sw_unlikely(!flow || sw_read(flow->gen) & 1))
-		return 0;
-	mask = &config->masks[flow->mask % SW_MAX_MASKS];
-	n_words = sw_read(mask->n_words);
-	if (sw_unlikely(!n_words)) /* a mask of no words is none */
-		return 0;
-	return sw_key_matches(key, mask, &flow->key, n_words) ? flow : 0;
+	return sw_lookup_hinted(mem, config, key, cpu, ret);
 }
 
 /*
- * The short way for a whole key, where a rule looks beyond layer 2: the flow that was hit last, or at home under the
- * mask that is hit most, whatever its depth. 0 says nothing but "ask sw_lookup()".
+ * The short way for a whole key, where a rule looks beyond layer 2: the flow that was hit last, or, where there is only
+ * one mask, at home. 0 says nothing but "ask sw_lookup_on()".
  */
 SW_LOOKUP_INLINE int sw_lookup_short_deep(
 	const void *mem, const struct sw_config *config, const struct sw_key *key, __u32 *guess, struct sw_hit *ret)
@@ -270,9 +408,9 @@ SW_LOOKUP_INLINE int sw_lookup_short_deep(
 	ret->flow = sw_lookup_guess(mem, config, key, ret->slot);
 	if (sw_likely(ret->flow))
 		return 1;
-	if (sw_unlikely(!n_words))
+	if (sw_unlikely(!n_words || sw_read(config->n_order) > 1))
 		return 0;
-	ret->slot = sw_hash_home(sw_hash_masked(config->seed, key, &mask->bits, n_words), config->n_flows);
+	ret->slot = sw_hash_home(sw_hash_masked(config, key, mask_id), config->n_flows);
 	ret->flow = sw_lookup_slot(mem, key, mask, mask_id, n_words, ret->slot);
 	if (sw_unlikely(!ret->flow)) {
 		ret->slot ^= 1;

@@ -6,6 +6,7 @@
  * number of CPUs and on the configuration:
  *	flows		n_flows			rows		n_rows
  *	buckets		n_buckets		emc		possible CPUs * SW_EMC_SIZE
+ *	sieves		2, of sw_sieve_bytes(n_flows)
  *	drops		n_rows * SW_MAX_PORTS * SW_DROP_SLOTS	tell_stats	n_rows * SW_MAX_PORTS
  *	stopped		n_flows			band_stats	n_rows * SW_MAX_METERS * SW_METER_BANDS
  *	fork_stats	n_rows * SW_MAX_FORKS * SW_MAX_BRANCHES	lookup_stats	n_rows
@@ -45,6 +46,17 @@ struct {
 	__type(key, __u32);
 	__type(value, struct sw_bucket);
 } buckets SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 2);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(__u64));
+} sieves SEC(".maps");
+
+/* For offsets of words of a table of it, likewise by the loader (see flow_stats_mask). */
+const volatile __u32 sieve_mask = 0;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -303,6 +315,16 @@ SW_INLINE __u64 *sw_mem_hint(const void *mem, __u32 cpu, __u32 index)
 	return bpf_map_lookup_elem(&emc, &index);
 }
 
+SW_INLINE const void *sw_mem_sieve(const void *mem, __u32 table)
+{
+	return bpf_map_lookup_elem(&sieves, &table);
+}
+
+SW_INLINE __u64 sw_mem_sieve_word(const void *mem, const void *table, __u32 offset)
+{
+	return *(const volatile __u64 *)(table + (offset & sieve_mask));
+}
+
 SW_INLINE struct sw_guess *guess_get(__u32 in_ifindex)
 {
 	return &core.guess[in_ifindex & (SW_GUESSES - 1)];
@@ -314,6 +336,16 @@ SW_INLINE struct sw_guess *guess_get(__u32 in_ifindex)
 SW_INLINE struct sw_row *row_get(__u32 cpu)
 {
 	return bpf_map_lookup_elem(&rows, &cpu);
+}
+
+SW_INLINE struct sw_row *sw_mem_row(const void *mem, __u32 cpu)
+{
+	return row_get(cpu);
+}
+
+SW_INLINE __u32 *sw_mem_guess(const void *mem, __u32 in_ifindex)
+{
+	return &guess_get(in_ifindex)->slot;
 }
 
 /* By offset in bytes, which is taken for one below 65,536. */
@@ -360,6 +392,20 @@ SW_INLINE __u32 sw_mem_lookup_mask(
 	return lookup_mask(key, depth, mask_id);
 }
 
+/* Likewise, and its stack is not below that of lookup_mask(). */
+__attribute__((noinline)) __u64 sift(const struct sw_key *key, __u32 depth, __u32 first)
+{
+	const struct sw_config *cfg = config_get();
+
+	return key && cfg ? sw_sift(0, cfg, key, depth, first) : 0;
+}
+
+SW_INLINE __u64 sw_mem_sift(
+	const void *mem, const struct sw_config *cfg, const struct sw_key *key, __u32 depth, __u32 first)
+{
+	return sift(key, depth, first);
+}
+
 SW_INLINE struct sw_scratch *scratch_get(void)
 {
 	__u32 zero = 0;
@@ -389,8 +435,8 @@ SW_INLINE struct sw_port_stats *port_stats_get(__u32 cpu, __u32 port_id)
 	return row ? row_port_at(row, port_id * sizeof(struct sw_port_stats)) : 0;
 }
 
-/* Counts a search that tried so many masks. */
-SW_INLINE void walk_count(__u32 cpu, __u32 n_probes, int found)
+/* Counts a search through masks. */
+SW_INLINE void walk_count(__u32 cpu, const struct sw_hit *hit, int found)
 {
 	struct sw_lookup_stats *stats = bpf_map_lookup_elem(&lookup_stats, &cpu);
 
@@ -398,7 +444,8 @@ SW_INLINE void walk_count(__u32 cpu, __u32 n_probes, int found)
 		return;
 	stats->walks++;
 	stats->found += found;
-	stats->probes += n_probes;
+	stats->probes += hit->n_probes;
+	stats->looks += hit->n_looks;
 }
 
 /* Counts a drop with its culprit: a port id, or 0. */

@@ -48,11 +48,8 @@ __attribute__((noinline)) int extract_to_scratch(struct xdp_md *ctx, __u32 frame
 	return 0;
 }
 
-/*
- * slot + 1, with bit 31 if a hint led there; 0: no flow matches what is in the scratch. Who asks again for a frame that
- * none matched has the first search count for nothing.
- */
-__attribute__((noinline)) int lookup_scratch(__u32 depth, __u32 cpu, __u32 asks_again)
+/* slot + 1, with bit 31 if a hint led there; 0: no flow matches what is in the scratch. */
+__attribute__((noinline)) int lookup_scratch(__u32 depth, __u32 cpu)
 {
 	const struct sw_config *cfg = config_get();
 	struct sw_scratch *s = scratch_get();
@@ -62,8 +59,8 @@ __attribute__((noinline)) int lookup_scratch(__u32 depth, __u32 cpu, __u32 asks_
 	if (!cfg || !s)
 		return 0;
 	found = sw_lookup(0, cfg, &s->key, depth, cpu, &hit);
-	if (hit.n_probes && (found || !asks_again))
-		walk_count(cpu, hit.n_probes, found);
+	if (hit.n_probes)
+		walk_count(cpu, &hit, found);
 	return found ? (hit.slot + 1) | hit.by_hint << 31 : 0;
 }
 
@@ -199,7 +196,7 @@ static __attribute__((noinline)) int long_way(struct xdp_md *ctx)
 	frame->dst = s->key.w[1];
 	frame->src = s->key.w[2];
 	frame->tci = sw_swap16(sw_key_tci_be(s->key.w[0]));
-	found = lookup_scratch(depth, frame->cpu, 0);
+	found = lookup_scratch(depth, frame->cpu);
 	if (!found)
 		return miss(ctx, frame);
 	frame->slot = hit.slot = (found & 0x7fffffff) - 1;
@@ -339,6 +336,33 @@ SW_INLINE void plan_note(struct xdp_md *ctx, __u32 epoch, const struct sw_header
 		note_link(ctx, epoch, verdict, is_tagged, &plan->extras);
 }
 
+/*
+ * For the key in the scratch, under one of several masks. What was found is counted and guessed at: so, where the short
+ * way then gives up, the long way has it at once, and does not count it again.
+ */
+SW_INLINE int short_lookup_on(
+	const struct sw_config *cfg, const struct sw_scratch *s, __u32 depth, __u32 cpu, struct sw_hit *ret)
+{
+	if (sw_read(cfg->n_order) < 2 || !sw_lookup_on(0, cfg, &s->key, depth, cpu, ret))
+		return 0;
+	if (ret->n_probes)
+		walk_count(cpu, ret, 1);
+	return 1;
+}
+
+/* Layer 2. The key is copied: were it the caller's that functions are given, it could not be kept in registers. */
+SW_INLINE int short_lookup_link(const struct sw_config *cfg, const struct sw_key *key, __u32 cpu, struct sw_hit *ret)
+{
+	struct sw_scratch *s = scratch_get();
+
+	if (sw_likely(sw_lookup_short(0, cfg, key, cpu, ret)))
+		return 1;
+	if (!s)
+		return 0;
+	s->key = *key;
+	return short_lookup_on(cfg, s, SW_L2_WORDS, cpu, ret);
+}
+
 /* A meter whose credit does not let the frame through is asked; 1: the frame ends there. It is counted in any case. */
 static __attribute__((noinline)) int short_asked(struct xdp_md *ctx, __u32 slot, __u32 size, __u32 meter, __u32 by_hint)
 {
@@ -414,25 +438,10 @@ static __attribute__((noinline)) int short_link(struct xdp_md *ctx)
 	if (sw_unlikely(!cfg || frame_first_size(ctx) > LONG_FRAME || frame_is_split(ctx)))
 		return NEXT;
 	sw_extract_link(frame_data(ctx), frame_end(ctx), ctx->ingress_ifindex, &key, &headers);
-	if (sw_unlikely(!headers.l3) || !sw_lookup_short(0, cfg, &key, cpu, &hit) ||
+	if (sw_unlikely(!headers.l3) || !short_lookup_link(cfg, &key, cpu, &hit) ||
 		!plan_make(cfg, &key, hit.flow, 0, &plan) || plan.extras.rewrite)
 		return NEXT;
 	return short_send(ctx, epoch, &key, &headers, &hit, 0, &plan);
-}
-
-/* Whole keys: what was hit last, what is at home, and then all there is. */
-SW_INLINE int short_lookup_deep(
-	struct xdp_md *ctx, const struct sw_config *cfg, const struct sw_key *key, __u32 cpu, struct sw_hit *ret)
-{
-	__u32 found;
-
-	if (sw_lookup_short_deep(0, cfg, key, &guess_get(ctx->ingress_ifindex)->slot, ret))
-		return 1;
-	found = lookup_scratch(SW_KEY_WORDS, cpu, 1);
-	ret->slot = (found & 0x7fffffff) - 1;
-	ret->by_hint = found >> 31;
-	ret->flow = found ? sw_mem_flow(0, ret->slot) : 0;
-	return !!ret->flow;
 }
 
 /* Where they look beyond. The key is in the scratch: there is no room for it on the stack. */
@@ -449,7 +458,9 @@ static __attribute__((noinline)) int short_deep(struct xdp_md *ctx)
 		return NEXT;
 	sw_extract_link(frame_data(ctx), frame_end(ctx), ctx->ingress_ifindex, &s->key, &headers);
 	if (sw_unlikely(!headers.l3) || !sw_extract_plain(frame_data(ctx), frame_end(ctx), size, &s->key, &headers) ||
-		!short_lookup_deep(ctx, cfg, &s->key, cpu, &hit) || !plan_make(cfg, &s->key, hit.flow, 1, &plan))
+		(!sw_lookup_short_deep(0, cfg, &s->key, &guess_get(ctx->ingress_ifindex)->slot, &hit) &&
+			!short_lookup_on(cfg, s, SW_KEY_WORDS, cpu, &hit)) ||
+		!plan_make(cfg, &s->key, hit.flow, 1, &plan))
 		return NEXT;
 	if (sw_unlikely(plan.extras.rewrite) && !extras_fit(ctx, plan.extras.rewrite, headers.l3))
 		return NEXT;

@@ -29,7 +29,8 @@ static int allocate(struct cache *cache)
 	cache->live = calloc((cache->n_slots + 63) / 64, sizeof(*cache->live));
 	cache->dirty = calloc(cache->n_slots, sizeof(*cache->dirty));
 	cache->seen_passed = calloc(cache->n_slots, sizeof(*cache->seen_passed));
-	if (links_init(&cache->links, cache->n_slots, CACHE_BRANCHES))
+	if (links_init(&cache->links, cache->n_slots, CACHE_BRANCHES) ||
+		sieve_init(&cache->sieve, cache->memory, cache->dp->adopted))
 		return -ENOMEM;
 	return cache->entries && cache->live && cache->vacant && cache->limbo && cache->dirty && cache->seen_passed
 		       ? 0
@@ -41,7 +42,7 @@ size_t cache_bytes_a_slot(void)
 	const struct cache *c = NULL;
 
 	return sizeof(*c->entries) + sizeof(*c->vacant) + sizeof(*c->limbo) + sizeof(*c->dirty) +
-	       sizeof(*c->seen_passed) + sizeof(*c->live) / 64 + links_bytes_a_slot();
+	       sizeof(*c->seen_passed) + sizeof(*c->live) / 64 + links_bytes_a_slot() + sieve_bytes_a_slot();
 }
 
 static void vacate(struct cache *cache, uint32_t slot)
@@ -101,6 +102,7 @@ void cache_destroy(struct cache *cache)
 	free(cache->dirty);
 	free(cache->seen_passed);
 	links_fini(&cache->links);
+	sieve_fini(&cache->sieve);
 	free(cache);
 }
 
@@ -157,9 +159,7 @@ static uint32_t choose_slot(struct cache *cache, uint64_t hash)
 
 uint64_t cache_hash(const struct cache *cache, uint32_t slot)
 {
-	const struct sw_mask *mask = &cache->config->masks[cache->flows[slot].mask];
-
-	return sw_hash_masked(cache->config->seed, &cache->flows[slot].key, &mask->bits, mask->n_words);
+	return sw_hash_masked(cache->config, &cache->flows[slot].key, cache->flows[slot].mask);
 }
 
 /* What a slot is to hold. */
@@ -175,6 +175,9 @@ static void publish(struct cache *cache, uint32_t slot, const struct flow_body *
 {
 	struct sw_flow *flow = &cache->flows[slot];
 
+	if (sieve_is_crowded(&cache->sieve, cache->n_live))
+		sieve_renew(&cache->sieve, cache->live, cache->n_slots, cache->n_live);
+	sieve_add(&cache->sieve, slot, body->mask, body->key);
 	flow->mask = body->mask;
 	flow->n_steps = body->program->n_steps;
 	flow->flags = body->program->flags;
@@ -394,8 +397,7 @@ static int refuse(struct cache *cache, int error)
 static int put_masked(
 	struct cache *cache, const struct sw_key *key, uint16_t mask, const struct xlate *xlate, uint64_t now_ns)
 {
-	const struct sw_mask *bits = &cache->config->masks[mask];
-	uint64_t hash = sw_hash_masked(cache->config->seed, key, &bits->bits, bits->n_words);
+	uint64_t hash = sw_hash_masked(cache->config, key, mask);
 	struct program program;
 	uint32_t slot;
 

@@ -330,6 +330,7 @@ static void enter(struct adoption *a, uint32_t slot)
 	program_hold(cache->sets, &held);
 	cache_harvest(cache, slot, 0);
 	a->n_flows[flow->mask]++;
+	sieve_note(&cache->sieve, slot, flow->mask, &flow->key);
 	cache_live_add(cache, slot);
 }
 
@@ -373,6 +374,7 @@ int cache_adopt(struct cache *cache)
 		judge_twins(&a);
 		hold_all_sets(cache);
 		enter_all(&a);
+		sieve_renew(&cache->sieve, cache->live, cache->n_slots, cache->n_live);
 		masks_adopt(&cache->masks, a.n_flows);
 		cache->ask_all = true;
 		if (a.n_dropped)

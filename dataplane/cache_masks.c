@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dataplane/cache_masks.h"
 
+#include "bpf/hash.h"
 #include "dataplane/epoch.h"
 #include "dataplane/flow.h"
 
@@ -27,11 +28,24 @@ void masks_init(struct masks *masks, struct sw_config *config, bool adopted)
 {
 	memset(masks, 0, sizeof(*masks));
 	masks->config = config;
-	if (adopted)
+	if (adopted) {
+		for (uint32_t id = 0; id < SW_MAX_MASKS; id++)
+			config->folded[id] = sw_fold(&config->masks[id].bits); /* as they should be already */
 		return;
-	config->n_order = 0;
+	}
+	config->n_order = config->words = 0;
 	config->depth = SW_L2_WORDS;
 	memset(config->masks, 0, sizeof(config->masks));
+}
+
+/* Before a mask comes into the order that has bits in a word in which no other had any, and after it has left. */
+static void tell_words(struct masks *masks)
+{
+	uint32_t words = 0;
+
+	for (uint64_t left = masks->live; left; left &= left - 1)
+		words |= sw_sum_words(&masks->config->folded[__builtin_ctzll(left)]);
+	__atomic_store_n(&masks->config->words, words, __ATOMIC_RELEASE);
 }
 
 /* Every mask of `ids` exactly once, those that the order has already in the place that they have. */
@@ -70,6 +84,7 @@ void masks_adopt(struct masks *masks, const uint32_t n_flows[SW_MAX_MASKS])
 	masks->limbo = ~masks->live;
 	/* The last daemon may have died between raising it and the end of the grace period. */
 	masks->depth = DEPTH_RAISED;
+	tell_words(masks);
 	rebuild_order(config, masks->live);
 }
 
@@ -124,6 +139,7 @@ static uint32_t write_free(struct masks *masks, const struct sw_key *bits, uint3
 	id = __builtin_ctzll(~used);
 	mask = &masks->config->masks[id];
 	*mask = (struct sw_mask){.bits = *bits, .n_words = n_words};
+	masks->config->folded[id] = sw_fold(bits);
 	masks->hits[id] = 0;
 	return id;
 }
@@ -156,6 +172,7 @@ void masks_hold(struct masks *masks, uint16_t id)
 	masks->limbo &= ~(1ULL << id);
 	masks->closing &= ~(1ULL << id);
 	masks->live |= 1ULL << id;
+	tell_words(masks);
 	__atomic_store_n(&config->order[n], id, __ATOMIC_RELAXED);
 	__atomic_store_n(&config->n_order, n + 1, __ATOMIC_RELEASE);
 }
@@ -173,6 +190,7 @@ void masks_drop(struct masks *masks, uint16_t id)
 		i++;
 	__atomic_store_n(&config->order[i], config->order[last], __ATOMIC_RELAXED);
 	__atomic_store_n(&config->n_order, last, __ATOMIC_RELEASE);
+	tell_words(masks);
 }
 
 bool masks_want_grace(const struct masks *masks)

@@ -12,6 +12,7 @@
 #include "dataplane/cache_index.h"
 #include "dataplane/cache_links.h"
 #include "dataplane/cache_masks.h"
+#include "dataplane/cache_sieve.h"
 #include "dataplane/pipeline.h"
 #include "dataplane/program.h"
 #include "dataplane/sets.h"
@@ -67,6 +68,7 @@ struct cache {
 	struct forks *forks;
 
 	struct masks masks;
+	struct sieve sieve;
 	struct flow_index index;
 	struct links links;
 	uint64_t held;        /* bridges, as a bit map by id: their adopted entries are not asked */

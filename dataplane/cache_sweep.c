@@ -293,6 +293,8 @@ bool cache_sweep(struct cache *cache, uint64_t now_ns)
 		if (forks_any_select(cache->forks))
 			masks_deepen(&cache->masks);
 		masks_sweep(&cache->masks);
+		if (sieve_is_oversized(&cache->sieve, cache->n_live))
+			sieve_renew(&cache->sieve, cache->live, cache->n_slots, cache->n_live);
 		epoch_renew(cache->memory);
 	}
 	cache_grace_begin(cache);

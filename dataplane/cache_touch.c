@@ -83,7 +83,6 @@ static bool is_within(const struct sw_key *bits, const struct flow_match *match)
 
 static void mark_key(struct cache *cache, uint16_t bridge, uint16_t mask_id, struct sw_key key)
 {
-	const struct sw_mask *mask = &cache->config->masks[mask_id];
 	const struct port *port = NULL;
 	uint32_t slot;
 
@@ -91,8 +90,7 @@ static void mark_key(struct cache *cache, uint16_t bridge, uint16_t mask_id, str
 		if (port->bridge != bridge || !port->ifindex)
 			continue;
 		key.f.in_ifindex = port->ifindex;
-		slot = index_find(&cache->index, sw_hash_masked(cache->config->seed, &key, &mask->bits, mask->n_words),
-			mask_id, &key);
+		slot = index_find(&cache->index, sw_hash_masked(cache->config, &key, mask_id), mask_id, &key);
 		if (slot != INDEX_NONE)
 			cache_mark(cache, slot);
 	}
@@ -257,13 +255,11 @@ void cache_doubt(struct cache *cache, const struct sw_key *key, uint32_t slot)
 		return;
 	}
 	for (uint16_t id = 0; id < SW_MAX_MASKS; id++) {
-		const struct sw_mask *mask = &cache->config->masks[id];
-		struct sw_key masked = key_masked(key, &mask->bits);
+		struct sw_key masked = key_masked(key, &cache->config->masks[id].bits);
 
 		if (!(cache->masks.live >> id & 1))
 			continue;
-		slot = index_find(&cache->index,
-			sw_hash_masked(cache->config->seed, &masked, &mask->bits, mask->n_words), id, &masked);
+		slot = index_find(&cache->index, sw_hash_masked(cache->config, &masked, id), id, &masked);
 		if (slot != INDEX_NONE)
 			mark_stuck(cache, slot);
 	}

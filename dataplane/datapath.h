@@ -31,7 +31,8 @@ struct dp_memory {
 	struct sw_config *config;
 	struct sw_flow *flows;
 	struct sw_bucket *buckets;
-	uint8_t *rows; /* config->n_rows of dp_row_size() bytes; the last is the daemon's own */
+	uint64_t *sieves; /* two tables of sw_sieve_bytes() */
+	uint8_t *rows;    /* config->n_rows of dp_row_size() bytes; the last is the daemon's own */
 	__u64 *drops;
 	struct sw_lookup_stats *lookup_stats;
 	struct sw_registry *registry;

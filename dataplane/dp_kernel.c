@@ -30,6 +30,7 @@ static bool map_memory(struct dpk *k)
 	m->config = &k->skel->bss->core.config;
 	m->flows = dpk_map_memory(k->skel->maps.flows);
 	m->buckets = dpk_map_memory(k->skel->maps.buckets);
+	m->sieves = dpk_map_memory(k->skel->maps.sieves);
 	m->rows = dpk_map_memory(k->skel->maps.rows);
 	m->drops = dpk_map_memory(k->skel->maps.drops);
 	m->lookup_stats = dpk_map_memory(k->skel->maps.lookup_stats);
@@ -45,9 +46,9 @@ static bool map_memory(struct dpk *k)
 	m->forks = dpk_map_memory(k->skel->maps.forks);
 	m->fork_slots = dpk_map_memory(k->skel->maps.fork_slots);
 	m->fork_stats = dpk_map_memory(k->skel->maps.fork_stats);
-	return m->flows && m->buckets && m->rows && m->drops && m->lookup_stats && m->registry && m->fdb_times &&
-	       m->rewrites && m->copies && m->meters && m->band_stats && m->stopped && m->forks && m->fork_slots &&
-	       m->fork_stats && m->tell_stats;
+	return m->flows && m->buckets && m->sieves && m->rows && m->drops && m->lookup_stats && m->registry &&
+	       m->fdb_times && m->rewrites && m->copies && m->meters && m->band_stats && m->stopped && m->forks &&
+	       m->fork_slots && m->fork_stats && m->tell_stats;
 }
 
 static void unmap_memory(struct dpk *k)
@@ -56,6 +57,7 @@ static void unmap_memory(struct dpk *k)
 
 	dpk_unmap(k->skel->maps.flows, m->flows);
 	dpk_unmap(k->skel->maps.buckets, m->buckets);
+	dpk_unmap(k->skel->maps.sieves, m->sieves);
 	dpk_unmap(k->skel->maps.rows, m->rows);
 	dpk_unmap(k->skel->maps.drops, m->drops);
 	dpk_unmap(k->skel->maps.lookup_stats, m->lookup_stats);

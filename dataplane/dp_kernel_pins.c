@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dataplane/dp_kernel.h"
 
+#include "bpf/sieve.h"
 #include "dataplane/complaint.h"
 #include "dataplane/log.h"
 #include "switch.skel.h"
@@ -187,6 +188,8 @@ void dpk_pins_size(struct dpk *k, uint32_t n_flows)
 
 	bpf_map__set_max_entries(k->skel->maps.flows, n_flows);
 	bpf_map__set_max_entries(k->skel->maps.buckets, n_buckets < MIN_BUCKETS ? MIN_BUCKETS : n_buckets);
+	bpf_map__set_value_size(k->skel->maps.sieves, sw_sieve_bytes(n_flows));
+	k->skel->rodata->sieve_mask = sw_sieve_bytes(n_flows) - sizeof(uint64_t);
 	bpf_map__set_max_entries(k->skel->maps.stopped, n_flows);
 	bpf_map__set_max_entries(k->skel->maps.band_stats, n_rows * SW_MAX_METERS * SW_METER_BANDS);
 	bpf_map__set_max_entries(k->skel->maps.rows, n_rows);

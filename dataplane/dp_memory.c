@@ -81,6 +81,35 @@ static inline __u64 *sw_mem_hint(const void *mem, __u32 cpu, __u32 index)
 	return &((const struct dp_mem *)mem)->hints[cpu * SW_EMC_SIZE + index];
 }
 
+static inline const void *sw_mem_sieve(const void *mem, __u32 table)
+{
+	const struct dp_memory *memory = &((const struct dp_mem *)mem)->dp.memory;
+
+	return memory->sieves + (size_t)table * (sw_sieve_bytes(memory->config->n_flows) / sizeof(uint64_t));
+}
+
+static inline __u64 sw_mem_sieve_word(const void *mem, const void *table, __u32 offset)
+{
+	return sw_read(((const uint64_t *)table)[offset / sizeof(uint64_t)]);
+}
+
+static inline __u64 sw_mem_sift(
+	const void *mem, const struct sw_config *config, const struct sw_key *key, __u32 depth, __u32 first)
+{
+	return sw_sift(mem, config, key, depth, first);
+}
+
+static inline struct sw_row *sw_mem_row(const void *mem, __u32 cpu)
+{
+	return dp_row(&((const struct dp_mem *)mem)->dp.memory, cpu);
+}
+
+/* There is none: two CPUs of a test are two threads, and what they write is apart. */
+static inline __u32 *sw_mem_guess(const void *mem, __u32 in_ifindex)
+{
+	return NULL;
+}
+
 static inline __u32 sw_mem_lookup_mask(
 	const void *mem, const struct sw_config *config, const struct sw_key *key, __u32 depth, __u32 mask_id)
 {
@@ -637,6 +666,7 @@ static struct dp_memory lay_out(struct layout *layout, size_t n_flows, size_t n_
 		.config = lay(layout, sizeof(struct sw_config)),
 		.flows = lay(layout, n_flows * sizeof(struct sw_flow)),
 		.buckets = lay(layout, n_buckets * sizeof(struct sw_bucket)),
+		.sieves = lay(layout, 2 * sw_sieve_bytes(n_flows)),
 		.rows = lay(layout, N_ROWS * dp_row_size(n_flows)),
 		.drops = lay(layout, N_ROWS * SW_MAX_PORTS * SW_DROP_SLOTS * sizeof(__u64)),
 		.lookup_stats = lay(layout, N_ROWS * sizeof(struct sw_lookup_stats)),

@@ -11,6 +11,7 @@
 #include <bpf/libbpf.h>
 #include "bpf/fdb.h"
 #include "bpf/hash.h"
+#include "bpf/sieve.h"
 
 static void *map_memory(const struct bpf_map *map)
 {
@@ -33,6 +34,8 @@ static void set_sizes(struct fixture *f)
 	f->n_rows = n_cpus + 1;
 	bpf_map__set_max_entries(f->skel->maps.flows, f->n_flows);
 	bpf_map__set_max_entries(f->skel->maps.buckets, f->n_buckets);
+	bpf_map__set_value_size(f->skel->maps.sieves, sw_sieve_bytes(f->n_flows));
+	f->skel->rodata->sieve_mask = sw_sieve_bytes(f->n_flows) - 8;
 	bpf_map__set_max_entries(f->skel->maps.stopped, f->n_flows);
 	bpf_map__set_max_entries(f->skel->maps.band_stats, f->n_rows * SW_MAX_METERS * SW_METER_BANDS);
 	bpf_map__set_max_entries(f->skel->maps.rows, f->n_rows);
@@ -65,6 +68,7 @@ int fixture_open(struct fixture *f, uint32_t n_flows, uint32_t n_buckets)
 	f->config = &f->skel->bss->core.config;
 	f->flows = map_memory(f->skel->maps.flows);
 	f->buckets = map_memory(f->skel->maps.buckets);
+	f->sieves = map_memory(f->skel->maps.sieves);
 	f->rows = map_memory(f->skel->maps.rows);
 	f->miss_buckets = map_memory(f->skel->maps.miss_buckets);
 	f->set_info = map_memory(f->skel->maps.set_info);
@@ -80,8 +84,8 @@ int fixture_open(struct fixture *f, uint32_t n_flows, uint32_t n_buckets)
 	f->fork_stats = map_memory(f->skel->maps.fork_stats);
 	f->copies = map_memory(f->skel->maps.copies);
 	f->tell_stats = map_memory(f->skel->maps.tell_stats);
-	if (!f->flows || !f->buckets || !f->rows || !f->miss_buckets || !f->set_info || !f->drops || !f->emc ||
-		!f->rewrites || !f->meters || !f->band_stats || !f->stopped || !f->forks || !f->fork_slots ||
+	if (!f->flows || !f->buckets || !f->sieves || !f->rows || !f->miss_buckets || !f->set_info || !f->drops ||
+		!f->emc || !f->rewrites || !f->meters || !f->band_stats || !f->stopped || !f->forks || !f->fork_slots ||
 		!f->fork_stats || !f->copies || !f->tell_stats) {
 		fixture_close(f);
 		return -ENOMEM;
@@ -96,6 +100,7 @@ void fixture_close(struct fixture *f)
 		return;
 	unmap_memory(f->skel->maps.flows, f->flows);
 	unmap_memory(f->skel->maps.buckets, f->buckets);
+	unmap_memory(f->skel->maps.sieves, f->sieves);
 	unmap_memory(f->skel->maps.rows, f->rows);
 	unmap_memory(f->skel->maps.miss_buckets, f->miss_buckets);
 	unmap_memory(f->skel->maps.set_info, f->set_info);
@@ -149,6 +154,9 @@ uint32_t fixture_recalled(const struct fixture *f)
 void fixture_forget_hints(struct fixture *f)
 {
 	memset(f->emc, 0, sizeof(*f->emc) * (f->n_rows - 1) * SW_EMC_SIZE);
+	memset(f->skel->bss->core.guess, 0, sizeof(f->skel->bss->core.guess));
+	for (uint32_t row = 0; row < f->n_rows; row++)
+		fixture_row(f, row)->n_unhinted = fixture_row(f, row)->n_hinted = fixture_row(f, row)->n_walked = 0;
 }
 
 void fixture_forget_buckets(struct fixture *f)
@@ -174,6 +182,7 @@ void fixture_reset(struct fixture *f)
 {
 	forget_ports(f);
 	fixture_forget_buckets(f);
+	memset(f->sieves, 0, 2 * sw_sieve_bytes(f->n_flows));
 	memset(f->flows, 0, sizeof(*f->flows) * f->n_flows);
 	memset(f->fdb, 0, sizeof(*f->fdb) * SW_FDB_BUCKETS);
 	memset(f->rewrites, 0, sizeof(*f->rewrites) * SW_MAX_REWRITES);
@@ -196,6 +205,9 @@ void fixture_reset(struct fixture *f)
 	f->config->upcall_max = 4096;
 	f->config->upcall_max_frags = 4096;
 	f->config->seed = 0x243f6a8885a308d3;
+	f->config->sieve = sw_sieve_in_use(0, SW_SIEVE_LEAST);
+	for (uint32_t i = 0; i <= SW_FOLDED_WORDS; i++)
+		f->config->factors[i] = sw_sieve_factor(f->config->seed, i);
 }
 
 void fixture_set_mask(struct fixture *f, unsigned int id, const struct sw_key *bits)
@@ -204,6 +216,8 @@ void fixture_set_mask(struct fixture *f, unsigned int id, const struct sw_key *b
 	unsigned int i;
 
 	mask->bits = *bits;
+	f->config->folded[id] = sw_fold(bits);
+	f->config->words |= sw_sum_words(&f->config->folded[id]);
 	mask->n_words = 0;
 	for (i = 0; i < SW_KEY_WORDS; i++) {
 		if (bits->w[i])
@@ -268,11 +282,21 @@ void fixture_set_bridge(struct fixture *f, uint32_t slot, uint16_t bridge)
 	flow->domain = sw_fdb_hash_domain(f->config->seed, flow->steps[at].arg, bridge);
 }
 
+static void set_bit(struct fixture *f, const struct sw_key *key, unsigned int mask_id)
+{
+	const struct sw_folded folded = sw_fold(key);
+	uint64_t sum = sw_sum(f->config, &folded, &f->config->folded[mask_id], SW_WORDS_ALL, 1) +
+		       sw_sum_device(f->config, key);
+	uint64_t place = sum >> sw_sieve_shift(f->config->sieve);
+
+	f->sieves[place / 64] |= 1ULL << place % 64;
+}
+
 static uint32_t publish(struct fixture *f, const struct sw_key *key, unsigned int mask_id, uint32_t in_port,
 	uint8_t flags, const struct sw_step *steps, unsigned int n_steps, int alternate)
 {
 	const struct sw_mask *mask = &f->config->masks[mask_id];
-	uint64_t hash = sw_hash_masked(f->config->seed, key, &mask->bits, mask->n_words);
+	uint64_t hash = sw_hash_masked(f->config, key, mask_id);
 	uint32_t primary = sw_hash_primary(hash, f->n_buckets), tag = sw_hash_tag(hash), index = primary;
 	uint32_t slot = f->next_slot++;
 	struct sw_flow *flow = &f->flows[slot];
@@ -280,6 +304,7 @@ static uint32_t publish(struct fixture *f, const struct sw_key *key, unsigned in
 
 	if (slot >= f->n_flows)
 		abort();
+	set_bit(f, key, mask_id);
 	flow->gen = 2;
 	flow->mask = mask_id;
 	flow->n_steps = n_steps;
@@ -317,8 +342,7 @@ uint32_t fixture_put_alternate(struct fixture *f, const struct sw_key *key, unsi
 /* A flow at home has its cell as any other. */
 uint32_t fixture_send_home(struct fixture *f, uint32_t slot, bool neighbour)
 {
-	const struct sw_mask *mask = &f->config->masks[f->flows[slot].mask];
-	uint64_t hash = sw_hash_masked(f->config->seed, &f->flows[slot].key, &mask->bits, mask->n_words);
+	uint64_t hash = sw_hash_masked(f->config, &f->flows[slot].key, f->flows[slot].mask);
 	uint32_t home = sw_hash_home(hash, f->n_flows) ^ neighbour, i;
 
 	f->flows[home] = f->flows[slot];

@@ -22,6 +22,7 @@ struct fixture {
 	struct sw_config *config;
 	struct sw_flow *flows;
 	struct sw_bucket *buckets;
+	uint64_t *sieves;
 	uint8_t *rows;   /* struct sw_row each, and the flows' counters behind it */
 	size_t row_size; /* bytes */
 	struct sw_miss_bucket *miss_buckets;

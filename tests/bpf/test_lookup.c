@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <bpf/bpf.h>
 #include "bpf/extract.h"
+#include "bpf/sieve.h"
 #include "extract_probe.skel.h"
 
 static struct fixture f;
@@ -211,6 +212,8 @@ START_TEST(a_full_bucket_overflows_into_its_alternate)
 	uint32_t i;
 
 	trial_setup(&f);
+	packet_plain(&in, 9, 64);
+	trial_put_output(&f, &in, 0); /* in slot 0, which guesses name that are forgotten */
 	packet_plain(&in, UNTAGGED, 64);
 	key = trial_key(&in);
 	fixture_put_alternate(&f, &key, 0, TRIAL_IN, 0, &step, 1);
@@ -285,17 +288,14 @@ static void random_frame(struct packet *p, uint64_t *seed)
 	memset(p->bytes + p->l3 + 12, 10, 3);
 }
 
-static void check_lookup(uint64_t *seed, uint64_t first)
+static void check_frame(const struct packet *p, uint64_t first)
 {
 	uint32_t slot, by_scan = 0, by_program = 0;
-	struct packet p;
-	struct sw_key key;
+	struct sw_key key = trial_key(p);
 	int verdict;
 
-	random_frame(&p, seed);
-	key = trial_key(&p);
 	fixture_forget_counters(&f);
-	verdict = trial_run(&f, &p).verdict;
+	verdict = trial_run(&f, p).verdict;
 	for (slot = 0; slot < f.next_slot; slot++) {
 		if (scan(&key, slot))
 			by_scan++;
@@ -339,9 +339,201 @@ START_TEST(lookup_agrees_with_a_walk_over_all_flows)
 			if (packet_random(&seed) % 8 == 0)
 				fixture_kill(&f, f.next_slot - 1);
 		}
-		for (i = 0; i < 1000; i++)
-			check_lookup(&seed, first);
+		for (i = 0; i < 1000; i++) {
+			random_frame(&p, &seed);
+			check_frame(&p, first);
+		}
 	}
+}
+END_TEST
+
+/* ---- under many masks ---- */
+
+#define N_MANY_MASKS 40
+#define N_MANY_FLOWS 200
+
+/* Bits of a few fields, of which frames below have few values. */
+static struct sw_key random_mask(uint64_t *seed)
+{
+	struct sw_key bits = {.f = {.in_ifindex = UINT32_MAX}};
+	uint64_t dice = packet_random(seed);
+
+	if (dice & 1)
+		bits.f.eth_dst[5] = 1 + (dice >> 8) % 7;
+	if (dice & 2)
+		bits.f.eth_src[5] = 1 + (dice >> 12) % 7;
+	if (dice & 4)
+		bits.f.ip_src[3] = bits.f.ip_src[15] = 1 + (dice >> 16) % 3;
+	if (dice & 8)
+		bits.f.ip_dst[0] = bits.f.ip_dst[15] = 0xff;
+	if (dice & 16)
+		bits.f.l4_dst_be = htons(1 + (dice >> 20) % 3);
+	if (dice & 32)
+		bits.f.eth_type_be = 0xffff;
+	if (dice & 64)
+		bits.f.ipv6_flabel_be = htonl(1 + (dice >> 24) % 3);
+	return bits;
+}
+
+static void random_frame_of_either(struct packet *p, uint64_t *seed)
+{
+	struct packet_spec spec = {.tci = UNTAGGED, .ip_proto = 17, .size = 80, .csum = CSUM_FINISHED};
+	uint8_t *ip;
+
+	spec.ip_version = packet_random(seed) % 2 ? 4 : 6;
+	packet_make(p, &spec, seed);
+	ip = p->bytes + p->l3;
+	p->bytes[5] = packet_random(seed) % 8;
+	p->bytes[11] = packet_random(seed) % 8;
+	if (spec.ip_version == 4) {
+		memset(ip + 12, 10, 8);
+		ip[15] = packet_random(seed) % 4;
+	} else {
+		ip[1] = ip[2] = 0;
+		ip[3] = packet_random(seed) % 4;
+		memset(ip + 8, 0xfd, 32);
+		ip[23] = packet_random(seed) % 4;
+	}
+	p->bytes[p->l4 + 2] = 0;
+	p->bytes[p->l4 + 3] = packet_random(seed) % 4;
+}
+
+static void put_many(uint64_t *seed)
+{
+	struct sw_step step = STEP(OUTPUT, TRIAL_OUT);
+	struct sw_key bits, key;
+	struct packet p;
+
+	for (unsigned int id = 0; id < N_MANY_MASKS; id++) {
+		bits = random_mask(seed);
+		fixture_set_mask(&f, id, &bits);
+	}
+	for (int i = 0; i < N_MANY_FLOWS; i++) {
+		unsigned int mask = packet_random(seed) % N_MANY_MASKS;
+
+		random_frame_of_either(&p, seed);
+		key = trial_key(&p);
+		if (!is_taken(&key, mask))
+			fixture_put(&f, &key, mask, TRIAL_IN, 0, &step, 1);
+		if (packet_random(seed) % 2)
+			fixture_kill(&f, f.next_slot - 1);
+	}
+}
+
+START_TEST(lookup_agrees_under_many_masks)
+{
+	uint64_t seed = packet_seed(), first = seed;
+	struct packet p;
+
+	for (int round = 0; round < 10; round++) {
+		trial_setup(&f);
+		f.config->n_order = 0;
+		put_many(&seed);
+		for (int i = 0; i < 1000; i++) {
+			random_frame_of_either(&p, &seed);
+			check_frame(&p, first);
+		}
+	}
+}
+END_TEST
+
+/* Frames that differ in what no rule looks at, under two masks of which the first has no flow. */
+static void set_up_search(struct packet *p, struct sw_key *key)
+{
+	trial_setup(&f);
+	add_mask(1, 0xffff);
+	packet_plain(p, UNTAGGED, 64);
+	*key = trial_key(p);
+}
+
+static struct sw_lookup_stats searches(void)
+{
+	struct sw_lookup_stats sum = {0}, row;
+
+	for (uint32_t i = 0; i < f.n_rows; i++) {
+		ck_assert_int_eq(bpf_map_lookup_elem(bpf_map__fd(f.skel->maps.lookup_stats), &i, &row), 0);
+		sum.walks += row.walks;
+		sum.found += row.found;
+		sum.probes += row.probes;
+		sum.looks += row.looks;
+	}
+	return sum;
+}
+
+START_TEST(the_sieve_is_asked_and_its_word_is_taken)
+{
+	struct sw_step step = STEP(OUTPUT, TRIAL_OUT);
+	struct packet in;
+	struct sw_key key;
+
+	set_up_search(&in, &key);
+	fixture_put(&f, &key, 1, TRIAL_IN, 0, &step, 1);
+	f.flows[9] = f.flows[0]; /* elsewhere than guesses that name nothing name it */
+	f.flows[0].gen |= 1;
+	for (uint32_t i = 0; i < f.n_buckets * SW_BUCKET_CELLS; i++) {
+		__u64 *cell = &f.buckets[i / SW_BUCKET_CELLS].cell[i % SW_BUCKET_CELLS];
+
+		*cell += *cell ? 9 : 0;
+	}
+	memset(f.sieves, 0, 2 * sw_sieve_bytes(f.n_flows));
+	ck_assert_int_eq(trial_run(&f, &in).verdict, XDP_DROP);
+	f.config->sieve = 0; /* there is none */
+	ck_assert_int_eq(trial_run(&f, &in).verdict, XDP_REDIRECT);
+}
+END_TEST
+
+/* Of each kind of frame that the short way finds a flow for, and leaves to the long way. */
+START_TEST(a_search_is_counted_once)
+{
+	struct sw_step steps[] = {STEP(VLAN_PUSH, 5), STEP(OUTPUT, TRIAL_OUT)};
+	struct sw_lookup_stats before, after;
+	struct packet in;
+	struct sw_key key;
+
+	for (int deep = 0; deep < 2; deep++) {
+		set_up_search(&in, &key);
+		if (deep)
+			f.config->depth = SW_KEY_WORDS;
+		fixture_put(&f, &key, 1, TRIAL_IN, 0, steps, 2);
+		f.skel->bss->core.guess[TRIAL_LO].slot = 500;
+		before = searches();
+		ck_assert_int_eq(trial_run(&f, &in).verdict, XDP_REDIRECT);
+		after = searches();
+		ck_assert_uint_eq(after.walks - before.walks, 1);
+		ck_assert_uint_eq(after.found - before.found, 1);
+		ck_assert_uint_eq(after.probes - before.probes, 2);
+		ck_assert_uint_eq(after.looks - before.looks, 1);
+		ck_assert_uint_eq(fixture_port_stats(&f, TRIAL_IN).rx_frames, 1);
+	}
+}
+END_TEST
+
+/* Flows that come once are not worth a hint, and those that come again are worth one again after a while. */
+START_TEST(hints_that_are_of_no_use_are_let_be)
+{
+	struct sw_step step = STEP(OUTPUT, TRIAL_OUT);
+	struct packet in;
+	struct sw_key key, bits = trial_mask();
+	uint64_t hints = 0;
+
+	set_up_search(&in, &key);
+	memset(bits.f.eth_src, 0, 6);
+	fixture_set_mask(&f, 2, &bits);
+	fixture_put(&f, &key, 2, TRIAL_IN, 0, &step, 1);
+	for (uint32_t i = 0; i < 2 * SW_HINT_MISSES; i++) {
+		packet_set_macs(&in, 0x020000000001, 0x020000000000 + i * 2);
+		ck_assert_int_eq(trial_run(&f, &in).verdict, XDP_REDIRECT);
+	}
+	for (uint32_t i = 0; i < (f.n_rows - 1) * SW_EMC_SIZE; i++)
+		hints += f.emc[i] != 0;
+	ck_assert_uint_gt(hints, SW_HINT_MISSES / 2);
+	ck_assert_uint_le(hints, SW_HINT_MISSES);
+	ck_assert_uint_eq(fixture_exact_hits(&f, TRIAL_IN), 0);
+	for (uint32_t row = 0; row < f.n_rows; row++)
+		fixture_row(&f, row)->n_unhinted = fixture_row(&f, row)->n_unhinted > 0; /* the while is over */
+	for (uint32_t i = 0; i < 4; i++)
+		ck_assert_int_eq(trial_run(&f, &in).verdict, XDP_REDIRECT);
+	ck_assert_uint_eq(fixture_exact_hits(&f, TRIAL_IN), 2);
 }
 END_TEST
 
@@ -361,6 +553,10 @@ static Suite *suite(void)
 	tcase_add_test(tcase, a_full_bucket_overflows_into_its_alternate);
 	tcase_add_test(tcase, a_tag_that_lies_is_found_out_by_the_key);
 	tcase_add_test(tcase, lookup_agrees_with_a_walk_over_all_flows);
+	tcase_add_test(tcase, lookup_agrees_under_many_masks);
+	tcase_add_test(tcase, the_sieve_is_asked_and_its_word_is_taken);
+	tcase_add_test(tcase, a_search_is_counted_once);
+	tcase_add_test(tcase, hints_that_are_of_no_use_are_let_be);
 	suite_add_tcase(s, tcase);
 	return s;
 }

@@ -10,6 +10,7 @@
 #define TESTS_CACHE_LAB_H
 
 #include "bpf/hash.h"
+#include "bpf/sieve.h"
 #include "dataplane/action.h"
 #include "dataplane/cache.h"
 #include "dataplane/cache_masks.h"
@@ -389,10 +390,7 @@ static inline void lab_let_grace_pass(struct lab *lab)
 
 static inline uint64_t lab_hash(const struct lab *lab, const struct sw_flow *flow)
 {
-	const struct sw_config *config = lab->dp->memory.config;
-	const struct sw_mask *mask = &config->masks[flow->mask];
-
-	return sw_hash_masked(config->seed, &flow->key, &mask->bits, mask->n_words);
+	return sw_hash_masked(lab->dp->memory.config, &flow->key, flow->mask);
 }
 
 static inline void lab_check_cells(const struct lab *lab)
@@ -425,6 +423,30 @@ static inline void lab_check_cells(const struct lab *lab)
 	free(n_overflow);
 }
 
+static inline bool lab_sieve_lets_through(const struct lab *lab, uint16_t mask, const struct sw_key *key)
+{
+	const struct dp_memory *memory = &lab->dp->memory;
+	const struct sw_config *config = memory->config;
+	const struct sw_folded folded = sw_fold(key);
+	uint64_t sum = sw_sum(config, &folded, &config->folded[mask], config->words, 1) + sw_sum_device(config, key);
+	uint64_t place = sum >> sw_sieve_shift(config->sieve);
+
+	return memory->sieves[(config->sieve & 1) * (sw_sieve_bytes(config->n_flows) / 8) + place / 64] >> place % 64 &
+	       1;
+}
+
+/* V1 */
+static inline void lab_check_sieve(const struct lab *lab)
+{
+	const struct dp_memory *memory = &lab->dp->memory;
+
+	for (uint32_t slot = 0; slot < memory->config->n_flows; slot++) {
+		const struct sw_flow *flow = &memory->flows[slot];
+
+		must(flow->gen & 1 || lab_sieve_lets_through(lab, flow->mask, &flow->key));
+	}
+}
+
 static inline void lab_check_masks(const struct lab *lab)
 {
 	const struct sw_config *config = lab->dp->memory.config;
@@ -453,6 +475,7 @@ static inline void lab_check_masks(const struct lab *lab)
 			must(config->masks[id].n_words == mask_n_words(&config->masks[id].bits));
 	}
 	must(n_masks == cache_mask_count(lab->cache));
+	lab_check_sieve(lab);
 }
 
 static inline void lab_check_steps(const struct lab *lab, const struct sw_flow *flow)

@@ -399,7 +399,7 @@ static uint32_t publish(struct lab *lab, int i, uint8_t flags, const struct sw_s
 		.gen = 2, .n_steps = n_steps, .flags = flags, .in_port = i + 1, .bridge = LAB_BRIDGE, .key = key};
 	memcpy(flow->steps, steps, n_steps * sizeof(*steps));
 	flow->domain = sw_fdb_hash_domain(config->seed, steps[0].arg, LAB_BRIDGE);
-	put_cell(lab, sw_hash_masked(config->seed, &key, &config->masks[0].bits, 1), slot);
+	put_cell(lab, sw_hash_masked(config, &key, 0), slot);
 	__atomic_store_n(&config->n_order, 1, __ATOMIC_RELEASE);
 	return slot;
 }

@@ -171,7 +171,7 @@ START_TEST(the_vlans_of_a_port_are_spread)
 		n_used = most = 0;
 		for (uint16_t vid = 1; vid < 4095; vid++) {
 			struct sw_key key = {.f = {.in_ifindex = 7, .vlan_tci_be = htons(SW_VLAN_PRESENT | vid)}};
-			uint64_t hash = sw_hash_masked(seed * 0x9e3779b97f4a7c15ULL, &key, &mask, 1);
+			uint64_t hash = sw_hash_link(seed * 0x9e3779b97f4a7c15ULL, &key, &mask, 1);
 			uint8_t *n = &n_flows[sw_hash_primary(hash, 65536)];
 
 			n_used += !*n;

@@ -295,8 +295,16 @@ static void spoil_mask_itself(struct dp_memory *m)
 	m->config->masks[0].n_words = 9;
 }
 
-static void (*const spoilers[])(struct dp_memory *m) = {spoil_cell_lost, spoil_cells_of_dead_slots, spoil_overflow,
-	spoil_order, spoil_cells, spoil_slots, spoil_twins, spoil_masks, spoil_mask_itself};
+static void spoil_sieve(struct dp_memory *m)
+{
+	memset(m->sieves, 0, 2 * sw_sieve_bytes(m->config->n_flows));
+	memset(m->config->folded, 0x5a, sizeof(m->config->folded));
+	m->config->words = 0;
+	m->config->sieve = 0xabcd;
+}
+
+static void (*const spoilers[])(struct dp_memory *m) = {spoil_sieve, spoil_cell_lost, spoil_cells_of_dead_slots,
+	spoil_overflow, spoil_order, spoil_cells, spoil_slots, spoil_twins, spoil_masks, spoil_mask_itself};
 
 START_TEST(whatever_stands_in_the_maps_adoption_makes_it_consistent)
 {

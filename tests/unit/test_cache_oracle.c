@@ -53,9 +53,11 @@ static uint64_t n_lives, n_packets, n_bytes;
 
 static struct line *line_of(const struct sw_key *key, const struct sw_key *mask)
 {
-	uint64_t h = sw_hash_masked(1, key, mask, SW_KEY_WORDS);
 	struct line *line;
+	uint64_t h = 1;
 
+	for (uint32_t i = 0; i < SW_KEY_WORDS; i++)
+		h = sw_hash_step(h, key->w[i]);
 	for (line = &lines[h % N_LINES]; line->used; line = line == &lines[N_LINES - 1] ? lines : line + 1) {
 		if (memcmp(&line->key, key, sizeof(*key)) == 0 && memcmp(&line->mask, mask, sizeof(*mask)) == 0)
 			return line;
