@@ -91,6 +91,7 @@ static void add_lookups(const struct daemon *d, struct json_object *ret)
 	json_add_number(ret, "miss", lookups.misses);
 	json_add_number(ret, "searches", lookups.searches);
 	json_add_number(ret, "probes", lookups.probes);
+	json_add_number(ret, "looks", lookups.looks);
 }
 
 static void add_occupancy(const struct daemon *d, struct json_object *ret)

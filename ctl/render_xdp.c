@@ -103,7 +103,9 @@ static void lookups(struct json_object *lookups, FILE *out)
 	stage("miss", render_number(lookups, "miss"), frames, out);
 	fprintf(out, "%-13s%llu in %llu searches", "probes", render_number(lookups, "probes"), searches);
 	if (searches)
-		fprintf(out, ", %.2f each", (double)render_number(lookups, "probes") / (double)searches);
+		fprintf(out, ", %.2f each, %.2f of them with a look",
+			(double)render_number(lookups, "probes") / (double)searches,
+			(double)render_number(lookups, "looks") / (double)searches);
 	fprintf(out, "\n");
 }
 

@@ -153,6 +153,7 @@ static void add_lookups(const struct dp_memory *memory, uint32_t row, struct loo
 	sum->searches += read_once(&stats->walks);
 	sum->walks += read_once(&stats->found);
 	sum->probes += read_once(&stats->probes);
+	sum->looks += read_once(&stats->looks);
 	for (uint16_t id = 1; id < SW_MAX_PORTS; id++) {
 		const struct sw_port_stats *port = port_row(memory, row, id);
 

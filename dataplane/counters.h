@@ -31,6 +31,7 @@ struct lookup_counters {
 	uint64_t walks; /* masks tried one after the other, and found */
 	uint64_t misses;
 	uint64_t searches, probes; /* lookups that tried masks, found or not; masks that they tried */
+	uint64_t looks; /* of the probes: a flow was looked for under the mask, for the sieve let it through */
 };
 
 struct switch_counters {

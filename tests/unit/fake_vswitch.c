@@ -397,5 +397,5 @@ void vswitch_describe(struct vswitch *vs, const struct facts *facts)
 void vswitch_lookups(const struct vswitch *vs, struct lookup_counters *ret)
 {
 	*ret = (struct lookup_counters){
-		.frames = 10, .home = 5, .hints = 2, .walks = 2, .misses = 1, .searches = 3, .probes = 4};
+		.frames = 10, .home = 5, .hints = 2, .walks = 2, .misses = 1, .searches = 3, .probes = 4, .looks = 3};
 }

@@ -54,8 +54,8 @@ static void write_lookups(void)
 	*stats(0, PORT) = (struct sw_port_stats){.rx_frames = 60, .mega_hits = 41, .misses = 4};
 	*stats(1, PORT) = (struct sw_port_stats){.rx_frames = 30, .mega_hits = 22, .misses = 3};
 	*stats(1, OTHER) = (struct sw_port_stats){.rx_frames = 10, .mega_hits = 7, .misses = 3};
-	memory.lookup_stats[0] = (struct sw_lookup_stats){.walks = 22, .found = 18, .probes = 50};
-	memory.lookup_stats[1] = (struct sw_lookup_stats){.walks = 18, .found = 12, .probes = 70};
+	memory.lookup_stats[0] = (struct sw_lookup_stats){.walks = 22, .found = 18, .probes = 50, .looks = 30};
+	memory.lookup_stats[1] = (struct sw_lookup_stats){.walks = 18, .found = 12, .probes = 70, .looks = 31};
 }
 
 static void check_lookups(void)
@@ -70,6 +70,7 @@ static void check_lookups(void)
 	ck_assert_uint_eq(sums.misses, 10);
 	ck_assert_uint_eq(sums.searches, 40);
 	ck_assert_uint_eq(sums.probes, 120);
+	ck_assert_uint_eq(sums.looks, 61);
 }
 
 START_TEST(the_stages_of_lookup_add_up_to_the_frames)
