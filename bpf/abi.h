@@ -44,6 +44,7 @@
 #define SW_FORK_SLOTS    4096  /* of a select group's table; a power of two */
 #define SW_MAX_COPIES    1024  /* lists of copies, ids 0 .. 1023 */
 #define SW_COPY_ROOM     24    /* bytes by which a copy may grow; what would grow more goes up */
+#define SW_MAX_MIRRORS   64    /* mirrors, ids 1 .. 63; 0 is "no mirror"; a power of two */
 #define SW_MAX_XSKS      4096  /* slots of the XSKMAP, handed out in runs of one a queue */
 #define SW_MAX_FDB       65536 /* FDB entries, all bridges together */
 #define SW_NAME_SIZE     16    /* a device's or bridge's name with its NUL, as IFNAMSIZ */
@@ -164,7 +165,8 @@ enum sw_op {
 	SW_OP_METER,   /* in front of all others; arg: slot of `meters`, which may end the frame or remark it */
 	SW_OP_FORK,    /* alone; arg: index into `forks`, of which one branch is the program for this frame */
 	SW_OP_COPIES,  /* alone but for a METER or TELL, and terminal; arg: index into `copies` */
-	SW_OP_TELL,    /* in front of all others but a METER: the daemon gets a copy (bpf/tell.h) */
+	SW_OP_TELL, /* in front of all others but a METER: others get a copy (bpf/tell.h). arg: SW_TELL_CONTROLLER, the
+		       id of a mirror, or both */
 };
 
 struct sw_step {
@@ -385,7 +387,8 @@ struct sw_lookup_stats {
 	X(PORT_CONFIG, "port_config", "a controller has told the port not to receive, or not to forward")              \
 	X(NO_CONTROLLER, "no_controller", "for the controller, and none takes it")                                     \
 	X(TOO_COMPLEX, "too_complex", "its rules and groups ask for more operations than one frame may cost")          \
-	X(COPY, "copy", "a copy on its way out had lost what says how it is to be rewritten")
+	X(COPY, "copy", "a copy on its way out had lost what says how it is to be rewritten")                          \
+	X(MIRROR_PORT, "mirror_port", "its port is one that a mirror sends to, which takes part in nothing else")
 
 enum sw_drop {
 #define X(name, word, text) SW_DROP_##name,
@@ -600,14 +603,19 @@ struct sw_mark {
 };
 
 /*
- * A copy of a frame that went on its way, as it came, for the daemon to tell controllers of: a record of ring `tolds`.
- * It lies in the smallest of SW_TELL_ROOMS that holds it.
+ * A copy of a frame that went on its way, as it came, for the daemon to tell controllers of or to send out of a
+ * mirror's port: a record of ring `tolds`. It lies in the smallest of SW_TELL_ROOMS that holds it.
  */
+#define SW_TELL_CONTROLLER 0x8000
+
 struct sw_told {
-	__u32 size;    /* of the frame */
-	__u16 in_port; /* port id */
-	__u8 levels;   /* by so many its meter raised its drop precedence */
-	__u8 zero;
+	__u32 size;     /* of the frame */
+	__u16 in_port;  /* port id */
+	__u8 levels;    /* by so many its meter raised its drop precedence */
+	__u8 mirror;    /* id; 0: it is for controllers */
+	__u16 out_port; /* of a mirror's: id of the one port by which the frame left as it came; 0: of none */
+	__u16 zero1;
+	__u32 zero2;
 	__u8 bytes[];
 };
 
@@ -621,6 +629,27 @@ struct sw_tell_stats {
 	__u64 limited; /* program rows: not made, over the port's upcall limit */
 	__u64 full;    /* program rows: not made, the ring had no room */
 	__u64 stale;   /* the daemon's row: made, and no rule says any more that somebody is to be told */
+};
+
+/*
+ * A mirror: a copy of what comes in by some ports leaves by `port` too, as it came, of each frame or of one in
+ * `sample`. An element of map `mirrors` (mmap-able); port 0: there is no such mirror.
+ */
+struct sw_mirror {
+	char name[SW_NAME_SIZE]; /* by which a restarted daemon knows it */
+	__u16 port;              /* id */
+	__u16 bridge;            /* id */
+	__u32 sample;
+	__u64 zero;
+	__u16 pair[SW_MAX_PORTS]; /* by port id: the set of that port and the mirror's, id + 1; 0: there is none */
+};
+
+/* What became of a mirror's copies, an element of map `mirror_stats` (mmap-able) at row * SW_MAX_MIRRORS + id. */
+struct sw_mirror_stats {
+	__u64 sent;    /* program rows: asked of the kernel; the daemon's row: sent by it */
+	__u64 handed;  /* program rows: handed to the daemon, to be sent */
+	__u64 limited; /* program rows: not made, over the port's upcall limit */
+	__u64 full;    /* program rows: not made, the ring had no room; the daemon's row: its port did not take it */
 };
 
 enum sw_upcall {
@@ -768,7 +797,9 @@ _Static_assert(sizeof(struct sw_fork) == (1 + SW_MAX_BRANCHES) * 128, "a fork's 
 _Static_assert(sizeof(struct sw_bucket) == 64, "a bucket is a cache line");
 _Static_assert(sizeof(struct sw_port_stats) == 64, "port counters are a cache line");
 _Static_assert(sizeof(struct sw_lookup_stats) == 64, "lookup counters are a cache line");
-_Static_assert(sizeof(struct sw_told) == 8, "a told frame begins behind one word");
+_Static_assert(sizeof(struct sw_told) == 16, "a told frame begins behind two words");
+_Static_assert(sizeof(struct sw_mirror) == 32 + 2 * SW_MAX_PORTS, "a mirror has padding");
+_Static_assert(sizeof(struct sw_mirror_stats) == 32, "two to a cache line");
 _Static_assert(sizeof(struct sw_tell_stats) == 32, "two to a cache line");
 _Static_assert(sizeof(struct sw_meta) == 16, "metadata is a multiple of four, at most 32");
 _Static_assert(sizeof(struct sw_fdb_bucket) == 64, "an FDB bucket is a cache line");

@@ -113,6 +113,21 @@ SW_INLINE int act_output(__u32 cpu, __u32 size, __u32 port_id)
 	return sw_likely(verdict == XDP_REDIRECT) ? verdict : act_not_sent(cpu, size, port_id);
 }
 
+/* With a mirror's copy. A function, so that the others do not make room for it. */
+static __attribute__((noinline)) int act_pair(struct xdp_md *ctx, struct frame *frame)
+{
+	__u32 set_id = frame->pair - 1;
+	void *members = bpf_map_lookup_elem(&sets, &set_id);
+
+	return members ? copies_send(ctx, frame, set_id, members, 0)
+		       : frame_drop(frame, frame->in_port, SW_DROP_BAD_PROGRAM);
+}
+
+SW_INLINE int act_leave(struct xdp_md *ctx, struct frame *frame, __u32 port_id)
+{
+	return sw_unlikely(frame->pair) ? act_pair(ctx, frame) : act_output(frame->cpu, frame->size, port_id);
+}
+
 /* What would keep the kernel from giving every member of the set its copy; SW_UPCALL_NONE: nothing. */
 SW_INLINE enum sw_upcall act_broadcast_hindrance(
 	struct xdp_md *ctx, const struct frame *frame, const struct sw_set_info *set, int growth)
@@ -143,7 +158,7 @@ static __attribute__((noinline)) int act_broadcast(
 	hindrance = set->n_members ? act_broadcast_hindrance(ctx, frame, set, act_growth(flow, first)) : SW_UPCALL_NONE;
 	if (hindrance)
 		return upcall(ctx, frame, hindrance);
-	if (tell_ends(ctx, frame))
+	if (tell_ends(ctx, frame, 0))
 		return XDP_DROP;
 	if (!set->n_members)
 		return frame_drop(frame, frame->in_port, SW_DROP_NO_OUTPUT);
@@ -173,22 +188,22 @@ SW_INLINE int act_steps(struct xdp_md *ctx, struct frame *frame, const struct sw
 	case SW_OP_OUTPUT:
 		if (flow->flags & SW_FLOW_ONE_BUFFER && frame_is_split(ctx))
 			return upcall(ctx, frame, SW_UPCALL_FRAGS);
-		if (tell_ends(ctx, frame))
+		if (tell_ends(ctx, frame, last > first ? 0 : terminal->arg))
 			return XDP_DROP;
 		if (last > first) {
 			reason = act_rewrite(ctx, frame, flow, first);
 			if (reason)
 				return frame_drop(frame, frame->in_port, reason);
 		}
-		return act_output(frame->cpu, frame->size, terminal->arg);
+		return act_leave(ctx, frame, terminal->arg);
 	case SW_OP_BROADCAST:
 		return act_broadcast(ctx, frame, flow, first);
 	case SW_OP_UPCALL:
 		return upcall(ctx, frame, terminal->arg);
 	case SW_OP_DROP:
-		if (frame->is_told)
+		if (frame->tells & SW_TELL_CONTROLLER)
 			return upcall(ctx, frame, SW_UPCALL_NORMAL);
-		return metered_away(frame) ? XDP_DROP : frame_drop(frame, frame->in_port, terminal->arg);
+		return tell_ends(ctx, frame, 0) ? XDP_DROP : frame_drop(frame, frame->in_port, terminal->arg);
 	default:
 		return frame_drop(frame, frame->in_port, SW_DROP_BAD_PROGRAM);
 	}
@@ -228,19 +243,20 @@ SW_INLINE int act_tag_fits(__u32 tci, __u32 out, __u32 vid)
 
 SW_INLINE int act_forward(struct xdp_md *ctx, struct frame *frame, union sw_fdb_place to, __u32 vid)
 {
+	int fits = act_tag_fits(frame->tci, to.out, vid);
 	enum sw_drop reason;
 
 	if (to.flags & SW_FDB_ONE_BUFFER && frame_is_split(ctx))
 		return upcall(ctx, frame, SW_UPCALL_FRAGS);
-	if (tell_ends(ctx, frame))
+	if (tell_ends(ctx, frame, fits ? to.port : 0))
 		return XDP_DROP;
-	if (!act_tag_fits(frame->tci, to.out, vid)) {
+	if (!fits) {
 		reason = act_retag(ctx, frame->tci, to.out, vid);
 		if (reason)
 			return frame_drop(frame, frame->in_port, reason);
 		frame->size += act_tag_growth(frame->tci, to.out);
 	}
-	return act_output(frame->cpu, frame->size, to.port);
+	return act_leave(ctx, frame, to.port);
 }
 
 /* The flow's NORMAL, its step number `at`, for a frame with these words 1 and 2 of the key. */
@@ -274,9 +290,9 @@ SW_INLINE int act_normal(
 	case SW_NORMAL_LEARN:
 		return upcall(ctx, frame, SW_UPCALL_LEARN);
 	case SW_NORMAL_DROP:
-		if (frame->is_told)
+		if (frame->tells & SW_TELL_CONTROLLER)
 			return upcall(ctx, frame, SW_UPCALL_NORMAL);
-		return metered_away(frame) ? XDP_DROP : frame_drop(frame, frame->in_port, answer.drop);
+		return tell_ends(ctx, frame, 0) ? XDP_DROP : frame_drop(frame, frame->in_port, answer.drop);
 	default:
 		return act_flood(ctx, frame, flow);
 	}
@@ -327,7 +343,8 @@ static __attribute__((noinline)) int act_rewritten(struct xdp_md *ctx, struct fr
 	if (!is_output) {
 		set = bpf_map_lookup_elem(&set_info, &target);
 		if (set && !set->n_members)
-			return tell_ends(ctx, frame) ? XDP_DROP : frame_drop(frame, frame->in_port, SW_DROP_NO_OUTPUT);
+			return tell_ends(ctx, frame, 0) ? XDP_DROP
+							: frame_drop(frame, frame->in_port, SW_DROP_NO_OUTPUT);
 		members = bpf_map_lookup_elem(&sets, &target);
 		if (!set || !members)
 			return frame_drop(frame, frame->in_port, SW_DROP_BAD_PROGRAM);
@@ -335,7 +352,7 @@ static __attribute__((noinline)) int act_rewritten(struct xdp_md *ctx, struct fr
 	reason = act_rewrite_hindrance(ctx, frame, rewrite, set);
 	if (reason)
 		return upcall(ctx, frame, reason);
-	if (tell_ends(ctx, frame))
+	if (tell_ends(ctx, frame, 0))
 		return XDP_DROP;
 	metered_remark(ctx, frame);
 	reason = act_rewrite_all(ctx, frame, rewrite);
@@ -357,7 +374,7 @@ SW_INLINE int act(struct xdp_md *ctx, const struct sw_config *cfg, struct frame 
 			return upcall(ctx, frame, SW_UPCALL_FRAGS);
 	}
 	if (flow->steps[act_first(frame)].op == SW_OP_TELL) {
-		frame->is_told = 1;
+		frame->tells = flow->steps[act_first(frame)].arg;
 		if (frame->size > SW_TELL_MAX)
 			return upcall(ctx, frame, SW_UPCALL_FRAGS);
 	}

@@ -57,7 +57,7 @@ static __attribute__((noinline)) int each_send(struct xdp_md *ctx, struct frame 
 	set_id = list->set;
 	set = bpf_map_lookup_elem(&set_info, &set_id);
 	if (set && !set->n_members)
-		return tell_ends(ctx, frame) ? XDP_DROP : frame_drop(frame, frame->in_port, SW_DROP_NO_OUTPUT);
+		return tell_ends(ctx, frame, 0) ? XDP_DROP : frame_drop(frame, frame->in_port, SW_DROP_NO_OUTPUT);
 	members = bpf_map_lookup_elem(&sets, &set_id);
 	if (!set || !members)
 		return frame_drop(frame, frame->in_port, SW_DROP_BAD_PROGRAM);
@@ -66,7 +66,7 @@ static __attribute__((noinline)) int each_send(struct xdp_md *ctx, struct frame 
 		reason = SW_UPCALL_REWRITE;
 	if (reason)
 		return upcall(ctx, frame, reason);
-	if (tell_ends(ctx, frame))
+	if (tell_ends(ctx, frame, 0))
 		return XDP_DROP;
 	return copies_send(ctx, frame, set_id, members, 1);
 }

@@ -8,6 +8,7 @@
  *	buckets		n_buckets		emc		possible CPUs * SW_EMC_SIZE
  *	sieves		2, of sw_sieve_bytes(n_flows)
  *	drops		n_rows * SW_MAX_PORTS * SW_DROP_SLOTS	tell_stats	n_rows * SW_MAX_PORTS
+ *	mirror_stats	n_rows * SW_MAX_MIRRORS
  *	stopped		n_flows			band_stats	n_rows * SW_MAX_METERS * SW_METER_BANDS
  *	fork_stats	n_rows * SW_MAX_FORKS * SW_MAX_BRANCHES	lookup_stats	n_rows
  * Every element is reached through bpf_map_lookup_elem, which the kernel inlines for arrays and which checks the index,
@@ -200,6 +201,22 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, SW_MAX_MIRRORS);
+	__type(key, __u32); /* mirror id */
+	__type(value, struct sw_mirror);
+} mirrors SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sw_mirror_stats);
+} mirror_stats SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct sw_registry);
@@ -264,7 +281,8 @@ struct frame {
 	__u8 levels;    /* by so many its drop precedence is still to be raised */
 	__u8 uncounted; /* its flow has not counted it yet: where depends on its meter */
 	__u32 branch;   /* of `fork_stats` the element that counted it, plus 1; 0: none */
-	__u32 is_told;  /* the daemon is to get a copy when it goes on */
+	__u32 tells;    /* who else is to get a copy, as SW_OP_TELL says; 0: nobody */
+	__u32 pair;     /* set by which it leaves, and a mirror's copy of it, plus 1; 0: it leaves by itself */
 };
 
 /* Where the headers of a frame lie that is being rewritten; see bpf/rewrite.h. */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
 /*
- * tell.h - the TELL step: a copy of the frame for the daemon, while the frame itself goes its way.
+ * tell.h - the TELL step: a copy of the frame for others, while the frame itself goes its way.
  *
- * What: a rule that sends frames to ports and to the controller has its frames forwarded here. The daemon gets a copy
- * of each through a ring buffer, as it came, asks translate() what controllers are to hear of it, and does what stands
- * before that in the rules to the copy.
+ * What: for controllers. A rule that sends frames to ports and to the controller has its frames forwarded here. The
+ * daemon gets a copy of each through a ring buffer, as it came, asks translate() what controllers are to hear of it,
+ * and does what stands before that in the rules to the copy.
  *
  * Why the whole frame, and not a controller's max_len bytes of it: who is told a part may ask for the rest by a
  * buffer's number (OF 1.3.5 section 7.4.1), and what a rule rewrites before it tells lies behind any number of headers.
@@ -14,6 +14,10 @@
  *
  * What nobody gets but a controller goes up whole (a DROP behind a NORMAL): it has to be counted as a frame, and a copy
  * is none. Copies are not frames, and one that is lost is no drop (D1): tell_stats has them.
+ *
+ * And for mirrors, of all that comes in by a port, as it came, what a meter or a rule drops among it. Where the frame
+ * leaves by one port and unchanged, the kernel clones it: it is broadcast to a set of that port and the mirror's. Else
+ * the daemon gets the copy, and sends it.
  *
  * Safe error: a copy that is lost, and counted. Unsafe: a frame that waits for, or is lost with, its copy.
  */
@@ -28,7 +32,7 @@
 #include "upcall.h"
 
 /* Into a record with so much room, a constant and a power of two. 0: done. */
-SW_INLINE int tell_in(struct xdp_md *ctx, const struct frame *frame, const __u32 room)
+SW_INLINE int tell_in(struct xdp_md *ctx, const struct frame *frame, __u32 mirror, __u32 out_port, const __u32 room)
 {
 	struct sw_told *told = bpf_ringbuf_reserve(&tolds, sizeof(*told) + room, 0);
 
@@ -37,7 +41,10 @@ SW_INLINE int tell_in(struct xdp_md *ctx, const struct frame *frame, const __u32
 	told->size = frame->size;
 	told->in_port = frame->in_port;
 	told->levels = frame->levels;
-	told->zero = 0;
+	told->mirror = mirror;
+	told->out_port = out_port;
+	told->zero1 = 0;
+	told->zero2 = 0;
 	if (bpf_xdp_load_bytes(ctx, 0, told->bytes, bounded_size(frame->size, room))) {
 		bpf_ringbuf_discard(told, 0);
 		return -1;
@@ -46,53 +53,112 @@ SW_INLINE int tell_in(struct xdp_md *ctx, const struct frame *frame, const __u32
 	return 0;
 }
 
-SW_INLINE int tell_somewhere(struct xdp_md *ctx, const struct frame *frame)
-{
-#define X(room)                                                                                                        \
-	if (frame->size <= room)                                                                                       \
-		return tell_in(ctx, frame, room);
-	SW_TELL_ROOMS(X)
-#undef X
-	return -1;
-}
+enum tell_fate { TELL_DONE, TELL_LIMITED, TELL_FULL };
 
-/* Of the frame in the CPU's scratch. Global: verified once, not on each way that leads here. */
-__attribute__((noinline)) int tell(struct xdp_md *ctx)
+/* Hands the daemon a copy of the frame in the CPU's scratch. Global: verified once, not on each way that leads here. */
+__attribute__((noinline)) int tell(struct xdp_md *ctx, __u32 mirror, __u32 out_port)
 {
 	const struct sw_port *port = port_get(ctx->ingress_ifindex);
 	struct sw_scratch *s = scratch_get();
-	struct sw_tell_stats *stats;
-	__u32 index;
 
-	if (!port || !s || core.config.is_trial)
-		return 0;
-	index = s->frame.cpu * SW_MAX_PORTS + s->frame.in_port % SW_MAX_PORTS;
-	stats = bpf_map_lookup_elem(&tell_stats, &index);
+	if (!port || !s || !upcall_allowed(port, 1))
+		return TELL_LIMITED;
+#define X(room)                                                                                                        \
+	if (s->frame.size <= room)                                                                                     \
+		return tell_in(ctx, &s->frame, mirror, out_port, room) ? TELL_FULL : TELL_DONE;
+	SW_TELL_ROOMS(X)
+#undef X
+	return TELL_FULL;
+}
+
+SW_INLINE void tell_controller(struct xdp_md *ctx, const struct frame *frame)
+{
+	__u32 index = frame->cpu * SW_MAX_PORTS + frame->in_port % SW_MAX_PORTS;
+	struct sw_tell_stats *stats = bpf_map_lookup_elem(&tell_stats, &index);
+	int fate = tell(ctx, 0, 0);
+
 	if (!stats)
+		return;
+	stats->told += fate == TELL_DONE;
+	stats->limited += fate == TELL_LIMITED;
+	stats->full += fate == TELL_FULL;
+}
+
+/*
+ * Whether the kernel can make the copy: it clones no frame in several buffers, and passes over a port whose MTU is too
+ * small. Where a tag might be taken off on the way out, as floods' are, nothing is risked.
+ */
+SW_INLINE int tell_clones(struct xdp_md *ctx, const struct frame *frame, __u32 set_id)
+{
+	const struct sw_set_info *set = bpf_map_lookup_elem(&set_info, &set_id);
+
+	if (!set || set->n_members != 2 || frame_is_split(ctx) || frame->size > set->min_frame)
 		return 0;
-	if (!upcall_allowed(port, 1))
-		stats->limited++;
-	else if (tell_somewhere(ctx, &s->frame))
-		stats->full++;
-	else
-		stats->told++;
+	if (!set->needs_marks)
+		return 1;
+	return !(frame->tci & SW_VLAN_PRESENT) && !mark_put(ctx, SW_MARK_FLOOD);
+}
+
+/*
+ * The copy is asked of the kernel, with the frame, where that leaves by one port as it came and the daemon has made a
+ * set of both ports; else the daemon gets it, who makes that set and sends the copy.
+ */
+SW_INLINE __u32 tell_mirror(struct xdp_md *ctx, const struct frame *frame, __u32 id, __u32 out_port)
+{
+	__u32 index = frame->cpu * SW_MAX_MIRRORS + id, pair;
+	struct sw_mirror *mirror = bpf_map_lookup_elem(&mirrors, &id);
+	struct sw_mirror_stats *stats = bpf_map_lookup_elem(&mirror_stats, &index);
+	int fate;
+
+	if (out_port == frame->in_port) /* a broadcast does not go back */
+		out_port = 0;
+	if (!mirror || !stats || !mirror->port || (mirror->sample > 1 && bpf_get_prandom_u32() % mirror->sample))
+		return 0;
+	pair = sw_read(mirror->pair[out_port & (SW_MAX_PORTS - 1)]);
+	if (out_port && pair && tell_clones(ctx, frame, pair - 1)) {
+		stats->sent++;
+		return pair;
+	}
+	fate = tell(ctx, id, out_port);
+	stats->handed += fate == TELL_DONE;
+	stats->limited += fate == TELL_LIMITED;
+	stats->full += fate == TELL_FULL;
+	return 0;
+}
+
+/* Sees to all who are to get a copy of the frame in the scratch, which goes on as it came by this port, or else. */
+__attribute__((noinline)) int tell_all(struct xdp_md *ctx, __u32 is_over, __u32 out_port)
+{
+	struct sw_scratch *s = scratch_get();
+	__u32 id;
+
+	if (!s || core.config.is_trial)
+		return 0;
+	if (!is_over && s->frame.tells & SW_TELL_CONTROLLER)
+		tell_controller(ctx, &s->frame);
+	id = s->frame.tells & (SW_MAX_MIRRORS - 1);
+	if (id)
+		s->frame.pair = tell_mirror(ctx, &s->frame, id, out_port);
 	return 0;
 }
 
 /* The number of the first step behind METER and TELL. */
 SW_INLINE __u32 tell_first(const struct frame *frame)
 {
-	return (frame->meter ? 1 : 0) + (frame->is_told ? 1 : 0);
+	return (frame->meter ? 1 : 0) + (frame->tells ? 1 : 0);
 }
 
-/* What stands in front of all that is done to a frame: its meter, and telling. Not 0: it ends there, and is counted. */
-SW_INLINE int tell_ends(struct xdp_md *ctx, struct frame *frame)
+/*
+ * What stands in front of all that is done to a frame: its meter, and telling. out_port: the one port by which it then
+ * leaves as it came, or 0. Not 0: it ends there, and is counted.
+ */
+SW_INLINE int tell_ends(struct xdp_md *ctx, struct frame *frame, __u32 out_port)
 {
-	if (metered_away(frame))
-		return 1;
-	if (frame->is_told)
-		tell(ctx);
-	return 0;
+	int is_over = metered_away(frame);
+
+	if (frame->tells)
+		tell_all(ctx, is_over, is_over ? 0 : out_port);
+	return is_over;
 }
 
 #endif

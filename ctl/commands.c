@@ -70,6 +70,15 @@ const struct grammar_command grammar_commands[N_COMMANDS] = {
 		{{"port", A_PORT}, {"vlan", A_VID(0)}},
 		0, "Shows which address lives behind which port."},
 
+	[CMD_MIRROR_ADD] = {{"mirror", "add"}, {A_BRIDGE, {.kind = ARG_BRIDGE, .name = "NAME"}},
+		{{"from", {.kind = ARG_TEXT, .name = "PORT[,PORT]"}, true}, {"to", A_PORT, true},
+		 {"sample", NUMBER(1, 1000000)}},
+		COMMAND_STATEMENT | COMMAND_CONFIGURES,
+		"Sends a copy of all that comes in by some ports, or of one frame in so many, out of another port."},
+	[CMD_MIRROR_DEL] = {{"mirror", "del"}, {A_BRIDGE, {.kind = ARG_BRIDGE, .name = "NAME"}}, {{0}},
+		COMMAND_CONFIGURES, "Ends a mirror."},
+	[CMD_MIRROR_SHOW] = {{"mirror", "show"}, {OPT_BRIDGE}, {{0}}, 0, "Shows mirrors, and counts their copies."},
+
 	[CMD_CACHE_SHOW] = {{"cache", "show"}, {{0}}, {{"limit", NUMBER(1, 20000)}},
 		0, "Shows the megaflows, busiest first: match, actions, packets, bytes, age. 1000 of them unless told."},
 	[CMD_CACHE_FLUSH] = {{"cache", "flush"}, {{0}}, {{0}}, 0, "Empties the flow cache; it fills again."},

@@ -88,6 +88,7 @@ typedef void daemon_handler(struct daemon *d, const struct request *request, str
 
 daemon_handler bridge_add_asked, bridge_del_asked, bridge_set_asked, bridge_show_asked;
 daemon_handler port_add_asked, port_del_asked, port_set_asked, port_show_asked;
+daemon_handler mirror_add_asked, mirror_del_asked, mirror_show_asked;
 daemon_handler fdb_add_asked, fdb_del_asked, fdb_flush_asked, fdb_show_asked;
 daemon_handler cache_show_asked, cache_flush_asked;
 daemon_handler stats_asked, drops_asked, trace_asked;

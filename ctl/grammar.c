@@ -40,7 +40,6 @@ static const char *const not_yet[] = {
 	"meters",
 	"table",
 	"tables",
-	"mirror",
 	"bond",
 	"tunnel",
 };

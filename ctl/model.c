@@ -34,6 +34,8 @@ void model_free(struct model *model)
 		free(model->ports[i].trouble);
 	for (unsigned i = 0; i < model->n_macs; i++)
 		free(model->macs[i].trouble);
+	for (unsigned i = 0; i < model->n_mirrors; i++)
+		free(model->mirrors[i].trouble);
 	for (unsigned i = 0; i < model->n_listeners; i++)
 		free_listener(&model->listeners[i]);
 	for (unsigned i = 0; i < model->n_channels; i++)
@@ -41,6 +43,7 @@ void model_free(struct model *model)
 	free(model->bridges);
 	free(model->ports);
 	free(model->macs);
+	free(model->mirrors);
 	free(model->listeners);
 	free(model->channels);
 	model_init(model);
@@ -185,6 +188,7 @@ void model_drop_on_bridge(struct model *model, const char *name)
 		if (!strcmp(model->macs[i].mac.bridge, name))
 			model_drop_mac(model, &model->macs[i].mac);
 	}
+	model_drop_mirrors_of(model, name);
 	model_drop_channels_of(model, name);
 }
 
@@ -251,7 +255,7 @@ int model_merge(struct model *model, const struct model *from)
 		if (!to || model_copy_trouble(&to->trouble, from->macs[i].trouble))
 			return -ENOMEM;
 	}
-	if (model_merge_channels(model, from))
+	if (model_merge_mirrors(model, from) || model_merge_channels(model, from))
 		return -ENOMEM;
 	return merge_listeners(model, from);
 }
@@ -438,6 +442,8 @@ int model_apply(struct model *model, const struct request *request, const char *
 		return set_port(model, request, problem);
 	case CMD_FDB_ADD:
 		return add_mac(model, request, problem);
+	case CMD_MIRROR_ADD:
+		return model_add_mirror(model, request, problem);
 	case CMD_CONTROL_LISTEN:
 		return add_listener(model, request, dir, problem);
 	case CMD_CONTROLLER_ADD:
@@ -445,7 +451,8 @@ int model_apply(struct model *model, const struct request *request, const char *
 		return add_channel(model, request, dir, problem);
 	default:
 		return grammar_fault(problem, request, &(struct grammar_value){.index = 0},
-			"bridge add|set, port add|set, fdb add, control listen, controller add, openflow listen",
+			"bridge add|set, port add|set, fdb add, mirror add, control listen, controller add, openflow "
+			"listen",
 			"this command has no place in a configuration file");
 	}
 }
@@ -484,6 +491,10 @@ void model_each_statement(
 	for (unsigned i = 0; i < model->n_macs; i++) {
 		statement_print_mac(&model->macs[i].mac, text, sizeof(text));
 		each(ctx, text, model->macs[i].trouble);
+	}
+	for (unsigned i = 0; i < model->n_mirrors; i++) {
+		statement_print_mirror(&model->mirrors[i].config, text, sizeof(text));
+		each(ctx, text, model->mirrors[i].trouble);
 	}
 	for (unsigned i = 0; i < model->n_listeners; i++) {
 		print_listener(&model->listeners[i], text, sizeof(text));

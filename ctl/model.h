@@ -2,9 +2,9 @@
 /*
  * model.h - a configuration as data: what a file says, what the switch runs, and the way from one to the other.
  *
- * What: bridges, ports, static addresses, TLS listeners and OpenFlow channels, each with the settings that the grammar
- * knows. A file is read into a model statement by statement (model_apply), the running switch is copied into one, and
- * model_diff() lists the steps between two.
+ * What: bridges, ports, static addresses, mirrors, TLS listeners and OpenFlow channels, each with the settings that the
+ * grammar knows. A file is read into a model statement by statement (model_apply), the running switch is copied into
+ * one, and model_diff() lists the steps between two.
  *
  * Why: a reload must leave alone what did not change, and a text diff cannot know that `port set` a line below changed
  * what `port add` above it said. Rejected: to run a file's statements against the switch as they are read, which stops
@@ -57,11 +57,17 @@ struct model_channel {
 	char *trouble;
 };
 
+struct model_mirror {
+	struct mirror_config config;
+	char *trouble;
+};
+
 struct model {
-	unsigned n_bridges, n_ports, n_macs, n_listeners, n_channels;
+	unsigned n_bridges, n_ports, n_macs, n_mirrors, n_listeners, n_channels;
 	struct model_bridge *bridges;
 	struct model_port *ports;
 	struct model_mac *macs;
+	struct model_mirror *mirrors;
 	struct model_listener *listeners;
 	struct model_channel *channels;
 };
@@ -72,6 +78,7 @@ void model_free(struct model *model);
 /* Each adds a copy, or replaces the element of that name. NULL: out of memory. Borrowed until the next change. */
 struct model_bridge *model_put_bridge(struct model *model, const char *name);
 struct model_port *model_put_port(struct model *model, const struct port_config *config);
+struct model_mirror *model_put_mirror(struct model *model, const struct mirror_config *config);
 struct model_mac *model_put_mac(struct model *model, const struct static_mac *mac);
 struct model_listener *model_put_listener(
 	struct model *model, const char *address, const char *cert, const char *key, const char *ca);
@@ -80,6 +87,7 @@ struct model_channel *model_put_channel(struct model *model, const char *bridge,
 struct model_bridge *model_bridge(const struct model *model, const char *name);
 struct model_port *model_port(const struct model *model, const char *name);
 struct model_mac *model_mac(const struct model *model, const struct static_mac *mac); /* by all but the port */
+struct model_mirror *model_mirror(const struct model *model, const char *bridge, const char *name);
 struct model_listener *model_listener(const struct model *model, const char *address);
 struct model_channel *model_channel(
 	const struct model *model, const char *bridge, enum channel_kind kind, const char *address);
@@ -87,9 +95,10 @@ struct model_channel *model_channel(
 /* Takes an element out. False: there is none. */
 bool model_drop_bridge(struct model *model, const char *name);
 bool model_drop_port(struct model *model, const char *name);
-/* What stands on it: a bridge's ports, addresses and channels, a port's addresses. */
+/* What stands on it: a bridge's ports, addresses, mirrors and channels, a port's addresses. */
 void model_drop_on_bridge(struct model *model, const char *name);
 void model_drop_on_port(struct model *model, const char *name);
+bool model_drop_mirror(struct model *model, const char *bridge, const char *name);
 bool model_drop_mac(struct model *model, const struct static_mac *mac);
 bool model_drop_listener(struct model *model, const char *address);
 bool model_drop_channel(struct model *model, const char *bridge, enum channel_kind kind, const char *address);
@@ -114,6 +123,7 @@ int model_print(const struct model *model, FILE *out);
 enum model_verb {
 	STEP_DEL_LISTENER,
 	STEP_DEL_CHANNEL,
+	STEP_DEL_MIRROR,
 	STEP_DEL_MAC,
 	STEP_DEL_PORT,
 	STEP_DEL_BRIDGE,
@@ -122,6 +132,7 @@ enum model_verb {
 	STEP_ADD_PORT,
 	STEP_SET_PORT,
 	STEP_ADD_MAC,
+	STEP_ADD_MIRROR,
 	STEP_ADD_LISTENER,
 	STEP_ADD_CHANNEL,
 	STEP_SET_CHANNEL, /* of a controller */

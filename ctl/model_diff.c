@@ -91,6 +91,20 @@ static bool goes_last(const struct plan *plan, const struct model_channel *chann
 	       n + count_controllers(plan->from, channel->bridge) <= CHANNEL_CONTROLLERS_MAX;
 }
 
+/* Its ports stay, and it says the same of them. */
+static bool mirror_stays(const struct plan *plan, const struct mirror_config *has)
+{
+	const struct model_mirror *wanted = model_mirror(plan->to, has->bridge, has->name);
+
+	if (wanted ? !model_same_mirror(has, &wanted->config) : !plan->keep)
+		return false;
+	for (unsigned i = 0; i < has->n_from; i++) {
+		if (!port_stays(plan, has->from[i]))
+			return false;
+	}
+	return port_stays(plan, has->to);
+}
+
 /* Of all, those that go last or those that do not. What goes with its bridge needs no step of its own. */
 static void plan_channel_removals(struct plan *plan, bool last)
 {
@@ -115,6 +129,10 @@ static void plan_removals(struct plan *plan)
 			plan_step(plan, STEP_DEL_LISTENER, i, 0);
 	}
 	plan_channel_removals(plan, false);
+	for (unsigned i = 0; i < from->n_mirrors; i++) {
+		if (!mirror_stays(plan, &from->mirrors[i].config))
+			plan_step(plan, STEP_DEL_MIRROR, i, 0);
+	}
 	for (unsigned i = 0; i < from->n_macs; i++) {
 		if (!plan->keep && port_stays(plan, from->macs[i].mac.port) && !model_mac(to, &from->macs[i].mac))
 			plan_step(plan, STEP_DEL_MAC, i, 0);
@@ -234,6 +252,13 @@ static void plan_rest(struct plan *plan)
 
 		if (!has || strcmp(has->mac.port, to->macs[i].mac.port) != 0 || !port_stays(plan, to->macs[i].mac.port))
 			plan_step(plan, STEP_ADD_MAC, i, 0);
+	}
+	for (unsigned i = 0; i < to->n_mirrors; i++) {
+		const struct mirror_config *wanted = &to->mirrors[i].config;
+		const struct model_mirror *has = model_mirror(plan->from, wanted->bridge, wanted->name);
+
+		if (!has || !mirror_stays(plan, &has->config))
+			plan_step(plan, STEP_ADD_MIRROR, i, 0);
 	}
 	for (unsigned i = 0; i < to->n_listeners; i++) {
 		const struct model_listener *has = model_listener(plan->from, to->listeners[i].address);

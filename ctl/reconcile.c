@@ -80,6 +80,14 @@ static void read_mac(void *ctx, const struct fdb_entry *e)
 		reading->err = -ENOMEM;
 }
 
+static void read_mirror(void *ctx, const struct mirror_config *config, const struct mirror_counters *counters)
+{
+	struct reading *reading = ctx;
+
+	if (!model_put_mirror(reading->model, config))
+		reading->err = -ENOMEM;
+}
+
 static void read_listener(void *ctx, const struct control_tls *config)
 {
 	struct reading *reading = ctx;
@@ -136,6 +144,7 @@ static int read_running(const struct reconcile *rec, struct model *ret)
 	if (!err)
 		err = read_ports(rec->vs, pl, ret);
 	fdb_each(vswitch_fdb(rec->vs), 0, read_mac, &reading);
+	vswitch_each_mirror(rec->vs, read_mirror, &reading);
 	control_each_listener(rec->control, read_listener, &reading);
 	openflow_each_channel(rec->of, NULL, read_channel, &reading);
 	return err ? err : reading.err;
@@ -201,6 +210,10 @@ static int do_step(struct reconcile *rec, const struct model_step *step, struct 
 		return control_close(rec->control, from->listeners[i].address, c);
 	case STEP_DEL_CHANNEL:
 		return remove_channel(rec, &from->channels[i], c);
+	case STEP_DEL_MIRROR:
+		return vswitch_mirror_remove(rec->vs, from->mirrors[i].config.bridge, from->mirrors[i].config.name, c);
+	case STEP_ADD_MIRROR:
+		return vswitch_mirror_add(rec->vs, &to->mirrors[i].config, c);
 	case STEP_DEL_MAC:
 		return remove_mac(rec, &from->macs[i].mac, c);
 	case STEP_DEL_PORT:
@@ -250,6 +263,13 @@ static void name_step(struct reconcile *rec, const struct model_step *step)
 		break;
 	case STEP_DEL_CHANNEL:
 		name_channel(&from->channels[i], false, text, sizeof(text));
+		break;
+	case STEP_DEL_MIRROR:
+		snprintf(text, sizeof(text), "mirror del %s %s", from->mirrors[i].config.bridge,
+			from->mirrors[i].config.name);
+		break;
+	case STEP_ADD_MIRROR:
+		statement_print_mirror(&to->mirrors[i].config, text, sizeof(text));
 		break;
 	case STEP_DEL_MAC:
 		statement_print_mac(&from->macs[i].mac, text, sizeof(text));
@@ -311,6 +331,10 @@ static void remember(struct reconcile *rec, const struct model_step *step, const
 		struct model_mac *mac = model_put_mac(failed, &to->macs[step->index].mac);
 
 		trouble = mac ? &mac->trouble : NULL;
+	} else if (step->verb == STEP_ADD_MIRROR) {
+		struct model_mirror *mirror = model_put_mirror(failed, &to->mirrors[step->index].config);
+
+		trouble = mirror ? &mirror->trouble : NULL;
 	} else if (step->verb == STEP_ADD_LISTENER) {
 		const struct model_listener *l = &to->listeners[step->index];
 		struct model_listener *listener = model_put_listener(failed, l->address, l->cert, l->key, l->ca);
@@ -337,6 +361,9 @@ static void forgive(struct reconcile *rec, const struct model_step *step)
 		reconcile_made_port(rec, to->ports[step->index].config.name);
 	else if (step->verb == STEP_ADD_MAC)
 		reconcile_made_mac(rec, &to->macs[step->index].mac);
+	else if (step->verb == STEP_ADD_MIRROR)
+		reconcile_made_mirror(
+			rec, to->mirrors[step->index].config.bridge, to->mirrors[step->index].config.name);
 	else if (step->verb == STEP_ADD_LISTENER)
 		reconcile_made_listener(rec, to->listeners[step->index].address);
 	else if (step->verb == STEP_ADD_CHANNEL || step->verb == STEP_SET_CHANNEL)
@@ -423,6 +450,16 @@ void reconcile_made_port(struct reconcile *rec, const char *name)
 void reconcile_made_mac(struct reconcile *rec, const struct static_mac *mac)
 {
 	model_drop_mac(&rec->failed, mac);
+}
+
+void reconcile_made_mirror(struct reconcile *rec, const char *bridge, const char *name)
+{
+	model_drop_mirror(&rec->failed, bridge, name);
+}
+
+bool reconcile_gone_mirror(struct reconcile *rec, const char *bridge, const char *name)
+{
+	return model_drop_mirror(&rec->failed, bridge, name);
 }
 
 void reconcile_made_listener(struct reconcile *rec, const char *address)

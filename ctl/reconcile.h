@@ -52,6 +52,7 @@ void reconcile_progress(const struct reconcile *rec, struct reconcile_progress *
 void reconcile_made_bridge(struct reconcile *rec, const char *name);
 void reconcile_made_port(struct reconcile *rec, const char *name);
 void reconcile_made_mac(struct reconcile *rec, const struct static_mac *mac);
+void reconcile_made_mirror(struct reconcile *rec, const char *bridge, const char *name);
 void reconcile_made_listener(struct reconcile *rec, const char *address);
 void reconcile_made_channel(struct reconcile *rec, const char *bridge, enum channel_kind kind, const char *address);
 
@@ -59,6 +60,7 @@ void reconcile_made_channel(struct reconcile *rec, const char *bridge, enum chan
 bool reconcile_gone_bridge(struct reconcile *rec, const char *name);
 bool reconcile_gone_port(struct reconcile *rec, const char *name);
 bool reconcile_gone_mac(struct reconcile *rec, const struct static_mac *mac);
+bool reconcile_gone_mirror(struct reconcile *rec, const char *bridge, const char *name);
 bool reconcile_gone_listener(struct reconcile *rec, const char *address);
 bool reconcile_gone_channel(struct reconcile *rec, const char *bridge, enum channel_kind kind, const char *address);
 

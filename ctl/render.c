@@ -152,6 +152,26 @@ static void addresses(struct json_object *result, FILE *out)
 	table_print(table, "No address has been learned.", out);
 }
 
+static void mirrors(struct json_object *result, FILE *out)
+{
+	struct table *table = table_create("BRIDGE MIRROR FROM TO >SAMPLE >COPIES >OVER-LIMIT >RING-FULL");
+	struct json_object *array = member(result, "mirrors");
+
+	for (size_t i = 0; i < length(array); i++) {
+		struct json_object *entry = json_object_array_get_idx(array, i);
+
+		table_cell(table, "%s", render_text(entry, "bridge"));
+		table_cell(table, "%s", render_text(entry, "name"));
+		table_cell(table, "%s", render_text(entry, "from"));
+		table_cell(table, "%s", render_text(entry, "to"));
+		table_cell(table, "%llu", render_number(entry, "sample"));
+		table_cell(table, "%llu", render_number(entry, "copies"));
+		table_cell(table, "%llu", render_number(entry, "over_limit"));
+		table_cell(table, "%llu", render_number(entry, "ring_full"));
+	}
+	table_print(table, "There is no mirror.", out);
+}
+
 static void flushed(struct json_object *result, FILE *out)
 {
 	fprintf(out, "%llu addresses forgotten\n", render_number(result, "flushed"));
@@ -513,6 +533,7 @@ static void (*const renderers[N_COMMANDS])(struct json_object *result, FILE *out
 	[CMD_PORT_SHOW] = ports,
 	[CMD_FDB_SHOW] = addresses,
 	[CMD_FDB_FLUSH] = flushed,
+	[CMD_MIRROR_SHOW] = mirrors,
 	[CMD_CACHE_SHOW] = flows,
 	[CMD_STATS] = stats,
 	[CMD_DROPS] = drops,

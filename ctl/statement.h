@@ -43,6 +43,9 @@ int statement_channel(
 /* `fdb add`. */
 void statement_mac(const struct request *request, struct static_mac *ret);
 
+/* `mirror add`. */
+int statement_mirror(const struct request *request, struct mirror_config *ret, struct grammar_problem *problem);
+
 /* As snprintf(). */
 size_t statement_print_port(const struct port_config *config, char *text, size_t size);
 /* What differs from a new bridge; 0 and an empty text when nothing does. */
@@ -50,6 +53,9 @@ size_t statement_print_bridge(
 	const char *name, const struct bridge_settings *settings, enum fail_wish fail, char *text, size_t size);
 /* Five quoted words of PATH_MAX may be in it. */
 size_t statement_print_channel(const char *bridge, const struct channel_config *config, char *text, size_t size);
+size_t statement_print_mirror(const struct mirror_config *config, char *text, size_t size);
+/* "p1,p2" */
+size_t statement_print_mirror_ports(const struct mirror_config *config, char *text, size_t size);
 size_t statement_print_mac(const struct static_mac *mac, char *text, size_t size);
 
 /* "native", as the grammar spells it. */

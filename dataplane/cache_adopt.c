@@ -83,6 +83,9 @@ static bool are_sane_steps(const struct cache *cache, const struct sw_flow *flow
 		return false;
 	if (flow->steps[0].op == SW_OP_METER && !meter_slots_exist(sets_meter_slots(cache->sets), flow->steps[0].arg))
 		return false;
+	if (first && flow->steps[first - 1].op == SW_OP_TELL &&
+		(!flow->steps[first - 1].arg || (flow->steps[first - 1].arg & ~SW_TELL_CONTROLLER) >= SW_MAX_MIRRORS))
+		return false;
 	if (step->op == SW_OP_NORMAL && step->arg > 4094)
 		return false;
 	if (step->op == SW_OP_REWRITE)

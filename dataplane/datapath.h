@@ -46,6 +46,8 @@ struct dp_memory {
 	struct sw_flow_stats *fork_stats;
 	struct sw_copies *copies;
 	struct sw_tell_stats *tell_stats;
+	struct sw_mirror *mirrors;
+	struct sw_mirror_stats *mirror_stats;
 };
 
 /* Bytes of a row: struct sw_row and the counters of so many flows. */
@@ -100,6 +102,8 @@ struct dp_told {
 	uint32_t size;       /* bytes */
 	uint16_t in_port;    /* id of the port that it came in by, which may have gone meanwhile */
 	uint8_t levels;      /* by so many its meter raised its drop precedence, which this copy does not show */
+	uint8_t mirror;      /* id of the mirror that it is for; 0: for controllers */
+	uint16_t out_port;   /* as in struct sw_told */
 };
 
 /* The verdict of the program on one frame, by BPF_PROG_TEST_RUN; for `trace`. */

@@ -40,6 +40,8 @@ static bool map_memory(struct dpk *k)
 	m->rewrites = dpk_map_memory(k->skel->maps.rewrites);
 	m->copies = dpk_map_memory(k->skel->maps.copies);
 	m->tell_stats = dpk_map_memory(k->skel->maps.tell_stats);
+	m->mirrors = dpk_map_memory(k->skel->maps.mirrors);
+	m->mirror_stats = dpk_map_memory(k->skel->maps.mirror_stats);
 	m->meters = dpk_map_memory(k->skel->maps.meters);
 	m->band_stats = dpk_map_memory(k->skel->maps.band_stats);
 	m->stopped = dpk_map_memory(k->skel->maps.stopped);
@@ -48,7 +50,7 @@ static bool map_memory(struct dpk *k)
 	m->fork_stats = dpk_map_memory(k->skel->maps.fork_stats);
 	return m->flows && m->buckets && m->sieves && m->rows && m->drops && m->lookup_stats && m->registry &&
 	       m->fdb_times && m->rewrites && m->copies && m->meters && m->band_stats && m->stopped && m->forks &&
-	       m->fork_slots && m->fork_stats && m->tell_stats;
+	       m->fork_slots && m->fork_stats && m->tell_stats && m->mirrors && m->mirror_stats;
 }
 
 static void unmap_memory(struct dpk *k)
@@ -72,6 +74,8 @@ static void unmap_memory(struct dpk *k)
 	dpk_unmap(k->skel->maps.fork_stats, m->fork_stats);
 	dpk_unmap(k->skel->maps.copies, m->copies);
 	dpk_unmap(k->skel->maps.tell_stats, m->tell_stats);
+	dpk_unmap(k->skel->maps.mirrors, m->mirrors);
+	dpk_unmap(k->skel->maps.mirror_stats, m->mirror_stats);
 }
 
 /* The registry's version last: without it nobody adopts what is only half there. */

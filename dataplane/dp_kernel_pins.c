@@ -200,6 +200,7 @@ void dpk_pins_size(struct dpk *k, uint32_t n_flows)
 	bpf_map__set_max_entries(k->skel->maps.drops, n_rows * SW_MAX_PORTS * SW_DROP_SLOTS);
 	bpf_map__set_max_entries(k->skel->maps.lookup_stats, n_rows);
 	bpf_map__set_max_entries(k->skel->maps.tell_stats, n_rows * SW_MAX_PORTS);
+	bpf_map__set_max_entries(k->skel->maps.mirror_stats, n_rows * SW_MAX_MIRRORS);
 }
 
 const char *dpk_map_name(const struct bpf_map *map)

@@ -19,8 +19,12 @@ static int hand_out(void *ctx, void *record, size_t size)
 {
 	const struct sw_told *told = record;
 	struct dpk *k = ctx;
-	const struct dp_told copy = {
-		.data = told->bytes, .size = told->size, .in_port = told->in_port, .levels = told->levels};
+	const struct dp_told copy = {.data = told->bytes,
+		.size = told->size,
+		.in_port = told->in_port,
+		.levels = told->levels,
+		.mirror = told->mirror % SW_MAX_MIRRORS,
+		.out_port = told->out_port};
 
 	if (size >= sizeof(*told) + told->size && told->in_port < SW_MAX_PORTS)
 		k->telling.each(k->telling.ctx, &copy);
@@ -47,7 +51,8 @@ static void forget(void *ctx, const struct dp_told *told)
 {
 	struct dpk *k = ctx;
 
-	counters_stale(&k->dp.memory, told->in_port);
+	if (!told->mirror)
+		counters_stale(&k->dp.memory, told->in_port);
 }
 
 int dpk_told_open(struct dpk *k, struct complaint *c)

@@ -24,7 +24,8 @@ struct frame_buffer {
 	struct frame_buffer *next;
 	bool lent;
 	uint16_t port;
-	uint8_t reason, levels;
+	uint8_t reason, levels, mirror;
+	uint16_t out_port;
 	uint32_t size;
 	uint8_t *data; /* somewhere in bytes[] */
 	uint8_t bytes[];
@@ -343,6 +344,16 @@ void dp_memory_tell(struct datapath *dp, uint16_t port, const void *data, uint32
 		m->events.frames_waiting(m->events.ctx);
 }
 
+void dp_memory_mirror(
+	struct datapath *dp, uint16_t port, const void *data, uint32_t size, uint8_t mirror, uint16_t out_port)
+{
+	struct frame_buffer *frame = frame_new(port, data, size);
+
+	frame->mirror = mirror;
+	frame->out_port = out_port;
+	queue_add(&of(dp)->told, frame);
+}
+
 static uint32_t told(struct datapath *dp, uint32_t n, void (*each)(void *ctx, const struct dp_told *told), void *ctx)
 {
 	struct dp_mem *m = of(dp);
@@ -350,7 +361,12 @@ static uint32_t told(struct datapath *dp, uint32_t n, void (*each)(void *ctx, co
 
 	for (i = 0; i < n && m->told.n; i++) {
 		struct frame_buffer *frame = queue_take(&m->told);
-		const struct dp_told copy = {frame->data, frame->size, frame->port, frame->levels};
+		const struct dp_told copy = {.data = frame->data,
+			.size = frame->size,
+			.in_port = frame->port,
+			.levels = frame->levels,
+			.mirror = frame->mirror,
+			.out_port = frame->out_port};
 
 		each(ctx, &copy);
 		free(frame);
@@ -682,6 +698,8 @@ static struct dp_memory lay_out(struct layout *layout, size_t n_flows, size_t n_
 		.fork_stats = lay(layout, N_ROWS * SW_MAX_FORKS * SW_MAX_BRANCHES * sizeof(struct sw_flow_stats)),
 		.copies = lay(layout, SW_MAX_COPIES * sizeof(struct sw_copies)),
 		.tell_stats = lay(layout, N_ROWS * SW_MAX_PORTS * sizeof(struct sw_tell_stats)),
+		.mirrors = lay(layout, SW_MAX_MIRRORS * sizeof(struct sw_mirror)),
+		.mirror_stats = lay(layout, N_ROWS * SW_MAX_MIRRORS * sizeof(struct sw_mirror_stats)),
 	};
 }
 

@@ -51,6 +51,9 @@ uint32_t dp_memory_n_graces(const struct datapath *dp);
 void dp_memory_inject(struct datapath *dp, uint16_t port, const void *data, uint32_t size, enum sw_upcall reason);
 /* The program has sent on a frame that a TELL stands before: told() hands out a copy; tells frames_waiting. */
 void dp_memory_tell(struct datapath *dp, uint16_t port, const void *data, uint32_t size, uint8_t levels);
+/* The same of a frame that a mirror has a copy of, and that left by out_port, or 0. */
+void dp_memory_mirror(
+	struct datapath *dp, uint16_t port, const void *data, uint32_t size, uint8_t mirror, uint16_t out_port);
 /* Frames handed out by rx() and not given back. */
 uint32_t dp_memory_n_lent(const struct datapath *dp);
 

@@ -323,6 +323,9 @@ static void run_op(struct run *run, const struct xop *op)
 	case XOP_RESTORE:
 		run->n--;
 		break;
+	case XOP_MIRROR:
+		run->ex->events.mirror(run->ex->events.ctx, (uint16_t)op->mirror, at_hand(run)->data, run->size);
+		break;
 	case XOP_FORK: /* a branch has been taken before */
 		break;
 	}
@@ -347,6 +350,7 @@ static void run_op_on_copy(struct run *run, const struct xop *op)
 	case XOP_OUTPUT:
 	case XOP_NORMAL:
 	case XOP_TABLE:
+	case XOP_MIRROR:
 	case XOP_FORK:
 		break;
 	}
@@ -460,6 +464,11 @@ bool execute_told(struct executor *ex, const struct xlate *answer, const struct 
 	copy_in(&run, subject->frame, subject->size);
 	run_ops(&run);
 	return run.told;
+}
+
+void execute_mirror_copy(struct executor *ex, const struct dp_told *told)
+{
+	ex->events.mirror_copy(ex->events.ctx, told);
 }
 
 void execute_packet_out(struct executor *ex, const struct actions *actions, const struct subject *subject)

@@ -26,6 +26,7 @@
 
 struct actions;
 struct datapath;
+struct dp_told;
 struct executor;
 struct fdb;
 struct packet_in;
@@ -37,6 +38,10 @@ struct executor_events {
 	void *ctx;
 	/* False: nobody takes it. */
 	bool (*packet_in)(void *ctx, uint16_t bridge, const struct packet_in *in);
+	/* A copy of a frame as it came for a mirror, whose turn it may be. */
+	void (*mirror)(void *ctx, uint16_t mirror, const void *frame, uint32_t size);
+	/* One that the program has handed over (struct dp_told). */
+	void (*mirror_copy)(void *ctx, const struct dp_told *told);
 	/* What cached flows have counted is to be harvested into the tally. */
 	void (*refresh)(void *ctx, const struct tally *tally);
 };
@@ -65,6 +70,8 @@ void execute(struct executor *ex, const struct xlate *answer, const struct subje
  * nothing for them.
  */
 bool execute_told(struct executor *ex, const struct xlate *answer, const struct subject *subject, uint8_t levels);
+
+void execute_mirror_copy(struct executor *ex, const struct dp_told *told);
 
 /* A packet-out, counted or not as its tables say. */
 void execute_packet_out(struct executor *ex, const struct actions *actions, const struct subject *subject);

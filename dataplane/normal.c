@@ -156,10 +156,15 @@ static const char *tag_text(enum xlate_tag tag)
 	return "";
 }
 
-/* OF 1.3.5 §7.2.1: a controller may have told it not to. */
+/* OF 1.3.5 §7.2.1: a controller may have told it not to. Or it is a mirror's. */
 static bool may_forward(const struct port *port)
 {
-	return !(port->of_config & OF_PORT_CONFIG_NO_FWD);
+	return !(port->of_config & OF_PORT_CONFIG_NO_FWD) && !port->is_mirrors;
+}
+
+static enum sw_drop why_not(const struct port *port)
+{
+	return port->is_mirrors ? SW_DROP_MIRROR_PORT : SW_DROP_PORT_CONFIG;
 }
 
 /* All other ports of the bridge that are up and in the VLAN. */
@@ -205,8 +210,10 @@ static void forward_to(const struct translation *t, uint16_t id)
 		return;
 	}
 	if (!may_forward(port)) {
-		xlate_tell(t, 2, "a controller has told that port not to forward: dropped");
-		xlate_drop(t, SW_DROP_PORT_CONFIG);
+		xlate_tell(t, 2,
+			port->is_mirrors ? "that port is a mirror's: dropped"
+					 : "a controller has told that port not to forward: dropped");
+		xlate_drop(t, why_not(port));
 		return;
 	}
 	form = vlan_leave(&port->vlan, t->answer->vid);
@@ -302,7 +309,7 @@ struct fdb_out normal_out(const struct pipeline *pl, const struct fdb_entry *ent
 	if (!port || port->bridge != entry->key.bridge || !port->up)
 		return (struct fdb_out){.out = SW_FDB_OUT_DROP, .drop = SW_DROP_PORT_DOWN};
 	if (!may_forward(port))
-		return (struct fdb_out){.out = SW_FDB_OUT_DROP, .drop = SW_DROP_PORT_CONFIG};
+		return (struct fdb_out){.out = SW_FDB_OUT_DROP, .drop = why_not(port)};
 	form = vlan_leave(&port->vlan, entry->key.vid);
 	if (form == VLAN_NOT_A_MEMBER)
 		return (struct fdb_out){.out = SW_FDB_OUT_DROP, .drop = SW_DROP_NO_OUTPUT};

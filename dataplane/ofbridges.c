@@ -8,6 +8,7 @@
 #include "dataplane/execute.h"
 #include "dataplane/fdb.h"
 #include "dataplane/meter.h"
+#include "dataplane/mirrors.h"
 #include "dataplane/ofbridge.h"
 #include "dataplane/pipeline.h"
 
@@ -189,6 +190,22 @@ static bool packet_in(void *ctx, uint16_t bridge, const struct packet_in *in)
 	return b->listened && b->events.packet_in(b->events.ctx, in);
 }
 
+static void mirror(void *ctx, uint16_t mirror, const void *frame, uint32_t size)
+{
+	const struct ofbridges *all = ctx;
+
+	if (all->parts.mirrors)
+		mirrors_send(all->parts.mirrors, mirror, frame, size);
+}
+
+static void mirror_copy(void *ctx, const struct dp_told *told)
+{
+	const struct ofbridges *all = ctx;
+
+	if (all->parts.mirrors)
+		mirrors_send_copy(all->parts.mirrors, told->mirror, told->out_port, told->data, told->size);
+}
+
 static void refresh(void *ctx, const struct tally *tally)
 {
 	struct ofbridges *all = ctx;
@@ -212,7 +229,8 @@ static void hold(struct ofbridge *b)
 struct ofbridges *ofbridges_create(const struct ofbridge_parts *parts)
 {
 	struct ofbridges *all = calloc(1, sizeof(*all));
-	const struct executor_events executor = {.ctx = all, .packet_in = packet_in, .refresh = refresh};
+	const struct executor_events executor = {
+		.ctx = all, .packet_in = packet_in, .mirror = mirror, .mirror_copy = mirror_copy, .refresh = refresh};
 	const struct pipeline_events events = {
 		.ctx = all,
 		.rule_added = rule_added,

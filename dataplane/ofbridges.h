@@ -30,6 +30,7 @@ struct ofbridge_parts {
 	struct pipeline *pl;
 	struct fdb *fdb;
 	struct cache *cache;
+	struct mirrors *mirrors; /* NULL: there are none */
 	void *ctx;
 	uint64_t (*now_ns)(void *ctx);
 };

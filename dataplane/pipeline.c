@@ -564,6 +564,15 @@ void pipeline_port_set_config(struct pipeline *pl, uint16_t id, uint32_t of_conf
 	port->up = port->link && !(of_config & OF_PORT_CONFIG_DOWN);
 }
 
+void pipeline_port_set_mirror(struct pipeline *pl, uint16_t id, uint16_t mirror, bool is_mirrors)
+{
+	struct port *port = pl->ports[id];
+
+	pl->version += port->mirror != mirror || port->is_mirrors != is_mirrors;
+	port->mirror = mirror;
+	port->is_mirrors = is_mirrors;
+}
+
 void pipeline_bridge_set_datapath_id(struct pipeline *pl, uint16_t id, uint64_t datapath_id)
 {
 	pl->bridges[id]->datapath_id = datapath_id;

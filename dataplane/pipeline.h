@@ -86,6 +86,8 @@ struct port {
 	bool sg;            /* and such that lie in several buffers; else those go out through the daemon */
 	bool csum;          /* frames from it may carry unfinished checksums */
 	uint32_t max_frame; /* bytes, Ethernet header and one tag among them, that can be sent out of it */
+	uint16_t mirror;    /* id of the mirror that has copies of what comes in; 0: none has */
+	bool is_mirrors;    /* a mirror's copies leave by it, and nothing else comes in or leaves */
 	uint32_t of_config; /* OFPPC_* that a port-mod has set (ofbridge.h) */
 	uint8_t mac[6];     /* of its device; zero while it has never had one */
 };
@@ -120,6 +122,7 @@ enum xop_type {
 	XOP_METER,      /* `meter` may end it, or remark it; its tally stands before */
 	XOP_SAVE,       /* what follows is done to a copy, ... */
 	XOP_RESTORE,    /* ... up to here */
+	XOP_MIRROR,     /* first of all: a copy for mirror `mirror` */
 	XOP_FORK,       /* of the xlate.n_branches - 1 copies that follow, at most the one that `group` says is made */
 };
 
@@ -133,6 +136,7 @@ struct xop {
 	uint16_t max_len; /* of CONTROLLER */
 	union {
 		uint32_t meter;
+		uint32_t mirror;   /* id */
 		uint32_t group_id; /* of COUNT: whose tally it is, or its bucket's; 0: no group's */
 	};
 	union {
@@ -172,6 +176,7 @@ struct xlate {
 	uint16_t bridge;    /* id; 0 when the frame's device is no port */
 	uint16_t in_port;   /* id */
 	uint16_t vid;       /* VLAN it was put into */
+	uint16_t mirror;    /* id of the mirror that gets a copy first of all; 0: none. The operations are all there */
 	uint16_t meter;     /* slot of the program's meters (meter_slots.h) */
 	bool normal;        /* left to the FDB, frame by frame; see above */
 	bool flood;         /* the outputs are "all others in the VLAN" */
@@ -199,7 +204,7 @@ struct xlate {
 /* Whoever has such a frame carries out the operations; else there are outputs alone. */
 static inline bool xlate_has_ops(const struct xlate *xlate)
 {
-	return xlate->in_daemon || xlate->n_rewrites || xlate->copies || xlate->meter || xlate->tells;
+	return xlate->in_daemon || xlate->n_rewrites || xlate->copies || xlate->meter || xlate->tells || xlate->mirror;
 }
 
 /* Where translate() tells its reasoning, a line at a time; `depth` is for indenting. */
@@ -302,6 +307,7 @@ void pipeline_port_swap_numbers(struct pipeline *pl, uint16_t id, uint16_t other
 /* Somebody has been told of the port. */
 void pipeline_port_known(struct pipeline *pl, uint16_t id);
 const struct port *pipeline_port_by_number(const struct pipeline *pl, uint16_t bridge, uint32_t of_port);
+void pipeline_port_set_mirror(struct pipeline *pl, uint16_t id, uint16_t mirror, bool is_mirrors);
 void pipeline_port_set_config(struct pipeline *pl, uint16_t id, uint32_t of_config);
 void pipeline_bridge_set_datapath_id(struct pipeline *pl, uint16_t id, uint64_t datapath_id);
 

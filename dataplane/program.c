@@ -309,8 +309,8 @@ void program_compile(struct sets *sets, const struct pipeline *pl, const struct 
 	ret->fork = SW_MAX_FORKS;
 	if (xlate->meter)
 		is_metered = add_meter(sets, xlate->meter, ret);
-	if (xlate->tells && is_metered)
-		add(ret, SW_OP_TELL, 0);
+	if (is_metered && !xlate->n_branches && (xlate->tells || xlate->mirror))
+		add(ret, SW_OP_TELL, (xlate->tells ? SW_TELL_CONTROLLER : 0) | xlate->mirror);
 	if (xlate->normal && is_metered)
 		add_normal(ret, pipeline_bridge(pl, xlate->bridge), xlate->vid);
 	if (!is_metered || xlate->in_daemon || !xlate->cacheable || !is_fast(pl, xlate) || is_too_long(ret, xlate))
@@ -491,6 +491,15 @@ static void put_fork(struct text *text, const struct pipeline *pl, const struct 
 	put(text, "]");
 }
 
+static void put_tell(struct text *text, uint16_t arg)
+{
+	bool is_both = arg & SW_TELL_CONTROLLER && arg & ~SW_TELL_CONTROLLER;
+
+	put(text, "%s%s", arg & SW_TELL_CONTROLLER ? "controller" : "", is_both ? "," : "");
+	if (arg & ~SW_TELL_CONTROLLER)
+		put(text, "mirror:%u", arg & ~SW_TELL_CONTROLLER);
+}
+
 static void put_step(struct text *text, const struct pipeline *pl, const struct sets *sets, const struct sw_step *step)
 {
 	switch (step->op) {
@@ -521,7 +530,7 @@ static void put_step(struct text *text, const struct pipeline *pl, const struct 
 		put(text, "meter:%u", meter_slots_at(sets_meter_slots(sets), step->arg)->id);
 		break;
 	case SW_OP_TELL:
-		put(text, "controller");
+		put_tell(text, step->arg);
 		break;
 	case SW_OP_FORK:
 		put_fork(text, pl, sets, step->arg);

@@ -63,6 +63,7 @@ static void put_op(struct text *text, const struct trace_parts *parts, const str
 	case XOP_COUNT:
 	case XOP_SAVE:
 	case XOP_RESTORE:
+	case XOP_MIRROR:
 	case XOP_FORK:
 		return;
 	case XOP_OUTPUT:
@@ -127,6 +128,8 @@ static void describe_answer(const struct trace_parts *parts, const struct xlate 
 	text = text_begin(ret->answer, sizeof(ret->answer));
 	if (answer->meter)
 		text_put(&text, "meter %u, ", meter_slots_at(sets_meter_slots(parts->sets), answer->meter)->id);
+	if (answer->mirror)
+		text_put(&text, "a copy to mirror %u, ", answer->mirror);
 	if (answer->tells)
 		text_put(&text, "tell the controller, ");
 	if (!answer->n_outputs) {

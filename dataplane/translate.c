@@ -102,6 +102,9 @@ static void output_to_port(struct walk *w, const struct port *port, bool back)
 	} else if (port == w->t.in && !back) {
 		xlate_tell(&w->t, 1, "output to %s, which it came in by: not sent there", port->name);
 		xlate_drop(&w->t, SW_DROP_SAME_PORT); /* OF 1.3.5 §7.2.5: only OFPP_IN_PORT goes back */
+	} else if (port->is_mirrors) {
+		xlate_tell(&w->t, 1, "output to %s, which is a mirror's: not sent there", port->name);
+		xlate_drop(&w->t, SW_DROP_MIRROR_PORT);
 	} else if (port->of_config & OF_PORT_CONFIG_NO_FWD) {
 		xlate_tell(&w->t, 1, "output to %s, which is not to forward: not sent there", port->name);
 		xlate_drop(&w->t, SW_DROP_PORT_CONFIG);
@@ -120,7 +123,7 @@ static void output_to_all(struct walk *w)
 	bool any = false;
 
 	while (!w->over && (port = pipeline_next_port(w->t.pl, port ? port->id : 0))) {
-		if (port->bridge != w->t.bridge->id || port == w->t.in || !is_up(w, port) ||
+		if (port->bridge != w->t.bridge->id || port == w->t.in || !is_up(w, port) || port->is_mirrors ||
 			port->of_config & OF_PORT_CONFIG_NO_FWD)
 			continue;
 		output_to_port(w, port, false);
@@ -579,6 +582,7 @@ static struct census take_census(const struct walk *w)
 		case XOP_COUNT:
 		case XOP_SAVE:
 		case XOP_RESTORE:
+		case XOP_MIRROR:
 		case XOP_FORK:
 			break;
 		case XOP_OUTPUT:
@@ -756,11 +760,27 @@ static void begin(struct xlate *ret)
  */
 static bool is_received(struct walk *w)
 {
+	if (w->t.in && w->t.in->is_mirrors) {
+		xlate_tell(&w->t, 0, "port %s is a mirror's, which nothing comes in by: dropped", w->t.in->name);
+		xlate_drop(&w->t, SW_DROP_MIRROR_PORT);
+		return false;
+	}
 	if (!w->t.in || !(w->t.in->of_config & (OF_PORT_CONFIG_NO_RECV | OF_PORT_CONFIG_DOWN)))
 		return true;
 	xlate_tell(&w->t, 0, "port %s is not to receive: dropped", w->t.in->name);
 	xlate_drop(&w->t, SW_DROP_PORT_CONFIG);
 	return false;
+}
+
+static void mirror_it(struct walk *w)
+{
+	struct xop *op = w->t.in && w->t.in->mirror ? add_op(w, XOP_MIRROR) : NULL;
+
+	if (!op)
+		return;
+	xlate_tell(&w->t, 0, "a copy goes to a mirror");
+	op->mirror = w->t.in->mirror;
+	w->t.answer->mirror = w->t.in->mirror;
 }
 
 void translate(const struct pipeline *pl, const struct sw_key *key, const struct trace_sink *trace, struct xlate *ret)
@@ -785,6 +805,7 @@ void translate(const struct pipeline *pl, const struct sw_key *key, const struct
 	if (!is_received(&w))
 		return;
 	view_of_key(&w.view, key, w.t.in->of_port);
+	mirror_it(&w);
 	run_tables(&w);
 	if (ret->n_branches)
 		choose_fork_form(&w);
@@ -843,8 +864,10 @@ void translate_frame(const struct pipeline *pl, const struct frame_question *que
 		return;
 	view_of_frame(&w.view, &frame, w.t.in ? w.t.in->of_port : OF_PORT_CONTROLLER);
 	w.view.flow.x.tunnel_id_be = htobe64(question->tunnel_id);
-	if (question->actions)
+	if (question->actions) {
 		run_packet_out(&w, question->actions);
-	else
-		run_tables(&w);
+		return;
+	}
+	mirror_it(&w);
+	run_tables(&w);
 }

@@ -256,6 +256,10 @@ static void tell_of(void *ctx, const struct dp_told *told)
 	struct sw_headers headers;
 	struct sw_key key;
 
+	if (told->mirror) {
+		execute_mirror_copy(up->executor, told);
+		return;
+	}
 	if (!port || !port->ifindex) {
 		counters_stale(&up->dp->memory, told->in_port);
 		return;
@@ -274,5 +278,7 @@ int upcall_run(struct upcall *up, uint64_t now_ns)
 	int is_more = run_frames(up, now_ns);
 
 	up->now_ns = now_ns;
-	return up->dp->ops->told(up->dp, COPIES_A_TURN, tell_of, up) == COPIES_A_TURN || is_more;
+	is_more |= up->dp->ops->told(up->dp, COPIES_A_TURN, tell_of, up) == COPIES_A_TURN;
+	up->dp->ops->flush(up->dp);
+	return is_more;
 }

@@ -5,6 +5,7 @@
 #include "dataplane/complaint.h"
 #include "dataplane/log.h"
 #include "dataplane/meter_slots.h"
+#include "dataplane/mirrors.h"
 #include "dataplane/normal.h"
 #include "dataplane/ofbridges.h"
 #include "dataplane/port_manager.h"
@@ -33,6 +34,8 @@ struct vswitch {
 	struct pipeline *pl;
 	struct sets *sets;
 	struct cache *cache;
+	struct mirrors *mirrors;
+	uint64_t mirrors_version; /* of the pipeline, for which they were looked at */
 	struct ofbridges *bridges;
 	struct upcall *upcall;
 	struct port_manager *ports;
@@ -135,6 +138,23 @@ static void await_fdb_grace(struct vswitch *vs)
 	vs->dp->ops->grace(vs->dp);
 }
 
+/* Likewise. */
+static void await_mirrors_grace(struct vswitch *vs)
+{
+	if (!mirrors_want_grace(vs->mirrors))
+		return;
+	mirrors_grace_began(vs->mirrors);
+	vs->dp->ops->grace(vs->dp);
+}
+
+static void settle_mirrors(struct vswitch *vs)
+{
+	if (vs->mirrors_version != pipeline_version(vs->pl))
+		mirrors_check(vs->mirrors);
+	vs->mirrors_version = pipeline_version(vs->pl);
+	await_mirrors_grace(vs);
+}
+
 static void grace_ended(void *ctx)
 {
 	struct vswitch *vs = ctx;
@@ -144,6 +164,8 @@ static void grace_ended(void *ctx)
 	vs->fdb_waits = false;
 	fdb_grace_ended(vs->fdb);
 	await_fdb_grace(vs);
+	mirrors_grace_ended(vs->mirrors);
+	await_mirrors_grace(vs);
 }
 
 static void fdb_changed(void *ctx, const struct fdb_key *key)
@@ -205,6 +227,7 @@ static struct ofbridges *create_bridges(struct vswitch *vs)
 		.pl = vs->pl,
 		.fdb = vs->fdb,
 		.cache = vs->cache,
+		.mirrors = vs->mirrors,
 		.ctx = vs,
 		.now_ns = now_of,
 	};
@@ -225,7 +248,8 @@ static int create_brain(struct vswitch *vs)
 	if (vs->sets)
 		pipeline_set_meter_slots(vs->pl, sets_meter_slots(vs->sets));
 	vs->cache = vs->sets ? cache_create(vs->dp, vs->pl, vs->sets) : NULL;
-	vs->bridges = vs->cache ? create_bridges(vs) : NULL;
+	vs->mirrors = vs->cache ? mirrors_create(vs->dp, vs->pl, vs->sets) : NULL;
+	vs->bridges = vs->mirrors ? create_bridges(vs) : NULL;
 	vs->upcall =
 		vs->bridges ? upcall_create(vs->dp, vs->pl, vs->fdb, vs->cache, ofbridges_executor(vs->bridges)) : NULL;
 	return vs->upcall ? 0 : -ENOMEM;
@@ -236,6 +260,7 @@ static void destroy_brain(struct vswitch *vs)
 	if (vs->upcall)
 		upcall_destroy(vs->upcall);
 	ofbridges_destroy(vs->bridges);
+	mirrors_destroy(vs->mirrors);
 	if (vs->cache)
 		cache_destroy(vs->cache);
 	if (vs->sets)
@@ -354,6 +379,7 @@ static bool still_there(void *ctx, const struct fdb_entry *entry)
 void vswitch_restored(struct vswitch *vs)
 {
 	port_manager_restored(vs->ports);
+	mirrors_restored(vs->mirrors);
 	restore_bridges(vs);
 	fdb_prune(vs->fdb, still_there, vs->pl);
 	forget_strays(vs);
@@ -410,6 +436,7 @@ void vswitch_settle(struct vswitch *vs)
 	settle_fdb(vs);
 	settle_rules(vs);
 	cache_settle(vs->cache, vswitch_now_ns(vs));
+	settle_mirrors(vs);
 	ofbridges_settled(vs->bridges);
 	vs->dp->ops->flush(vs->dp); /* what packet-outs sent */
 }
@@ -481,6 +508,7 @@ int vswitch_bridge_remove(struct vswitch *vs, const char *name, struct complaint
 	if (!bridge)
 		return -ENOENT;
 	id = bridge->id;
+	mirrors_remove_bridge(vs->mirrors, name);
 	while ((port = pipeline_next_port(vs->pl, next))) {
 		next = port->id;
 		if (port->bridge == id)
@@ -520,12 +548,49 @@ int vswitch_port_add(struct vswitch *vs, const struct port_config *config, struc
 
 int vswitch_port_remove(struct vswitch *vs, const char *name, struct complaint *c)
 {
+	const struct mirror_config *mirror = mirrors_of_port(vs->mirrors, name);
+
+	if (mirror)
+		return complain(c, -EBUSY, "mirror %s needs port %s: mirror del %s %s first", mirror->name, name,
+			mirror->bridge, mirror->name);
 	return port_manager_remove(vs->ports, name, c);
 }
 
 int vswitch_port_set(struct vswitch *vs, const struct port_config *config, unsigned which, struct complaint *c)
 {
+	const struct mirror_config *mirror = mirrors_of_port(vs->mirrors, config->name);
+
+	if (mirror && !strcmp(mirror->to, config->name) && which & PORT_SET_VLAN && config->vlan.mode != VLAN_OPEN)
+		return complain(c, -EBUSY, "mirror %s sends to port %s, by which copies leave as they came: vlan open",
+			mirror->name, config->name);
 	return port_manager_set(vs->ports, config, which, c);
+}
+
+/* What was learned behind a mirror's port is nobody's address any more. */
+int vswitch_mirror_add(struct vswitch *vs, const struct mirror_config *config, struct complaint *c)
+{
+	int error = mirrors_add(vs->mirrors, config, c);
+
+	if (!error)
+		fdb_flush(vs->fdb, 0, pipeline_port_by_name(vs->pl, config->to)->id, -1, false);
+	return error;
+}
+
+int vswitch_mirror_remove(struct vswitch *vs, const char *bridge, const char *name, struct complaint *c)
+{
+	return mirrors_remove(vs->mirrors, bridge, name, c);
+}
+
+void vswitch_each_mirror(const struct vswitch *vs,
+	void (*each)(void *ctx, const struct mirror_config *config, const struct mirror_counters *counters), void *ctx)
+{
+	const struct mirror_config *config;
+
+	for (uint16_t id = 0; (config = mirrors_next(vs->mirrors, id, &id));) {
+		const struct mirror_counters counters = mirrors_counters(vs->mirrors, id);
+
+		each(ctx, config, &counters);
+	}
 }
 
 const struct port_config *vswitch_port_config(const struct vswitch *vs, const char *name)

@@ -18,6 +18,7 @@
 #include "dataplane/counters.h"
 #include "dataplane/datapath.h"
 #include "dataplane/fdb.h"
+#include "dataplane/mirrors.h"
 #include "dataplane/pipeline.h"
 #include "dataplane/vlan.h"
 
@@ -115,6 +116,12 @@ int vswitch_port_set(struct vswitch *vs, const struct port_config *config, unsig
 
 /* What was asked of the port. NULL: no such port. Borrowed until the next change. */
 const struct port_config *vswitch_port_config(const struct vswitch *vs, const char *name);
+
+/* As mirrors_add() and mirrors_remove() (mirrors.h). A port that a mirror needs cannot be removed. */
+int vswitch_mirror_add(struct vswitch *vs, const struct mirror_config *config, struct complaint *c);
+int vswitch_mirror_remove(struct vswitch *vs, const char *bridge, const char *name, struct complaint *c);
+void vswitch_each_mirror(const struct vswitch *vs,
+	void (*each)(void *ctx, const struct mirror_config *config, const struct mirror_counters *counters), void *ctx);
 
 /* ---- state ---- */
 

@@ -47,6 +47,7 @@ static void set_sizes(struct fixture *f)
 	bpf_map__set_max_entries(f->skel->maps.drops, f->n_rows * SW_MAX_PORTS * SW_DROP_SLOTS);
 	bpf_map__set_max_entries(f->skel->maps.lookup_stats, f->n_rows);
 	bpf_map__set_max_entries(f->skel->maps.tell_stats, f->n_rows * SW_MAX_PORTS);
+	bpf_map__set_max_entries(f->skel->maps.mirror_stats, f->n_rows * SW_MAX_MIRRORS);
 }
 
 int fixture_open(struct fixture *f, uint32_t n_flows, uint32_t n_buckets)
@@ -84,9 +85,11 @@ int fixture_open(struct fixture *f, uint32_t n_flows, uint32_t n_buckets)
 	f->fork_stats = map_memory(f->skel->maps.fork_stats);
 	f->copies = map_memory(f->skel->maps.copies);
 	f->tell_stats = map_memory(f->skel->maps.tell_stats);
+	f->mirrors = map_memory(f->skel->maps.mirrors);
+	f->mirror_stats = map_memory(f->skel->maps.mirror_stats);
 	if (!f->flows || !f->buckets || !f->sieves || !f->rows || !f->miss_buckets || !f->set_info || !f->drops ||
 		!f->emc || !f->rewrites || !f->meters || !f->band_stats || !f->stopped || !f->forks || !f->fork_slots ||
-		!f->fork_stats || !f->copies || !f->tell_stats) {
+		!f->fork_stats || !f->copies || !f->tell_stats || !f->mirrors || !f->mirror_stats) {
 		fixture_close(f);
 		return -ENOMEM;
 	}
@@ -115,6 +118,8 @@ void fixture_close(struct fixture *f)
 	unmap_memory(f->skel->maps.fork_stats, f->fork_stats);
 	unmap_memory(f->skel->maps.copies, f->copies);
 	unmap_memory(f->skel->maps.tell_stats, f->tell_stats);
+	unmap_memory(f->skel->maps.mirrors, f->mirrors);
+	unmap_memory(f->skel->maps.mirror_stats, f->mirror_stats);
 	switch_bpf__destroy(f->skel);
 	memset(f, 0, sizeof(*f));
 }
@@ -176,6 +181,7 @@ void fixture_forget_counters(struct fixture *f)
 	memset(f->drops, 0, sizeof(*f->drops) * f->n_rows * SW_MAX_PORTS * SW_DROP_SLOTS);
 	memset(f->fork_stats, 0, sizeof(*f->fork_stats) * f->n_rows * SW_MAX_FORKS * SW_MAX_BRANCHES);
 	memset(f->tell_stats, 0, sizeof(*f->tell_stats) * f->n_rows * SW_MAX_PORTS);
+	memset(f->mirror_stats, 0, sizeof(*f->mirror_stats) * f->n_rows * SW_MAX_MIRRORS);
 }
 
 void fixture_reset(struct fixture *f)
@@ -191,6 +197,7 @@ void fixture_reset(struct fixture *f)
 		memset(fixture_row(f, row)->credits, 0, sizeof(fixture_row(f, row)->credits));
 	memset(f->forks, 0, sizeof(*f->forks) * SW_MAX_FORKS);
 	memset(f->copies, 0, sizeof(*f->copies) * SW_MAX_COPIES);
+	memset(f->mirrors, 0, sizeof(*f->mirrors) * SW_MAX_MIRRORS);
 	fixture_forget_hints(f);
 	fixture_forget_counters(f);
 	memset(f->miss_buckets, 0, sizeof(*f->miss_buckets) * SW_MAX_PORTS);

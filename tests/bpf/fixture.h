@@ -38,6 +38,8 @@ struct fixture {
 	struct sw_flow_stats *fork_stats;
 	struct sw_copies *copies;
 	struct sw_tell_stats *tell_stats;
+	struct sw_mirror *mirrors;
+	struct sw_mirror_stats *mirror_stats;
 	uint32_t next_slot;
 	uint32_t n_epochs;
 };

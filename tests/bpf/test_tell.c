@@ -141,40 +141,45 @@ static const struct step_case {
 	uint8_t levels;
 	uint64_t dst; /* 0: one that is known */
 } cases[] = {
-	{"an output", {STEP(TELL, 0), STEP(OUTPUT, TRIAL_OUT)}, 2, 60, GOES, 0, true, 0, 0},
-	{"a long frame", {STEP(TELL, 0), STEP(OUTPUT, TRIAL_OUT)}, 2, 1514, GOES, 0, true, 0, 0},
-	{"one that fills its room", {STEP(TELL, 0), STEP(OUTPUT, TRIAL_OUT)}, 2, 256, GOES, 0, true, 0, 0},
-	{"and one byte more", {STEP(TELL, 0), STEP(OUTPUT, TRIAL_OUT)}, 2, 257, GOES, 0, true, 0, 0},
-	{"several buffers", {STEP(TELL, 0), STEP(OUTPUT, TRIAL_OUT)}, 2, 8000, GOES, 0, true, 0, 0},
-	{"a push behind it", {STEP(TELL, 0), STEP(VLAN_PUSH, 9), STEP(OUTPUT, TRIAL_OUT)}, 3, 60, GOES, 0, true, 0, 0},
-	{"a broadcast", {STEP(TELL, 0), STEP(BROADCAST, SET)}, 2, 60, GOES, 0, true, 0, 0},
-	{"a broadcast of frames that are too long", {STEP(TELL, 0), STEP(BROADCAST, SET)}, 2, 1600, GOES_UP,
-		SW_UPCALL_OVER_MTU, false, 0, 0},
-	{"a rewrite", {STEP(TELL, 0), STEP(REWRITE, 1), STEP(OUTPUT, TRIAL_OUT)}, 3, 60, GOES, 0, true, 0, 0},
-	{"a ttl that ends", {STEP(TELL, 0), STEP(REWRITE, 2), STEP(OUTPUT, TRIAL_OUT)}, 3, 60, GOES_UP,
+	{"an output", {STEP(TELL, SW_TELL_CONTROLLER), STEP(OUTPUT, TRIAL_OUT)}, 2, 60, GOES, 0, true, 0, 0},
+	{"a long frame", {STEP(TELL, SW_TELL_CONTROLLER), STEP(OUTPUT, TRIAL_OUT)}, 2, 1514, GOES, 0, true, 0, 0},
+	{"one that fills its room", {STEP(TELL, SW_TELL_CONTROLLER), STEP(OUTPUT, TRIAL_OUT)}, 2, 256, GOES, 0, true, 0,
+		0},
+	{"and one byte more", {STEP(TELL, SW_TELL_CONTROLLER), STEP(OUTPUT, TRIAL_OUT)}, 2, 257, GOES, 0, true, 0, 0},
+	{"several buffers", {STEP(TELL, SW_TELL_CONTROLLER), STEP(OUTPUT, TRIAL_OUT)}, 2, 8000, GOES, 0, true, 0, 0},
+	{"a push behind it", {STEP(TELL, SW_TELL_CONTROLLER), STEP(VLAN_PUSH, 9), STEP(OUTPUT, TRIAL_OUT)}, 3, 60, GOES,
+		0, true, 0, 0},
+	{"a broadcast", {STEP(TELL, SW_TELL_CONTROLLER), STEP(BROADCAST, SET)}, 2, 60, GOES, 0, true, 0, 0},
+	{"a broadcast of frames that are too long", {STEP(TELL, SW_TELL_CONTROLLER), STEP(BROADCAST, SET)}, 2, 1600,
+		GOES_UP, SW_UPCALL_OVER_MTU, false, 0, 0},
+	{"a rewrite", {STEP(TELL, SW_TELL_CONTROLLER), STEP(REWRITE, 1), STEP(OUTPUT, TRIAL_OUT)}, 3, 60, GOES, 0, true,
+		0, 0},
+	{"a ttl that ends", {STEP(TELL, SW_TELL_CONTROLLER), STEP(REWRITE, 2), STEP(OUTPUT, TRIAL_OUT)}, 3, 60, GOES_UP,
 		SW_UPCALL_REWRITE, false, 0, 0},
-	{"copies that differ", {STEP(TELL, 0), STEP(COPIES, COPIES)}, 2, 60, GOES, 0, true, 0, 0},
-	{"copies of a frame in several buffers", {STEP(TELL, 0), STEP(COPIES, COPIES)}, 2, 8000, GOES_UP,
-		SW_UPCALL_FRAGS, false, 0, 0},
-	{"normal to a known address", {STEP(TELL, 0), STEP(NORMAL, 0), STEP(BROADCAST, SET)}, 3, 60, GOES, 0, true, 0,
-		0},
-	{"normal for everybody", {STEP(TELL, 0), STEP(NORMAL, 0), STEP(BROADCAST, SET)}, 3, 60, GOES, 0, true, 0,
-		0xffffffffffff},
-	{"normal to where it came from", {STEP(TELL, 0), STEP(NORMAL, 0), STEP(BROADCAST, SET)}, 3, 60, GOES_UP,
-		SW_UPCALL_NORMAL, false, 0, LOCALITY},
-	{"normal for everybody, who are nobody", {STEP(TELL, 0), STEP(NORMAL, 0), STEP(DROP, SW_DROP_NO_OUTPUT)}, 3, 60,
-		GOES_UP, SW_UPCALL_NORMAL, false, 0, 0xffffffffffff},
-	{"an open meter", {STEP(METER, OPEN), STEP(TELL, 0), STEP(OUTPUT, TRIAL_OUT)}, 3, 60, GOES, 0, true, 0, 0},
-	{"one that is shut", {STEP(METER, SHUT), STEP(TELL, 0), STEP(OUTPUT, TRIAL_OUT)}, 3, 60, ENDS, SW_DROP_METER,
-		false, 0, 0},
-	{"one that remarks", {STEP(METER, REMARKS), STEP(TELL, 0), STEP(OUTPUT, TRIAL_OUT)}, 3, 60, GOES, 0, true, 2,
-		0},
-	{"one that remarks before a rewrite",
-		{STEP(METER, REMARKS), STEP(TELL, 0), STEP(REWRITE, 1), STEP(OUTPUT, TRIAL_OUT)}, 4, 60, GOES, 0, true,
-		2, 0},
-	{"no step behind it", {STEP(TELL, 0)}, 1, 60, ENDS, SW_DROP_BAD_PROGRAM, false, 0, 0},
-	{"a second one", {STEP(TELL, 0), STEP(TELL, 0), STEP(OUTPUT, TRIAL_OUT)}, 3, 60, ENDS, SW_DROP_BAD_PROGRAM,
+	{"copies that differ", {STEP(TELL, SW_TELL_CONTROLLER), STEP(COPIES, COPIES)}, 2, 60, GOES, 0, true, 0, 0},
+	{"copies of a frame in several buffers", {STEP(TELL, SW_TELL_CONTROLLER), STEP(COPIES, COPIES)}, 2, 8000,
+		GOES_UP, SW_UPCALL_FRAGS, false, 0, 0},
+	{"normal to a known address", {STEP(TELL, SW_TELL_CONTROLLER), STEP(NORMAL, 0), STEP(BROADCAST, SET)}, 3, 60,
+		GOES, 0, true, 0, 0},
+	{"normal for everybody", {STEP(TELL, SW_TELL_CONTROLLER), STEP(NORMAL, 0), STEP(BROADCAST, SET)}, 3, 60, GOES,
+		0, true, 0, 0xffffffffffff},
+	{"normal to where it came from", {STEP(TELL, SW_TELL_CONTROLLER), STEP(NORMAL, 0), STEP(BROADCAST, SET)}, 3, 60,
+		GOES_UP, SW_UPCALL_NORMAL, false, 0, LOCALITY},
+	{"normal for everybody, who are nobody",
+		{STEP(TELL, SW_TELL_CONTROLLER), STEP(NORMAL, 0), STEP(DROP, SW_DROP_NO_OUTPUT)}, 3, 60, GOES_UP,
+		SW_UPCALL_NORMAL, false, 0, 0xffffffffffff},
+	{"an open meter", {STEP(METER, OPEN), STEP(TELL, SW_TELL_CONTROLLER), STEP(OUTPUT, TRIAL_OUT)}, 3, 60, GOES, 0,
 		true, 0, 0},
+	{"one that is shut", {STEP(METER, SHUT), STEP(TELL, SW_TELL_CONTROLLER), STEP(OUTPUT, TRIAL_OUT)}, 3, 60, ENDS,
+		SW_DROP_METER, false, 0, 0},
+	{"one that remarks", {STEP(METER, REMARKS), STEP(TELL, SW_TELL_CONTROLLER), STEP(OUTPUT, TRIAL_OUT)}, 3, 60,
+		GOES, 0, true, 2, 0},
+	{"one that remarks before a rewrite",
+		{STEP(METER, REMARKS), STEP(TELL, SW_TELL_CONTROLLER), STEP(REWRITE, 1), STEP(OUTPUT, TRIAL_OUT)}, 4,
+		60, GOES, 0, true, 2, 0},
+	{"no step behind it", {STEP(TELL, SW_TELL_CONTROLLER)}, 1, 60, ENDS, SW_DROP_BAD_PROGRAM, false, 0, 0},
+	{"a second one", {STEP(TELL, SW_TELL_CONTROLLER), STEP(TELL, SW_TELL_CONTROLLER), STEP(OUTPUT, TRIAL_OUT)}, 3,
+		60, ENDS, SW_DROP_BAD_PROGRAM, true, 0, 0},
 	{"nothing of the kind", {STEP(OUTPUT, TRIAL_OUT)}, 1, 60, GOES, 0, false, 0, 0},
 };
 
@@ -235,7 +240,7 @@ END_TEST
 
 static void put_flow(struct packet *in, size_t size)
 {
-	const struct sw_step steps[] = {STEP(TELL, 0), STEP(OUTPUT, TRIAL_OUT)};
+	const struct sw_step steps[] = {STEP(TELL, SW_TELL_CONTROLLER), STEP(OUTPUT, TRIAL_OUT)};
 
 	setup();
 	make_frame(in, size, addresses[0].mac);
@@ -244,7 +249,7 @@ static void put_flow(struct packet *in, size_t size)
 
 START_TEST(a_branch_tells_too)
 {
-	const struct sw_step fork = STEP(FORK, 1), steps[] = {STEP(TELL, 0), STEP(OUTPUT, TRIAL_OUT)};
+	const struct sw_step fork = STEP(FORK, 1), steps[] = {STEP(TELL, SW_TELL_CONTROLLER), STEP(OUTPUT, TRIAL_OUT)};
 	struct packet in;
 
 	setup();
@@ -312,6 +317,131 @@ START_TEST(a_limit_stops_copies_and_no_frame_and_leaves_half_to_misses)
 }
 END_TEST
 
+/* ---- mirrors ---- */
+
+#define MIRROR 7
+#define PAIR   4
+
+#define PAIR_LIMIT 1650 /* bytes */
+
+static struct sw_mirror_stats mirror_stats(void)
+{
+	struct sw_mirror_stats sum = {0};
+
+	for (uint32_t row = 0; row < f.n_rows; row++) {
+		const struct sw_mirror_stats *stats = &f.mirror_stats[row * SW_MAX_MIRRORS + MIRROR];
+
+		sum.sent += stats->sent;
+		sum.handed += stats->handed;
+		sum.limited += stats->limited;
+		sum.full += stats->full;
+	}
+	return sum;
+}
+
+/* Of TRIAL_OUT and the mirror's port; nothing else has as much room. */
+static void put_mirror(uint32_t sample, uint32_t limit)
+{
+	uint32_t ids[] = {TRIAL_OUT, 4}, ifindexes[] = {trial_taker, trial_taker};
+
+	f.mirrors[MIRROR] = (struct sw_mirror){.port = 4, .sample = sample};
+	f.mirrors[MIRROR].pair[TRIAL_OUT] = PAIR + 1;
+	fixture_set_members(&f, PAIR, ids, ifindexes, 2, limit);
+}
+
+/* What becomes of the frame is what `cases` say of its like; the kernel is asked for the copy where it is one of two.
+ */
+static const struct mirror_case {
+	const char *name;
+	struct sw_step steps[SW_MAX_STEPS];
+	unsigned int n_steps;
+	size_t size;
+	enum fate fate;
+	bool is_cloned, is_handed, is_told;
+	uint64_t dst;
+	uint16_t out_port;
+} mirror_cases[] = {
+	{"an output", {STEP(TELL, MIRROR), STEP(OUTPUT, TRIAL_OUT)}, 2, 60, GOES, true, false, false, 0, 0},
+	{"an output to where there is no pair", {STEP(TELL, MIRROR), STEP(OUTPUT, 4)}, 2, 60, GOES, false, true, false,
+		0, 4},
+	{"an output back", {STEP(TELL, MIRROR), STEP(OUTPUT, TRIAL_IN)}, 2, 60, GOES, false, true, false, 0, 0},
+	{"an output and the controller", {STEP(TELL, SW_TELL_CONTROLLER | MIRROR), STEP(OUTPUT, TRIAL_OUT)}, 2, 60,
+		GOES, true, false, true, 0, 0},
+	{"several buffers", {STEP(TELL, MIRROR), STEP(OUTPUT, TRIAL_OUT)}, 2, 8000, GOES, false, true, false, 0,
+		TRIAL_OUT},
+	{"longer than a port of the pair takes", {STEP(TELL, MIRROR), STEP(OUTPUT, TRIAL_OUT)}, 2, PAIR_LIMIT + 1, GOES,
+		false, true, false, 0, TRIAL_OUT},
+	{"a push", {STEP(TELL, MIRROR), STEP(VLAN_PUSH, 9), STEP(OUTPUT, TRIAL_OUT)}, 3, 60, GOES, false, true, false,
+		0, 0},
+	{"a rewrite", {STEP(TELL, MIRROR), STEP(REWRITE, 1), STEP(OUTPUT, TRIAL_OUT)}, 3, 60, GOES, false, true, false,
+		0, 0},
+	{"a broadcast", {STEP(TELL, MIRROR), STEP(BROADCAST, SET)}, 2, 60, GOES, false, true, false, 0, 0},
+	{"a drop", {STEP(TELL, MIRROR), STEP(DROP, SW_DROP_RULE)}, 2, 60, ENDS, false, true, false, 0, 0},
+	{"a meter that is shut", {STEP(METER, SHUT), STEP(TELL, MIRROR), STEP(OUTPUT, TRIAL_OUT)}, 3, 60, ENDS, false,
+		true, false, 0, 0},
+	{"normal to a known address", {STEP(TELL, MIRROR), STEP(NORMAL, 0), STEP(BROADCAST, SET)}, 3, 60, GOES, true,
+		false, false, 0, 0},
+	{"normal to where it came from", {STEP(TELL, MIRROR), STEP(NORMAL, 0), STEP(BROADCAST, SET)}, 3, 60, ENDS,
+		false, true, false, LOCALITY, 0},
+	{"a mirror that is gone", {STEP(TELL, MIRROR + 1), STEP(OUTPUT, TRIAL_OUT)}, 2, 60, GOES, false, false, false,
+		0, 0},
+};
+
+#define N_MIRROR_CASES (int)(sizeof(mirror_cases) / sizeof(mirror_cases[0]))
+
+START_TEST(a_mirror_has_a_copy_of_all_that_comes_in)
+{
+	const struct mirror_case *c = &mirror_cases[_i];
+	struct outcome o;
+	struct packet in;
+	uint32_t slot;
+
+	setup();
+	put_mirror(1, c->size > 4096 ? UINT16_MAX : PAIR_LIMIT);
+	make_frame(&in, c->size, c->dst ? c->dst : addresses[0].mac);
+	fixture_set_output(&f, 4, TRIAL_LO);
+	fixture_set_output(&f, TRIAL_IN, TRIAL_LO);
+	slot = trial_put(&f, &in, 0, c->steps, c->n_steps);
+	fixture_set_bridge(&f, slot, 1);
+	o = trial_run(&f, &in);
+	ring_buffer__consume(ring);
+	ck_assert_msg((o.verdict == XDP_DROP) == (c->fate == ENDS), "%s: verdict %d", c->name, o.verdict);
+	ck_assert_msg(fixture_all_drops(&f) == (c->fate == ENDS), "%s: drops", c->name);
+	ck_assert_msg(mirror_stats().sent == c->is_cloned, "%s: %llu cloned", c->name, mirror_stats().sent);
+	ck_assert_msg(mirror_stats().handed == c->is_handed, "%s: %llu handed", c->name, mirror_stats().handed);
+	ck_assert_uint_eq(tell_stats().told, c->is_told);
+	ck_assert_uint_eq(told.n, c->is_handed + c->is_told);
+	ck_assert_uint_eq(fixture_port_stats(&f, 4).tx_frames,
+		c->is_cloned || (c->steps[c->n_steps - 1].op == SW_OP_BROADCAST && c->fate == GOES && !c->is_cloned) ||
+			(c->steps[1].op == SW_OP_OUTPUT && c->steps[1].arg == 4));
+	if (c->is_cloned)
+		ck_assert_uint_eq(fixture_port_stats(&f, TRIAL_OUT).tx_frames, 1);
+	if (!c->is_handed)
+		return;
+	ck_assert_uint_eq(told.last.mirror, MIRROR);
+	ck_assert_msg(told.last.out_port == c->out_port, "%s: by port %u", c->name, told.last.out_port);
+	ck_assert_mem_eq(told.bytes, in.bytes, in.size);
+}
+END_TEST
+
+START_TEST(of_a_sample_one_in_so_many_frames_is_copied)
+{
+	const struct sw_step steps[] = {STEP(TELL, MIRROR), STEP(OUTPUT, TRIAL_OUT)};
+	struct outcome o;
+	struct packet in;
+
+	setup();
+	put_mirror(10, PAIR_LIMIT);
+	make_frame(&in, 60, addresses[0].mac);
+	trial_put(&f, &in, 0, steps, 2);
+	ck_assert_int_eq(trial_run_split(&f, &in, 0, 100000, &o), 0);
+	ck_assert_uint_eq(fixture_port_stats(&f, TRIAL_OUT).tx_frames, 100000);
+	ck_assert_uint_ge(mirror_stats().sent, 9500); /* five deviations and more */
+	ck_assert_uint_le(mirror_stats().sent, 10500);
+	ck_assert_uint_eq(fixture_port_stats(&f, 4).tx_frames, mirror_stats().sent);
+}
+END_TEST
+
 START_TEST(a_trial_tells_nobody)
 {
 	struct packet in;
@@ -347,6 +477,8 @@ int main(void)
 	tcase_add_test(t, a_branch_tells_too);
 	tcase_add_test(t, a_full_ring_stops_no_frame);
 	tcase_add_test(t, a_limit_stops_copies_and_no_frame_and_leaves_half_to_misses);
+	tcase_add_loop_test(t, a_mirror_has_a_copy_of_all_that_comes_in, 0, N_MIRROR_CASES);
+	tcase_add_test(t, of_a_sample_one_in_so_many_frames_is_copied);
 	tcase_add_test(t, a_trial_tells_nobody);
 	suite_add_tcase(suite, t);
 	return trial_main(&f, suite);

@@ -18,6 +18,7 @@
 #include "dataplane/fdb.h"
 #include "dataplane/forks.h"
 #include "dataplane/meter_slots.h"
+#include "dataplane/mirrors.h"
 #include "dataplane/normal.h"
 #include "dataplane/ofbridges.h"
 #include "dataplane/pipeline.h"
@@ -50,6 +51,7 @@ struct lab {
 	struct fdb *fdb;
 	struct pipeline *pl;
 	struct sets *sets;
+	struct mirrors *mirrors;
 	struct cache *cache;
 	struct ofbridges *bridges;
 	uint64_t now_ns;
@@ -207,6 +209,8 @@ static inline void lab_think(struct lab *lab)
 	lab->sets = sets_create(lab->dp);
 	ck_assert_ptr_nonnull(lab->sets);
 	pipeline_set_meter_slots(lab->pl, sets_meter_slots(lab->sets));
+	lab->mirrors = mirrors_create(lab->dp, lab->pl, lab->sets);
+	ck_assert_ptr_nonnull(lab->mirrors);
 	for (uint16_t id = 1; id <= lab->n_bridges; id++)
 		lab_bridge(lab, id);
 }
@@ -226,6 +230,7 @@ static inline void lab_cache(struct lab *lab)
 	lab->cache = cache_create(lab->dp, lab->pl, lab->sets);
 	ck_assert_ptr_nonnull(lab->cache);
 	parts.cache = lab->cache;
+	parts.mirrors = lab->mirrors;
 	lab->bridges = ofbridges_create(&parts);
 	ck_assert_ptr_nonnull(lab->bridges);
 }
@@ -251,6 +256,7 @@ static inline void lab_forget(struct lab *lab)
 {
 	ofbridges_destroy(lab->bridges);
 	cache_destroy(lab->cache);
+	mirrors_destroy(lab->mirrors);
 	sets_destroy(lab->sets);
 	pipeline_destroy(lab->pl);
 	fdb_destroy(lab->fdb);
@@ -484,7 +490,7 @@ static inline void lab_check_steps(const struct lab *lab, const struct sw_flow *
 	uint8_t first = program_first(flow->steps);
 
 	must(flow->n_steps > first && flow->n_steps <= SW_MAX_STEPS);
-	if (first)
+	if (flow->steps[0].op == SW_OP_METER)
 		must(meter_slots_exist(sets_meter_slots(lab->sets), flow->steps[0].arg));
 	if (flow->steps[first].op == SW_OP_REWRITE)
 		must(flow->n_steps == first + 2 && rewrites_users(sets_rewrites(lab->sets), flow->steps[first].arg));

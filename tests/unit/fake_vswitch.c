@@ -399,3 +399,20 @@ void vswitch_lookups(const struct vswitch *vs, struct lookup_counters *ret)
 	*ret = (struct lookup_counters){
 		.frames = 10, .home = 5, .hints = 2, .walks = 2, .misses = 1, .searches = 3, .probes = 4, .looks = 3};
 }
+
+/* ---- mirrors: none is refused, and none is there ---- */
+
+int vswitch_mirror_add(struct vswitch *vs, const struct mirror_config *config, struct complaint *c)
+{
+	return 0;
+}
+
+int vswitch_mirror_remove(struct vswitch *vs, const char *bridge, const char *name, struct complaint *c)
+{
+	return complain(c, -ENOENT, "bridge %s has no mirror %s", bridge, name);
+}
+
+void vswitch_each_mirror(const struct vswitch *vs,
+	void (*each)(void *ctx, const struct mirror_config *config, const struct mirror_counters *counters), void *ctx)
+{
+}

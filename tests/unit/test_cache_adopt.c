@@ -180,6 +180,13 @@ static const struct {
 	{1, 2, {{SW_OP_NORMAL, 0, 0}, {SW_OP_DROP, 0, SW_DROP_NO_OUTPUT}}, true},
 	{1, 4, {{SW_OP_NORMAL, 0, 0}, {SW_OP_VLAN_POP, 0, 0}, {SW_OP_VLAN_PUSH, 0, 5}, {SW_OP_OUTPUT, 0, 2}}, true},
 	{SW_MAX_BRIDGES - 1, 2, {{SW_OP_NORMAL, 0, 0}, {SW_OP_OUTPUT, 0, 2}}, true},
+	{1, 2, {{SW_OP_TELL, 0, SW_TELL_CONTROLLER}, {SW_OP_OUTPUT, 0, 2}}, true},
+	{1, 3, {{SW_OP_TELL, 0, SW_TELL_CONTROLLER | 5}, {SW_OP_NORMAL, 0, 0}, {SW_OP_OUTPUT, 0, 2}}, true},
+	/* nobody is told, a mirror beyond all, told twice, and no step behind it */
+	{1, 2, {{SW_OP_TELL, 0, 0}, {SW_OP_OUTPUT, 0, 2}}, false},
+	{1, 2, {{SW_OP_TELL, 0, SW_MAX_MIRRORS}, {SW_OP_OUTPUT, 0, 2}}, false},
+	{1, 3, {{SW_OP_TELL, 0, 1}, {SW_OP_TELL, 0, 1}, {SW_OP_OUTPUT, 0, 2}}, false},
+	{1, 1, {{SW_OP_TELL, 0, 1}}, false},
 	/* no step behind it */
 	{1, 1, {{SW_OP_NORMAL, 0, 0}}, false},
 	{1, 1, {{SW_OP_NORMAL, 0, 0}, {SW_OP_OUTPUT, 0, 2}}, false},

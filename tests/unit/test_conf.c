@@ -27,6 +27,8 @@ static const char whole[] =
 	"port add br1 host0 type internal\n"
 	"fdb add br0 02:00:00:00:00:01 p1 vlan 10\n"
 	"fdb add br1 02:00:00:00:00:02 c3\n"
+	"mirror add br0 watch from p1 to p2\n"
+	"mirror add br1 some from c3 to host0 sample 100\n"
 	"control listen tls:[::1]:6640 cert '/x y/c' key rel/k ca /ca\n"
 	"bridge set br1 datapath-id 00000000000000ff fail-mode secure\n"
 	"port add br1 p5 of-port 77\n"
@@ -129,7 +131,14 @@ static const struct refusal {
 		"test.conf:2:16: the address tls:h:1 is there already"},
 	{"bridge add \"br0\n", "test.conf:1:12: the quote"},
 	{"bridge add br0\n\x1b[2J\n", "test.conf:2:1: byte 0x1b"},
-	{"mirror add x\n", "\"mirror\" is not there yet"},
+	{"tunnel add x\n", "\"tunnel\" is not there yet"},
+	{"bridge add a\nport add a p\nmirror add a m from p to q\n", "test.conf:3:26: bridge a has no port q"},
+	{"bridge add a\nport add a p\nmirror add a m from p,q to p\n", "port p cannot be mirrored to itself"},
+	{"bridge add a\nport add a p\nmirror add a m from p,,q to p\n", "\"p,,q\" is not a list of ports"},
+	{"bridge add a\nport add a p\nmirror add a m from p,p to q\n", "port p is named twice"},
+	{"mirror add a m from p to q\n", "test.conf:1:12: there is no bridge a"},
+	{"bridge add a\nport add a p\nport add a q\nmirror add a m from p to q\nmirror add a m from p to q\n",
+		"test.conf:5:14: bridge a has a mirror m already"},
 	{"controller add br0 tcp:h:1\n", "test.conf:1:16: there is no bridge br0"},
 	{"bridge add a\ncontroller add a tcp:h:1\ncontroller add a tcp:h:1\n",
 		"test.conf:3:18: the address tcp:h:1 is there already"},
@@ -320,6 +329,18 @@ static const struct difference {
 		"bridge add a\nport add a p\nport add a q\nfdb add a 02:00:00:00:00:01 q", "+m", false},
 	{"address of a port made anew", "bridge add a\nport add a p\nfdb add a 02:00:00:00:00:01 p",
 		"bridge add a\nport add a p type tap\nfdb add a 02:00:00:00:00:01 p", "-p +p +m", false},
+	{"mirror added", "bridge add a\nport add a p\nport add a q",
+		"bridge add a\nport add a p\nport add a q\nmirror add a m from p to q", "+w", false},
+	{"mirror gone", "bridge add a\nport add a p\nport add a q\nmirror add a m from p to q",
+		"bridge add a\nport add a p\nport add a q", "-w", false},
+	{"mirror kept", "bridge add a\nport add a p\nport add a q\nmirror add a m from p to q", "bridge add a", "",
+		true},
+	{"mirror changed", "bridge add a\nport add a p\nport add a q\nmirror add a m from p to q",
+		"bridge add a\nport add a p\nport add a q\nmirror add a m from p to q sample 5", "-w +w", false},
+	{"mirror the same", "bridge add a\nport add a p\nport add a q\nmirror add a m from p to q",
+		"bridge add a\nport add a p\nport add a q\nmirror add a m from p to q sample 1", "", false},
+	{"mirror to a port made anew", "bridge add a\nport add a p\nport add a q\nmirror add a m from p to q",
+		"bridge add a\nport add a p\nport add a q type tap\nmirror add a m from p to q", "-w -q +q +w", false},
 	{"number wanted", "bridge add a\nport add a p of-port 1", "bridge add a\nport add a p of-port 2", "!p8", false},
 	{"number no longer wanted", "bridge add a\nport add a p of-port 1", "bridge add a\nport add a p", "", false},
 	{"numbers exchanged", "bridge add a\nport add a p of-port 1\nport add a q of-port 2",
@@ -367,7 +388,9 @@ static void spell(const struct model *from, const struct model *to, const struct
 		const struct model_step *s = &steps[i];
 		char word[32] = "?";
 
-		if (s->verb == STEP_DEL_PORT)
+		if (s->verb == STEP_DEL_MIRROR || s->verb == STEP_ADD_MIRROR)
+			snprintf(word, sizeof(word), "%cw", s->verb == STEP_ADD_MIRROR ? '+' : '-');
+		else if (s->verb == STEP_DEL_PORT)
 			snprintf(word, sizeof(word), "-%s", from->ports[s->index].config.name);
 		else if (s->verb == STEP_DEL_BRIDGE)
 			snprintf(word, sizeof(word), "-%s", from->bridges[s->index].name);

@@ -60,6 +60,11 @@ static const struct good {
 	{CMD_FDB_FLUSH, "fdb flush br0 vlan 10 port p1"},
 	{CMD_FDB_SHOW, "fdb show"},
 	{CMD_FDB_SHOW, "fdb show br0 vlan 0"},
+	{CMD_MIRROR_ADD, "mirror add br0 m from p1 to p2"},
+	{CMD_MIRROR_ADD, "mirror add br0 m sample 100 to p3 from p1,p2"},
+	{CMD_MIRROR_DEL, "mirror del br0 m"},
+	{CMD_MIRROR_SHOW, "mirror show"},
+	{CMD_MIRROR_SHOW, "mirror show br0"},
 	{CMD_CACHE_SHOW, "cache show"},
 	{CMD_CACHE_SHOW, "cache show limit 20"},
 	{CMD_CACHE_FLUSH, "cache flush"},
@@ -319,7 +324,7 @@ END_TEST
 START_TEST(words_of_later_parts_are_refused_as_not_there_yet)
 {
 	static const char *const lines[] = {
-		"flow add br0 x", "group add br0 1", "meter add br0 1", "table show", "mirror add br0 m"};
+		"flow add br0 x", "group add br0 1", "meter add br0 1", "table show", "tunnel add br0 t"};
 	struct grammar_problem problem;
 	struct request request;
 
@@ -498,7 +503,8 @@ static void offer(void *ctx, const char *word, size_t word_size, const struct gr
 static const struct completion {
 	const char *line, *offers;
 } completions[] = {
-	{"", "bridge port fdb cache stats drops trace watch config control controller openflow show log version daemon "
+	{"", "bridge port fdb mirror cache stats drops trace watch config control controller openflow show log version "
+	     "daemon "
 	     "pki help"},
 	{"bridge", "add del set show"},
 	{"bridge add", "BRIDGE"},

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The mirrors of a model. */
+#include "ctl/grammar.h"
+#include "ctl/model_parts.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct model_mirror *model_mirror(const struct model *model, const char *bridge, const char *name)
+{
+	for (unsigned i = 0; i < model->n_mirrors; i++) {
+		struct model_mirror *mirror = &model->mirrors[i];
+
+		if (!strcmp(mirror->config.bridge, bridge) && !strcmp(mirror->config.name, name))
+			return mirror;
+	}
+	return NULL;
+}
+
+struct model_mirror *model_put_mirror(struct model *model, const struct mirror_config *config)
+{
+	struct model_mirror *mirror = model_mirror(model, config->bridge, config->name);
+
+	if (!mirror)
+		mirror = model_grow((void **)&model->mirrors, &model->n_mirrors, sizeof(*mirror));
+	if (mirror)
+		mirror->config = *config;
+	return mirror;
+}
+
+static void drop(struct model *model, unsigned index)
+{
+	free(model->mirrors[index].trouble);
+	model_shrink(model->mirrors, &model->n_mirrors, sizeof(*model->mirrors), index);
+}
+
+bool model_drop_mirror(struct model *model, const char *bridge, const char *name)
+{
+	struct model_mirror *mirror = model_mirror(model, bridge, name);
+
+	if (mirror)
+		drop(model, (unsigned)(mirror - model->mirrors));
+	return mirror;
+}
+
+void model_drop_mirrors_of(struct model *model, const char *bridge)
+{
+	for (unsigned i = model->n_mirrors; i-- > 0;) {
+		if (!strcmp(model->mirrors[i].config.bridge, bridge))
+			drop(model, i);
+	}
+}
+
+int model_merge_mirrors(struct model *model, const struct model *from)
+{
+	for (unsigned i = 0; i < from->n_mirrors; i++) {
+		struct model_mirror *to = model_put_mirror(model, &from->mirrors[i].config);
+
+		if (!to || model_copy_trouble(&to->trouble, from->mirrors[i].trouble))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+bool model_same_mirror(const struct mirror_config *a, const struct mirror_config *b)
+{
+	if (strcmp(a->to, b->to) != 0 || a->sample != b->sample || a->n_from != b->n_from)
+		return false;
+	for (unsigned i = 0; i < a->n_from; i++) {
+		if (strcmp(a->from[i], b->from[i]) != 0)
+			return false;
+	}
+	return true;
+}
+
+static int find_port(const struct model *model, const struct request *request, const struct grammar_value *value,
+	const char *name, struct grammar_problem *problem)
+{
+	const struct model_port *port = model_port(model, name);
+
+	if (port && !strcmp(port->config.bridge, request->args[0].text))
+		return 0;
+	return grammar_fault(problem, request, value, "a port that was added above", "bridge %s has no port %s",
+		request->args[0].text, name);
+}
+
+int model_add_mirror(struct model *model, const struct request *request, struct grammar_problem *problem)
+{
+	struct mirror_config config;
+	int err = statement_mirror(request, &config, problem);
+
+	if (!err && !model_bridge(model, config.bridge))
+		err = grammar_fault(problem, request, &request->args[0], "a bridge that was added above",
+			"there is no bridge %s", config.bridge);
+	if (!err && model_mirror(model, config.bridge, config.name))
+		err = grammar_fault(problem, request, &request->args[1], "another name",
+			"bridge %s has a mirror %s already", config.bridge, config.name);
+	for (unsigned i = 0; !err && i < config.n_from; i++)
+		err = find_port(model, request, request_option(request, "from"), config.from[i], problem);
+	if (!err)
+		err = find_port(model, request, request_option(request, "to"), config.to, problem);
+	if (!err && !model_put_mirror(model, &config)) {
+		grammar_fault(problem, request, NULL, "", "out of memory");
+		err = -ENOMEM;
+	}
+	return err;
+}

@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "dataplane/mirrors.h"
+
+#include "dataplane/complaint.h"
+#include "dataplane/counters.h"
+#include "dataplane/datapath.h"
+#include "dataplane/pipeline.h"
+#include "dataplane/sets.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PAIRS_MAX 128 /* of all mirrors: sets are for floods in the first place */
+
+struct mirror {
+	bool used;
+	struct mirror_config config;
+	uint16_t to; /* port id */
+};
+
+struct mirrors {
+	struct datapath *dp;
+	struct pipeline *pl;
+	struct sets *sets;
+	struct sw_mirror *memory;
+	struct sw_mirror_stats *stats;
+	uint32_t n_rows;
+	uint64_t random;
+	struct mirror all[SW_MAX_MIRRORS];
+	uint32_t n_pairs;
+	/* Sets that nothing names any more: the first n_waiting since before a grace period that has begun. */
+	uint16_t going[PAIRS_MAX * 2];
+	uint32_t n_going, n_waiting;
+	bool waits;
+};
+
+struct mirrors *mirrors_create(struct datapath *dp, struct pipeline *pl, struct sets *sets)
+{
+	struct mirrors *mirrors = calloc(1, sizeof(*mirrors));
+
+	if (!mirrors)
+		return NULL;
+	mirrors->dp = dp;
+	mirrors->pl = pl;
+	mirrors->sets = sets;
+	mirrors->memory = dp->memory.mirrors;
+	mirrors->stats = dp->memory.mirror_stats;
+	mirrors->n_rows = dp->memory.config->n_rows;
+	mirrors->random = dp->memory.config->seed | 1;
+	for (uint32_t id = 0; id < SW_MAX_MIRRORS; id++) {
+		struct sw_mirror *mirror = &mirrors->memory[id];
+
+		mirror->name[SW_NAME_SIZE - 1] = '\0';
+		/* Their sets are held for a while by whoever adopts flows (sets_hold_all()). */
+		memset(mirror->pair, 0, sizeof(mirror->pair));
+		if (!id || !mirror->name[0] || !mirror->sample || mirror->port >= SW_MAX_PORTS)
+			memset(mirror, 0, sizeof(*mirror));
+	}
+	return mirrors;
+}
+
+void mirrors_destroy(struct mirrors *mirrors)
+{
+	free(mirrors);
+}
+
+/* ---- pairs ---- */
+
+static void store_pair(struct sw_mirror *mirror, uint16_t port, uint16_t pair)
+{
+	__atomic_store_n(&mirror->pair[port], pair, __ATOMIC_RELEASE);
+}
+
+static void drop_pair(struct mirrors *mirrors, uint16_t id, uint16_t port)
+{
+	struct sw_mirror *mirror = &mirrors->memory[id];
+	uint16_t pair = mirror->pair[port];
+
+	if (!pair)
+		return;
+	store_pair(mirror, port, 0);
+	mirrors->going[mirrors->n_going++] = pair - 1;
+	mirrors->n_pairs--;
+}
+
+static void drop_pairs(struct mirrors *mirrors, uint16_t id)
+{
+	for (uint16_t port = 1; port < SW_MAX_PORTS; port++)
+		drop_pair(mirrors, id, port);
+}
+
+/* Both take redirected frames, and what leaves by the other keeps its tag. */
+static bool may_pair(const struct mirrors *mirrors, uint16_t id, uint16_t port_id)
+{
+	const struct port *to = pipeline_port(mirrors->pl, mirrors->all[id].to);
+	const struct port *port = pipeline_port(mirrors->pl, port_id);
+
+	return to && port && to->fast && port->fast && port != to && port->bridge == to->bridge;
+}
+
+static void make_pair(struct mirrors *mirrors, uint16_t id, uint16_t port)
+{
+	struct port_set members = {0};
+	uint32_t set;
+
+	if (!port || port >= SW_MAX_PORTS || mirrors->memory[id].pair[port] || !may_pair(mirrors, id, port) ||
+		mirrors->n_pairs + mirrors->n_going >= PAIRS_MAX)
+		return;
+	port_set_add(&members, port);
+	port_set_add(&members, mirrors->all[id].to);
+	set = sets_get(mirrors->sets, &members);
+	if (set == SW_MAX_SETS)
+		return;
+	store_pair(&mirrors->memory[id], port, (uint16_t)(set + 1));
+	mirrors->n_pairs++;
+}
+
+void mirrors_check(struct mirrors *mirrors)
+{
+	for (uint16_t id = 1; id < SW_MAX_MIRRORS; id++) {
+		for (uint16_t port = 1; mirrors->all[id].used && port < SW_MAX_PORTS; port++) {
+			if (mirrors->memory[id].pair[port] && !may_pair(mirrors, id, port))
+				drop_pair(mirrors, id, port);
+		}
+	}
+}
+
+bool mirrors_want_grace(const struct mirrors *mirrors)
+{
+	return mirrors->n_going && !mirrors->waits;
+}
+
+void mirrors_grace_began(struct mirrors *mirrors)
+{
+	mirrors->waits = true;
+	mirrors->n_waiting = mirrors->n_going;
+}
+
+void mirrors_grace_ended(struct mirrors *mirrors)
+{
+	if (!mirrors->waits)
+		return;
+	for (uint32_t i = 0; i < mirrors->n_waiting; i++)
+		sets_drop(mirrors->sets, mirrors->going[i]);
+	mirrors->n_going -= mirrors->n_waiting;
+	memmove(mirrors->going, mirrors->going + mirrors->n_waiting, mirrors->n_going * sizeof(mirrors->going[0]));
+	mirrors->waits = false;
+}
+
+/* ---- which there are ---- */
+
+static bool names(const struct mirror_config *config, const char *port)
+{
+	for (uint32_t i = 0; i < config->n_from; i++) {
+		if (!strcmp(config->from[i], port))
+			return true;
+	}
+	return false;
+}
+
+const struct mirror_config *mirrors_next(const struct mirrors *mirrors, uint16_t id, uint16_t *ret_id)
+{
+	while (++id < SW_MAX_MIRRORS) {
+		if (!mirrors->all[id].used)
+			continue;
+		*ret_id = id;
+		return &mirrors->all[id].config;
+	}
+	return NULL;
+}
+
+static const struct mirror_config *mirror_from(const struct mirrors *mirrors, const char *port, uint16_t *ret_id)
+{
+	const struct mirror_config *config;
+
+	for (uint16_t id = 0; (config = mirrors_next(mirrors, id, &id));) {
+		if (!names(config, port))
+			continue;
+		*ret_id = id;
+		return config;
+	}
+	return NULL;
+}
+
+static const struct mirror_config *mirror_to(const struct mirrors *mirrors, const char *port)
+{
+	const struct mirror_config *config;
+
+	for (uint16_t id = 0; (config = mirrors_next(mirrors, id, &id));) {
+		if (!strcmp(config->to, port))
+			return config;
+	}
+	return NULL;
+}
+
+const struct mirror_config *mirrors_of_port(const struct mirrors *mirrors, const char *port)
+{
+	const struct mirror_config *to = mirror_to(mirrors, port);
+
+	return to ? to : mirror_from(mirrors, port, &(uint16_t){0});
+}
+
+static uint16_t find(const struct mirrors *mirrors, const char *bridge, const char *name)
+{
+	const struct mirror_config *config;
+
+	for (uint16_t id = 0; (config = mirrors_next(mirrors, id, &id));) {
+		if (!strcmp(config->bridge, bridge) && !strcmp(config->name, name))
+			return id;
+	}
+	return 0;
+}
+
+/* Tells the pipeline of every port whether it is mirrored, and whether copies leave by it. */
+static void apply(struct mirrors *mirrors)
+{
+	const struct port *port;
+
+	for (uint16_t id = 0; (port = pipeline_next_port(mirrors->pl, id)); id = port->id) {
+		uint16_t mirror = 0;
+
+		mirror_from(mirrors, port->name, &mirror);
+		pipeline_port_set_mirror(mirrors->pl, port->id, mirror, mirror_to(mirrors, port->name) != NULL);
+	}
+}
+
+static const struct port *port_on(const struct mirrors *mirrors, const struct bridge *bridge, const char *name)
+{
+	const struct port *port = pipeline_port_by_name(mirrors->pl, name);
+
+	return port && port->bridge == bridge->id ? port : NULL;
+}
+
+static int check_to(const struct mirrors *mirrors, const struct bridge *bridge, const struct mirror_config *config,
+	struct complaint *c)
+{
+	const struct port *to = port_on(mirrors, bridge, config->to);
+	const struct mirror_config *other;
+	uint16_t id;
+
+	if (!to)
+		return complain(c, -ENOENT, "bridge %s has no port %s", config->bridge, config->to);
+	if (names(config, config->to))
+		return complain(c, -EINVAL, "port %s cannot be mirrored to itself: its copies would be copied again",
+			config->to);
+	other = mirror_from(mirrors, config->to, &id);
+	if (other)
+		return complain(c, -EBUSY, "port %s is mirrored by %s, so copies cannot be sent to it", config->to,
+			other->name);
+	if (to->vlan.mode != VLAN_OPEN)
+		return complain(c, -EINVAL,
+			"port %s has VLANs, and copies leave as they came: port set %s %s vlan open first", config->to,
+			config->bridge, config->to);
+	return 0;
+}
+
+static int check_from(const struct mirrors *mirrors, const struct bridge *bridge, const struct mirror_config *config,
+	struct complaint *c)
+{
+	for (uint32_t i = 0; i < config->n_from; i++) {
+		const char *name = config->from[i];
+		const struct mirror_config *other;
+		uint16_t id;
+
+		if (!port_on(mirrors, bridge, name))
+			return complain(c, -ENOENT, "bridge %s has no port %s", config->bridge, name);
+		other = mirror_from(mirrors, name, &id);
+		if (other)
+			return complain(c, -EEXIST, "port %s is mirrored by %s already", name, other->name);
+		other = mirror_to(mirrors, name);
+		if (other)
+			return complain(c, -EBUSY,
+				"port %s is where mirror %s sends: nothing that comes in by it goes on", name,
+				other->name);
+	}
+	return 0;
+}
+
+/* The one that it had with the daemon before this, or a free one; 0: there is none. */
+static uint16_t choose_id(const struct mirrors *mirrors, uint16_t bridge, const char *name)
+{
+	uint16_t unclaimed = 0;
+
+	for (uint16_t id = 1; id < SW_MAX_MIRRORS; id++) {
+		const struct sw_mirror *mirror = &mirrors->memory[id];
+
+		if (mirrors->all[id].used)
+			continue;
+		if (mirror->bridge == bridge && !strcmp(mirror->name, name))
+			return id;
+		if (!unclaimed && !mirror->name[0])
+			unclaimed = id;
+	}
+	return unclaimed;
+}
+
+static void write_mirror(
+	struct mirrors *mirrors, uint16_t id, const struct port *to, const struct mirror_config *config)
+{
+	struct sw_mirror *mirror = &mirrors->memory[id];
+
+	if (strcmp(mirror->name, config->name) != 0 || mirror->bridge != to->bridge) {
+		for (uint32_t row = 0; row < mirrors->n_rows; row++)
+			mirrors->stats[row * SW_MAX_MIRRORS + id] = (struct sw_mirror_stats){0};
+	}
+	memcpy(mirror->name, config->name, sizeof(mirror->name));
+	mirror->bridge = to->bridge;
+	mirror->sample = config->sample;
+	__atomic_store_n(&mirror->port, to->id, __ATOMIC_RELEASE);
+	mirrors->all[id] = (struct mirror){.used = true, .config = *config, .to = to->id};
+}
+
+int mirrors_add(struct mirrors *mirrors, const struct mirror_config *config, struct complaint *c)
+{
+	const struct bridge *bridge = pipeline_bridge_by_name(mirrors->pl, config->bridge);
+	uint16_t id;
+	int error;
+
+	if (!bridge)
+		return complain(c, -ENOENT, "there is no bridge %s", config->bridge);
+	if (find(mirrors, config->bridge, config->name))
+		return complain(c, -EEXIST, "bridge %s has a mirror %s already", config->bridge, config->name);
+	error = check_to(mirrors, bridge, config, c);
+	if (!error)
+		error = check_from(mirrors, bridge, config, c);
+	if (error)
+		return error;
+	id = choose_id(mirrors, bridge->id, config->name);
+	if (!id)
+		return complain(c, -ENOSPC, "there are %u mirrors already", SW_MAX_MIRRORS - 1);
+	write_mirror(mirrors, id, pipeline_port_by_name(mirrors->pl, config->to), config);
+	apply(mirrors);
+	return 0;
+}
+
+/* Flows that name it go on until they are asked again, and mirror nothing. */
+static void remove_id(struct mirrors *mirrors, uint16_t id)
+{
+	struct sw_mirror *mirror = &mirrors->memory[id];
+
+	__atomic_store_n(&mirror->port, 0, __ATOMIC_RELEASE);
+	drop_pairs(mirrors, id);
+	memset(mirror->name, 0, sizeof(mirror->name));
+	mirrors->all[id].used = false;
+}
+
+int mirrors_remove(struct mirrors *mirrors, const char *bridge, const char *name, struct complaint *c)
+{
+	uint16_t id = find(mirrors, bridge, name);
+
+	if (!id)
+		return complain(c, -ENOENT, "bridge %s has no mirror %s", bridge, name);
+	remove_id(mirrors, id);
+	apply(mirrors);
+	return 0;
+}
+
+void mirrors_remove_bridge(struct mirrors *mirrors, const char *bridge)
+{
+	for (uint16_t id = 1; id < SW_MAX_MIRRORS; id++) {
+		if (mirrors->all[id].used && !strcmp(mirrors->all[id].config.bridge, bridge))
+			remove_id(mirrors, id);
+	}
+	apply(mirrors);
+}
+
+void mirrors_restored(struct mirrors *mirrors)
+{
+	for (uint16_t id = 1; id < SW_MAX_MIRRORS; id++) {
+		if (!mirrors->all[id].used)
+			memset(&mirrors->memory[id], 0, sizeof(mirrors->memory[id]));
+	}
+}
+
+struct mirror_counters mirrors_counters(const struct mirrors *mirrors, uint16_t id)
+{
+	struct mirror_counters sum = {0};
+
+	for (uint32_t row = 0; row < mirrors->n_rows; row++) {
+		const struct sw_mirror_stats *stats = &mirrors->stats[row * SW_MAX_MIRRORS + id];
+
+		sum.copies += __atomic_load_n(&stats->sent, __ATOMIC_RELAXED);
+		sum.over_limit += __atomic_load_n(&stats->limited, __ATOMIC_RELAXED);
+		sum.ring_full += __atomic_load_n(&stats->full, __ATOMIC_RELAXED);
+	}
+	return sum;
+}
+
+/* ---- copies ---- */
+
+/* One that its port does not take is a drop there, as of a flood. */
+static void send(struct mirrors *mirrors, uint16_t id, const void *data, uint32_t size)
+{
+	const struct port *to = pipeline_port(mirrors->pl, mirrors->all[id].to);
+	int error = -ENETDOWN;
+
+	if (!to)
+		return;
+	mirrors->stats[(mirrors->n_rows - 1) * SW_MAX_MIRRORS + id].sent++;
+	if (to->ifindex && to->up)
+		error = size > to->max_frame ? -EMSGSIZE : mirrors->dp->ops->tx_copy(mirrors->dp, to->id, data, size);
+	if (error)
+		counters_drop(&mirrors->dp->memory, to->id, dp_drop_of(error));
+	else
+		counters_sent(&mirrors->dp->memory, to->id, size);
+}
+
+/* xorshift64 */
+static uint64_t draw(struct mirrors *mirrors)
+{
+	mirrors->random ^= mirrors->random << 13;
+	mirrors->random ^= mirrors->random >> 7;
+	mirrors->random ^= mirrors->random << 17;
+	return mirrors->random;
+}
+
+void mirrors_send(struct mirrors *mirrors, uint16_t id, const void *data, uint32_t size)
+{
+	uint32_t sample = mirrors->all[id].config.sample;
+
+	if (mirrors->all[id].used && (sample < 2 || !(draw(mirrors) % sample)))
+		send(mirrors, id, data, size);
+}
+
+void mirrors_send_copy(struct mirrors *mirrors, uint16_t id, uint16_t out_port, const void *data, uint32_t size)
+{
+	if (!mirrors->all[id].used)
+		return;
+	send(mirrors, id, data, size);
+	make_pair(mirrors, id, out_port);
+}
