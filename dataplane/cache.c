@@ -16,8 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define IFINDEX_BITS UINT32_MAX
-#define ETH_SVLAN    0x88a8 /* of whose frames OpenFlow sees another type, tag and layer 3 (flow.h) */
+#define IFINDEX_BITS  UINT32_MAX
+#define RECLAIM_SLICE 4096   /* slots: about a millisecond */
+#define ETH_SVLAN     0x88a8 /* of whose frames OpenFlow sees another type, tag and layer 3 (flow.h) */
 
 /* ---- life ---- */
 
@@ -491,19 +492,28 @@ static void mark_lacking(struct cache *cache)
 	}
 }
 
-void cache_grace_ended(struct cache *cache, uint64_t now_ns)
+bool cache_grace_ended(struct cache *cache, uint64_t now_ns)
 {
-	if (!cache->grace_running)
-		return;
-	cache->grace_running = false;
-	for (; cache->n_closing; cache->n_closing--)
+	cache->grace_over = cache->grace_running;
+	return cache_reclaim(cache, now_ns);
+}
+
+bool cache_reclaim(struct cache *cache, uint64_t now_ns)
+{
+	if (!cache->grace_over)
+		return true;
+	for (uint32_t n = 0; cache->n_closing && n < RECLAIM_SLICE; n++, cache->n_closing--)
 		reclaim(cache, now_ns);
+	if (cache->n_closing)
+		return false;
+	cache->grace_running = cache->grace_over = false;
 	masks_grace_ended(&cache->masks);
 	if (copies_grace_ended(sets_copies(cache->sets)))
 		mark_lacking(cache);
 	drop_adopted_sets(cache); /* held since before the first one began */
 	cache_forks_reap(cache, now_ns);
 	cache_grace_begin(cache);
+	return true;
 }
 
 /* ---- settling ---- */

@@ -130,8 +130,12 @@ void cache_refresh_all(struct cache *cache, uint64_t now_ns);
  */
 bool cache_sweep(struct cache *cache, uint64_t now_ns);
 
-/* The end of a grace period: the limbo of before it is harvested and freed. */
-void cache_grace_ended(struct cache *cache, uint64_t now_ns);
+/*
+ * The end of a grace period: the limbo of before it is harvested and freed, in slices: false: the rest is for
+ * cache_reclaim(), soon, until that says true.
+ */
+bool cache_grace_ended(struct cache *cache, uint64_t now_ns);
+bool cache_reclaim(struct cache *cache, uint64_t now_ns);
 
 /* Removes every entry. */
 void cache_flush(struct cache *cache);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * cache_parts.h - the cache's own, shared by cache.c (entries), cache_sweep.c (counters and age) and cache_adopt.c
- * (what a daemon before this one left), cache_forks.c (what a group chooses between). See cache.h.
+ * cache_parts.h - the cache's own, shared by cache.c (entries), cache_sweep.c (counters and age), cache_room.c (who has
+ * to go), cache_adopt.c (what a daemon before this one left) and cache_forks.c (what a group chooses between). See
+ * cache.h.
  *
  * An entry has the index of its slot. Slots are in exactly one of {vacant, live, limbo}.
  */
@@ -56,6 +57,19 @@ struct fork_entry {
 	uint64_t seen_packets[SW_MAX_BRANCHES], seen_bytes[SW_MAX_BRANCHES];
 };
 
+#define CACHE_RANKS 128
+
+/* What the round of sweeping that is under way gives up, now that it knows what there is. */
+struct room {
+	bool under_way;
+	uint16_t mask;      /* all of its entries; SW_MAX_MASKS: none is to go */
+	uint32_t n;         /* entries that are still to go beside these: those of the lowest ranks, ... */
+	uint32_t rank;      /* ... of which this is the highest, ... */
+	uint32_t n_of_rank; /* ... and of it so many */
+	uint32_t next;      /* slots below have been looked at */
+	uint64_t now_ns;    /* by which the ranks are */
+};
+
 struct cache {
 	struct datapath *dp;
 	struct sw_config *config;
@@ -90,12 +104,15 @@ struct cache {
 	uint32_t limbo_head, n_limbo;
 	uint32_t n_closing; /* of limbo: died before the running grace period began */
 	bool grace_running;
+	bool grace_over;         /* it has ended, and what it freed is being reclaimed */
 	bool holds_adopted_sets; /* until the first grace period has ended: all that an unseen run may look at */
 
 	bool ask_all;     /* whatever the version */
 	uint64_t version; /* of the pipeline, that every live entry was asked at */
 
-	uint32_t swept;    /* by the round that is under way: slots below */
+	uint32_t swept;              /* by the round that is under way: slots below */
+	uint32_t ranks[CACHE_RANKS]; /* how many of those are of which rank */
+	struct room room;
 	bool slots_wanted; /* one was refused since the last sweep */
 	bool links_wanted; /* the same of links */
 	struct cache_totals totals;
@@ -132,6 +149,8 @@ uint64_t cache_harvest(struct cache *cache, uint32_t slot, uint64_t now_ns);
  * drops its links.
  */
 void cache_harvest_last(struct cache *cache, uint32_t slot, uint64_t now_ns);
+/* Its slot has counted what was not harvested. */
+bool cache_is_fresh(const struct cache *cache, uint32_t slot);
 /* cache_touch.c: asks the entry at the next settle. */
 void cache_mark(struct cache *cache, uint32_t slot);
 /*
@@ -161,6 +180,13 @@ void cache_forks_reap(struct cache *cache, uint64_t now_ns);
 /* Starts `fresh` with the count of `old`. */
 void cache_carry(struct cache *cache, uint32_t old, uint32_t fresh);
 
+/*
+ * cache_room.c: the sweep notes each entry that it leaves; when it has seen all, it begins to make room, if some is
+ * wanted, and goes on with that until it is done (true).
+ */
+void cache_room_rank(struct cache *cache, uint32_t slot, uint64_t now_ns);
+void cache_room_begin(struct cache *cache, uint64_t now_ns);
+bool cache_room_make(struct cache *cache);
 /* Removes the entry idle longest of those that stand where this hash could; false: none has been idle for long. */
 bool cache_evict_rival(struct cache *cache, uint64_t hash, uint64_t now_ns);
 

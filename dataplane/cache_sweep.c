@@ -8,6 +8,7 @@
 
 #define NS_A_MS     1000000ULL
 #define SWEEP_SLICE 32768 /* live entries: at most 2.5 ms */
+#define GOING_COST  8     /* of one that is removed, in entries that stay */
 
 /* ---- counters ---- */
 
@@ -166,101 +167,15 @@ void cache_harvest_last(struct cache *cache, uint32_t slot, uint64_t now_ns)
 	cache->seen_passed[slot] = (struct sw_flow_stats){0};
 }
 
-/* ---- making room ---- */
-
-#define N_RANKS       128
-#define RIVAL_IDLE_NS (2000 * NS_A_MS)
-#define RANK_ACTIVE   64 /* ranks from here on: hit since the last sweep, by the logarithm of how often */
-#define RANK_IDLE_NS  (CACHE_IDLE_MS * NS_A_MS / (RANK_ACTIVE - 1))
-
-/* The lower, the sooner it is given up: first by how long it is idle, then by how little it was hit. */
-static uint32_t rank_of(const struct entry *entry, uint64_t now_ns)
+bool cache_is_fresh(const struct cache *cache, uint32_t slot)
 {
-	uint64_t idle = now_ns > entry->used_ns ? (now_ns - entry->used_ns) / RANK_IDLE_NS : 0;
-
-	if (entry->recent)
-		return RANK_ACTIVE + 31 - __builtin_clz(entry->recent);
-	return idle < RANK_ACTIVE ? RANK_ACTIVE - 1 - idle : 0;
-}
-
-static void evict(struct cache *cache, uint32_t slot)
-{
-	cache->totals.evicted++;
-	cache_remove(cache, slot);
-}
-
-static void evict_least_used(struct cache *cache, uint32_t n, uint64_t now_ns)
-{
-	uint32_t ranks[N_RANKS] = {0}, threshold = 0, below = 0, left;
-
-	cache_for_each_live(cache, slot) ranks[rank_of(&cache->entries[slot], now_ns)]++;
-	while (threshold < N_RANKS - 1 && below + ranks[threshold] < n)
-		below += ranks[threshold++];
-	left = n - below;
-	cache_for_each_live(cache, slot)
-	{
-		uint32_t rank = rank_of(&cache->entries[slot], now_ns);
-
-		if (rank > threshold || (rank == threshold && !left))
-			continue;
-		left -= rank == threshold;
-		evict(cache, slot);
-	}
-}
-
-bool cache_evict_rival(struct cache *cache, uint64_t hash, uint64_t now_ns)
-{
-	uint32_t rivals[2 * SW_BUCKET_CELLS], n = index_rivals(&cache->index, hash, rivals), oldest = INDEX_NONE;
-
-	for (uint32_t i = 0; i < n; i++) {
-		const struct entry *entry = &cache->entries[rivals[i]];
-
-		if (entry->active || now_ns < entry->used_ns + RIVAL_IDLE_NS ||
-			sum_packets(cache, rivals[i]) != entry->seen_packets)
-			continue;
-		if (oldest == INDEX_NONE || entry->used_ns < cache->entries[oldest].used_ns)
-			oldest = rivals[i];
-	}
-	if (oldest == INDEX_NONE)
-		return false;
-	evict(cache, oldest);
-	return true;
-}
-
-static void evict_mask(struct cache *cache, uint16_t mask)
-{
-	cache_for_each_live(cache, slot)
-	{
-		if (cache->flows[slot].mask == mask)
-			evict(cache, slot);
-	}
-}
-
-/* Those of what is in limbo are free when its grace period has ended. */
-static void make_links(struct cache *cache, uint64_t now_ns)
-{
-	uint32_t n = cache->n_live / 8 + 1;
-
-	if (cache->links_wanted && cache->n_limbo < n)
-		evict_least_used(cache, n - cache->n_limbo, now_ns);
-	cache->links_wanted = false;
-}
-
-static void make_room(struct cache *cache, uint64_t now_ns)
-{
-	uint32_t n = cache->n_slots / 8 + 1, n_coming = cache->n_vacant + cache->n_limbo;
-
-	if (cache->masks.wanted && masks_count(&cache->masks) == SW_MAX_MASKS)
-		evict_mask(cache, masks_coldest(&cache->masks));
-	if (cache->slots_wanted && n_coming < n)
-		evict_least_used(cache, n - n_coming, now_ns);
-	cache->slots_wanted = false;
-	make_links(cache, now_ns);
+	return sum_packets(cache, slot) != cache->entries[slot].seen_packets;
 }
 
 /* ---- sweeping ---- */
 
-static void sweep_one(struct cache *cache, uint32_t slot, uint64_t now_ns)
+/* Returns its cost. */
+static uint32_t sweep_one(struct cache *cache, uint32_t slot, uint64_t now_ns)
 {
 	struct entry *entry = &cache->entries[slot];
 	uint64_t n = cache_harvest(cache, slot, now_ns);
@@ -272,24 +187,41 @@ static void sweep_one(struct cache *cache, uint32_t slot, uint64_t now_ns)
 	if (now_ns > entry->used_ns && now_ns - entry->used_ns > CACHE_IDLE_MS * NS_A_MS) {
 		cache->totals.expired++;
 		cache_remove(cache, slot);
-	} else if (n) {
-		if (entry->lacks) /* what it lacks may have been given up meanwhile */
-			cache_mark(cache, slot);
-		cache_go_home(cache, slot);
+		return GOING_COST;
 	}
+	cache_room_rank(cache, slot, now_ns);
+	if (!n)
+		return 1;
+	if (entry->lacks) /* what it lacks may have been given up meanwhile */
+		cache_mark(cache, slot);
+	cache_go_home(cache, slot);
+	return 1;
+}
+
+/* Returns whether every entry has been swept. */
+static bool sweep_some(struct cache *cache, uint64_t now_ns)
+{
+	uint32_t slot = cache_live_from(cache, cache->swept), n = 0;
+
+	while (slot < cache->n_slots && n < SWEEP_SLICE) {
+		n += sweep_one(cache, slot, now_ns);
+		slot = cache_live_from(cache, slot + 1);
+	}
+	cache->swept = slot < cache->n_slots ? slot : 0;
+	return !cache->swept;
 }
 
 bool cache_sweep(struct cache *cache, uint64_t now_ns)
 {
-	uint32_t slot = cache_live_from(cache, cache->swept), n = 0;
+	bool done = cache->room.under_way;
 
-	for (; slot < cache->n_slots && n < SWEEP_SLICE; n++) {
-		sweep_one(cache, slot, now_ns);
-		slot = cache_live_from(cache, slot + 1);
+	if (!done) {
+		done = sweep_some(cache, now_ns);
+		if (done)
+			cache_room_begin(cache, now_ns);
 	}
-	cache->swept = slot < cache->n_slots ? slot : 0;
-	if (!cache->swept) {
-		make_room(cache, now_ns);
+	done = done && cache_room_make(cache);
+	if (done) {
 		if (forks_any_select(cache->forks))
 			masks_deepen(&cache->masks);
 		masks_sweep(&cache->masks);
@@ -298,7 +230,7 @@ bool cache_sweep(struct cache *cache, uint64_t now_ns)
 		epoch_renew(cache->memory);
 	}
 	cache_grace_begin(cache);
-	return cache->swept == 0;
+	return done;
 }
 
 /* ---- views ---- */

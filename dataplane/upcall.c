@@ -14,9 +14,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define BATCH          64
-#define BATCHES_A_TURN 16
-#define COPIES_A_TURN  256
+#define BATCH 64
+#define BATCHES_A_TURN                                                                                                 \
+	4 /* a millisecond's work: whose socket has only just got a frame is seen when the turn is over */
+#define COPIES_A_TURN 256
 
 struct upcall {
 	struct datapath *dp;

@@ -41,10 +41,11 @@ struct vswitch {
 	struct port_manager *ports;
 	struct reactor_timer *sweep;
 	struct reactor_timer *age;
-	struct reactor_timer *more;   /* frames were left for the next turn */
-	struct reactor_timer *expire; /* rules with timeouts */
-	uint64_t expire_ns;           /* for when it is armed; 0: it is not */
-	bool fdb_waits;               /* for a grace period that it asked for */
+	struct reactor_timer *more;    /* frames were left for the next turn */
+	struct reactor_timer *reclaim; /* more of what a grace period freed */
+	struct reactor_timer *expire;  /* rules with timeouts */
+	uint64_t expire_ns;            /* for when it is armed; 0: it is not */
+	bool fdb_waits;                /* for a grace period that it asked for */
 	bool sweep_armed;
 	bool age_stale; /* an address was learned, or ageing was set: the next may be due sooner than `age` fires */
 	bool restored;  /* every bridge and port that a restart brings back is there */
@@ -155,11 +156,21 @@ static void settle_mirrors(struct vswitch *vs)
 	await_mirrors_grace(vs);
 }
 
+static void reclaim_due(void *arg)
+{
+	struct vswitch *vs = arg;
+
+	if (!cache_reclaim(vs->cache, vswitch_now_ns(vs)))
+		arm(vs, vs->reclaim, 0);
+	ofbridges_settled(vs->bridges);
+}
+
 static void grace_ended(void *ctx)
 {
 	struct vswitch *vs = ctx;
 
-	cache_grace_ended(vs->cache, vswitch_now_ns(vs));
+	if (!cache_grace_ended(vs->cache, vswitch_now_ns(vs)))
+		arm(vs, vs->reclaim, 0);
 	ofbridges_settled(vs->bridges);
 	vs->fdb_waits = false;
 	fdb_grace_ended(vs->fdb);
@@ -201,8 +212,9 @@ static int create_timers(struct vswitch *vs)
 	vs->sweep = r->timer(r->ctx, sweep_due, vs);
 	vs->age = r->timer(r->ctx, age_due, vs);
 	vs->more = r->timer(r->ctx, frames_waiting, vs);
+	vs->reclaim = r->timer(r->ctx, reclaim_due, vs);
 	vs->expire = r->timer(r->ctx, rules_due, vs);
-	return vs->sweep && vs->age && vs->more && vs->expire ? 0 : -ENOMEM;
+	return vs->sweep && vs->age && vs->more && vs->reclaim && vs->expire ? 0 : -ENOMEM;
 }
 
 static void destroy_timers(struct vswitch *vs)
@@ -212,6 +224,7 @@ static void destroy_timers(struct vswitch *vs)
 	r->timer_free(r->ctx, vs->sweep);
 	r->timer_free(r->ctx, vs->age);
 	r->timer_free(r->ctx, vs->more);
+	r->timer_free(r->ctx, vs->reclaim);
 	r->timer_free(r->ctx, vs->expire);
 }
 

@@ -63,6 +63,7 @@ struct lab {
 	bool looks_at_addresses;
 
 	uint32_t n_fdb_changes;
+	uint32_t n_reclaims; /* slices in which what the last grace period freed was reclaimed */
 	struct xlate answer;
 };
 
@@ -72,7 +73,9 @@ static inline void lab_grace_ended(void *ctx)
 {
 	struct lab *lab = ctx;
 
-	cache_grace_ended(lab->cache, lab->now_ns);
+	lab->n_reclaims = 1;
+	for (bool done = cache_grace_ended(lab->cache, lab->now_ns); !done; lab->n_reclaims++)
+		done = cache_reclaim(lab->cache, lab->now_ns);
 	ofbridges_settled(lab->bridges);
 }
 

@@ -692,6 +692,25 @@ START_TEST(a_large_table_is_swept_in_slices)
 }
 END_TEST
 
+/* Ranks are counted and entries given up in slices; with what was asked for meanwhile, no more than was meant goes. */
+START_TEST(room_is_made_in_slices)
+{
+	uint32_t n_calls = 1, n = 0;
+
+	lab_close(&lab);
+	lab_open(&lab, 65536, 4);
+	while (cache_totals(lab.cache)->refused < 1000)
+		lab_put_numbered(&lab, n++);
+	for (; !cache_sweep(lab.cache, lab.now_ns += SECOND / 1000); n_calls++)
+		lab_put_numbered(&lab, n++);
+	ck_assert_uint_ge(n_calls, 65536 / 8 / 4096);
+	ck_assert_uint_eq(cache_totals(lab.cache)->evicted, 65536 / 8 + 1);
+	lab_let_grace_pass(&lab);
+	ck_assert_uint_eq(lab.cache->n_limbo, 0);
+	ck_assert_uint_ge(lab.n_reclaims, 2);
+}
+END_TEST
+
 START_TEST(a_full_table_gives_up_what_is_idle_longest)
 {
 	uint32_t n_slots, n_hot = 0;
@@ -916,6 +935,7 @@ static Suite *suite(void)
 	tcase_add_test(t, a_reused_slot_begins_at_zero);
 	tcase_add_test(t, an_idle_flow_expires_and_a_used_one_stays);
 	tcase_add_test(t, a_large_table_is_swept_in_slices);
+	tcase_add_test(t, room_is_made_in_slices);
 	tcase_add_test(t, a_full_table_gives_up_what_is_idle_longest);
 	tcase_add_test(t, flows_that_hold_all_links_give_way_too);
 	tcase_add_test(t, among_flows_in_use_the_least_hit_give_way);
