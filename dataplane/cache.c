@@ -127,12 +127,14 @@ void cache_live_add(struct cache *cache, uint32_t slot)
 {
 	cache->live[slot / 64] |= 1ULL << slot % 64;
 	cache->n_live++;
+	cache->n_live_of[cache->flows[slot].in_port % SW_MAX_PORTS]++;
 }
 
 static void live_remove(struct cache *cache, uint32_t slot)
 {
 	cache->live[slot / 64] &= ~(1ULL << slot % 64);
 	cache->n_live--;
+	cache->n_live_of[cache->flows[slot].in_port % SW_MAX_PORTS]--;
 }
 
 static uint32_t take_vacant(struct cache *cache, uint32_t slot)
@@ -404,7 +406,7 @@ static int put_masked(
 
 	if (index_find(&cache->index, hash, mask, key) != INDEX_NONE)
 		return -EEXIST;
-	if (!cache->n_vacant || !has_links_for(cache, xlate)) {
+	if (!cache_has_slot_for(cache, xlate->in_port) || !has_links_for(cache, xlate)) {
 		cache->slots_wanted = true;
 		return refuse(cache, -ENOSPC);
 	}

@@ -96,7 +96,8 @@ struct cache {
 	uint32_t n_slots;
 	uint64_t *live; /* bit map by slot */
 	uint32_t n_live;
-	uint32_t n_unplain; /* of them */
+	uint32_t n_unplain;               /* of them */
+	uint32_t n_live_of[SW_MAX_PORTS]; /* of them, by the port that they came in by */
 
 	uint32_t *vacant; /* in no order */
 	uint32_t n_vacant;
@@ -180,6 +181,11 @@ void cache_forks_reap(struct cache *cache, uint64_t now_ns);
 /* Starts `fresh` with the count of `old`. */
 void cache_carry(struct cache *cache, uint32_t old, uint32_t fresh);
 
+/*
+ * Whether a flow that comes in by this port may have a slot. The last of them are for ports that have few: who floods
+ * the table does not keep others out of it. There is one.
+ */
+bool cache_has_slot_for(const struct cache *cache, uint16_t in_port);
 /*
  * cache_room.c: the sweep notes each entry that it leaves; when it has seen all, it begins to make room, if some is
  * wanted, and goes on with that until it is done (true).

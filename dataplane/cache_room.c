@@ -17,6 +17,7 @@
 #define RANK_IDLE_NS  (CACHE_IDLE_MS * NS_A_MS / (RANK_ACTIVE - 1))
 #define LOOK_SLICE    32768 /* entries looked at in one go, ... */
 #define EVICT_SLICE   4096  /* ... and given up: a millisecond or two */
+#define RESERVE_SHARE 16    /* of the slots, is kept for ports that have no more than as much */
 
 /* The lower, the sooner it is given up: first by how long it is idle, then by how little it was hit. */
 static uint32_t rank_of(const struct entry *entry, uint64_t now_ns)
@@ -39,10 +40,18 @@ void cache_room_rank(struct cache *cache, uint32_t slot, uint64_t now_ns)
 	cache->ranks[rank_of(&cache->entries[slot], now_ns)]++;
 }
 
+bool cache_has_slot_for(const struct cache *cache, uint16_t in_port)
+{
+	const uint32_t share = cache->n_slots / RESERVE_SHARE;
+
+	return cache->n_vacant > share || (cache->n_vacant && cache->n_live_of[in_port % SW_MAX_PORTS] < share);
+}
+
 /* How many entries are to go, besides those in limbo, which are free when their grace period has ended. */
 static uint32_t wanted(const struct cache *cache)
 {
-	uint32_t slots = cache->n_slots / 8 + 1, n_coming = cache->n_vacant + cache->n_limbo;
+	uint32_t slots = cache->n_slots / RESERVE_SHARE + cache->n_slots / 8 + 1,
+		 n_coming = cache->n_vacant + cache->n_limbo;
 	uint32_t links = cache->n_live / 8 + 1, n = 0;
 
 	if (cache->slots_wanted && n_coming < slots)

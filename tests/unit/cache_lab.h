@@ -378,6 +378,15 @@ static inline int lab_put_numbered(struct lab *lab, uint32_t n)
 	return cache_put(lab->cache, &key, lab_answer(1, &lab_l2_mask, 2), lab->now_ns);
 }
 
+/* The same flow, coming in by another port of the same bridge. */
+static inline int lab_put_of(struct lab *lab, uint16_t in_port, uint32_t n)
+{
+	struct sw_key key = lab_numbered_key(n);
+
+	key.f.in_ifindex = lab_key(in_port, 0, 0).f.in_ifindex;
+	return cache_put(lab->cache, &key, lab_answer(in_port, &lab_l2_mask, 2), lab->now_ns);
+}
+
 static inline bool lab_hit_numbered(struct lab *lab, uint32_t n)
 {
 	struct sw_key key = lab_numbered_key(n);

@@ -185,27 +185,27 @@ END_TEST
 
 START_TEST(when_both_buckets_are_full_the_flow_there_that_is_idle_longest_makes_way)
 {
-	uint32_t n_there, refused;
+	const uint32_t n_flows = 4096 / 16 * 15; /* that a port may have; the other one has the rest */
+	uint32_t n_there, n_refused = 0, n_hits = 0;
 
 	lab_close(&lab);
 	lab_open(&lab, 4096, 4);
-	for (uint32_t n = 0; n < 4000; n++)
+	for (uint32_t n = 0; n < n_flows; n++)
 		lab_put_numbered(&lab, n);
-	refused = cache_totals(lab.cache)->refused;
-	ck_assert_uint_gt(refused, 0); /* all are new */
+	for (uint32_t n = 0; n < 256; n++)
+		n_refused += lab_put_of(&lab, 2, n) == -ENOSPC;
+	ck_assert_uint_gt(n_refused, 0); /* all are new */
 	n_there = cache_count(lab.cache);
 	lab.now_ns += 3 * SECOND;
-	for (uint32_t n = 0; n < 2000; n++)
+	for (uint32_t n = 0; n < n_flows / 2; n++)
 		lab_hit_numbered(&lab, n);
-	for (uint32_t n = 2000; n < 4000; n++)
-		lab_put_numbered(&lab, n);
+	for (uint32_t n = 0; n < 256; n++)
+		lab_put_of(&lab, 2, n);
 	ck_assert_uint_gt(cache_totals(lab.cache)->evicted, 0);
 	ck_assert_uint_eq(cache_count(lab.cache), n_there);
-	for (uint32_t n = 0, hits = 0; n < 2000; n++) {
-		hits += lab_hit_numbered(&lab, n);
-		if (n == 1999)
-			ck_assert_uint_gt(hits, 1950); /* those in use were left alone */
-	}
+	for (uint32_t n = 0; n < n_flows / 2; n++)
+		n_hits += lab_hit_numbered(&lab, n);
+	ck_assert_uint_gt(n_hits, n_flows / 2 - 50); /* those in use were left alone */
 }
 END_TEST
 
@@ -468,8 +468,10 @@ START_TEST(a_dead_slot_is_not_used_again_before_its_grace_period_ends)
 {
 	lab_close(&lab);
 	lab_open(&lab, 16, 4);
-	for (uint32_t n = 0; n < 16; n++)
+	for (uint32_t n = 0; n < 15; n++) /* the last one is kept for another port */
 		ck_assert_int_eq(lab_put_numbered(&lab, n), 0);
+	ck_assert_int_eq(lab_put_numbered(&lab, 15), -ENOSPC);
+	ck_assert_int_eq(lab_put_of(&lab, 2, 15), 0);
 	cache_flush(lab.cache);
 	ck_assert_int_eq(lab_put_numbered(&lab, 0), -ENOSPC);
 	ck_assert(dp_memory_end_grace(lab.dp));
@@ -703,11 +705,34 @@ START_TEST(room_is_made_in_slices)
 		lab_put_numbered(&lab, n++);
 	for (; !cache_sweep(lab.cache, lab.now_ns += SECOND / 1000); n_calls++)
 		lab_put_numbered(&lab, n++);
-	ck_assert_uint_ge(n_calls, 65536 / 8 / 4096);
+	ck_assert_uint_ge(n_calls, 2 + 65536 / 8 / 4096 - 1); /* the sweep has two */
 	ck_assert_uint_eq(cache_totals(lab.cache)->evicted, 65536 / 8 + 1);
 	lab_let_grace_pass(&lab);
 	ck_assert_uint_eq(lab.cache->n_limbo, 0);
 	ck_assert_uint_ge(lab.n_reclaims, 2);
+}
+END_TEST
+
+START_TEST(a_port_that_floods_the_table_leaves_slots_to_others)
+{
+	const uint32_t share = 1024 / 16;
+	uint32_t n = 0, n_there = 0;
+
+	lab_close(&lab);
+	lab_open(&lab, 1024, 4);
+	for (; cache_totals(lab.cache)->refused < 1000; n++)
+		lab_put_numbered(&lab, n);
+	ck_assert_uint_le(cache_count(lab.cache), 1024 - share);
+	for (n = 0; n < 2000; n++)
+		n_there += lab_put_of(&lab, 2, n) == 0;
+	ck_assert_uint_eq(n_there, share);
+	/* What is there makes room for all, and goes on doing so. */
+	lab.now_ns += 3 * SECOND;
+	cache_sweep(lab.cache, lab.now_ns);
+	lab_let_grace_pass(&lab);
+	ck_assert_uint_ge(cache_totals(lab.cache)->evicted, 1024 / 8);
+	ck_assert_int_eq(lab_put_numbered(&lab, 5000), 0);
+	ck_assert_int_eq(lab_put_of(&lab, 2, 5000), 0);
 }
 END_TEST
 
@@ -717,7 +742,7 @@ START_TEST(a_full_table_gives_up_what_is_idle_longest)
 
 	lab_close(&lab);
 	lab_open(&lab, 256, 4);
-	n_slots = lab.dp->memory.config->n_flows;
+	n_slots = lab.dp->memory.config->n_flows / 16 * 15; /* what one port may have */
 	for (uint32_t n = 0; n < n_slots; n++)
 		lab_put_numbered(&lab, n);
 	lab.now_ns += 2 * SECOND;
@@ -728,7 +753,7 @@ START_TEST(a_full_table_gives_up_what_is_idle_longest)
 	lab_put_numbered(&lab, 5000);
 	ck_assert_uint_gt(cache_totals(lab.cache)->refused, 0);
 	cache_sweep(lab.cache, lab.now_ns += SECOND);
-	ck_assert_uint_eq(cache_totals(lab.cache)->evicted, n_slots / 8 + 1);
+	ck_assert_uint_eq(cache_totals(lab.cache)->evicted, 256 / 8 + 1);
 	for (uint32_t n = n_slots / 2; n < n_slots; n++)
 		n_hot += lab_hit_numbered(&lab, n);
 	ck_assert_uint_ge(n_hot, n_slots / 2 - 8); /* but for what found no cell */
@@ -936,6 +961,7 @@ static Suite *suite(void)
 	tcase_add_test(t, an_idle_flow_expires_and_a_used_one_stays);
 	tcase_add_test(t, a_large_table_is_swept_in_slices);
 	tcase_add_test(t, room_is_made_in_slices);
+	tcase_add_test(t, a_port_that_floods_the_table_leaves_slots_to_others);
 	tcase_add_test(t, a_full_table_gives_up_what_is_idle_longest);
 	tcase_add_test(t, flows_that_hold_all_links_give_way_too);
 	tcase_add_test(t, among_flows_in_use_the_least_hit_give_way);

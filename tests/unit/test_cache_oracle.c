@@ -679,7 +679,7 @@ START_TEST(what_is_hit_is_what_the_pipeline_says_and_no_frame_is_lost_or_counted
 	/* A stream in which nothing happens proves nothing. */
 	ck_assert_uint_gt(n_put, 1000);
 	ck_assert_uint_gt(n_compared, 1000);
-	ck_assert_uint_gt(n_copies, 100);
+	ck_assert_uint_gt(n_copies, 25);
 	ck_assert_uint_gt(n_copies, n_waiting);
 	ck_assert_uint_gt(n_late, 1000);
 	ck_assert_uint_gt(sums.replaced, 100);
