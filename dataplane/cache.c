@@ -360,6 +360,7 @@ static bool replace(
 	fresh = choose_slot(cache, hash);
 	publish(cache, fresh, &body);
 	enter(cache, fresh, program);
+	cache->entries[fresh].narrow = cache->entries[slot].narrow;
 	if (answer)
 		link_path(cache, fresh, answer, now_ns);
 	else
@@ -420,6 +421,7 @@ static int put_masked(
 	enter(cache, slot, &program);
 	link_path(cache, slot, xlate, now_ns);
 	cache->entries[slot].used_ns = now_ns;
+	cache->entries[slot].narrow = !key_equal(&cache->config->masks[mask].bits, &xlate->mask);
 	index_insert(&cache->index, hash, slot);
 	cache->totals.put++;
 	return 0;
@@ -427,14 +429,19 @@ static int put_masked(
 
 int cache_put(struct cache *cache, const struct sw_key *key, const struct xlate *xlate, uint64_t now_ns)
 {
-	struct sw_key masked = key_masked(key, &xlate->mask);
+	struct sw_key masked;
 	uint16_t mask;
 	int error;
 
 	if (!xlate->cacheable || !xlate->in_port || xlate->mask.f.in_ifindex != IFINDEX_BITS)
 		return -EINVAL;
-	error = masks_get(&cache->masks, &xlate->mask, &mask);
-	error = error ? refuse(cache, error) : put_masked(cache, &masked, mask, xlate, now_ns);
+	error = masks_get(&cache->masks, &xlate->mask, xlate->in_port, &mask);
+	if (error) {
+		refuse(cache, error);
+	} else {
+		masked = key_masked(key, &cache->config->masks[mask].bits);
+		error = put_masked(cache, &masked, mask, xlate, now_ns);
+	}
 	cache_grace_begin(cache);
 	return error;
 }
@@ -526,13 +533,27 @@ static void withdraw(struct cache *cache, uint32_t slot)
 	cache_remove(cache, slot);
 }
 
-/* Whether an entry of the same key and mask can give the new answer. */
-static bool may_stay(const struct cache *cache, const struct sw_flow *flow)
+/*
+ * Whether the answer's mask allows for that of the entry. One that is narrow for want of masks may be so, until its own
+ * can be had.
+ */
+static bool may_keep_mask(const struct cache *cache, uint32_t slot)
 {
+	const struct sw_key *bits = &cache->config->masks[cache->flows[slot].mask].bits;
+
+	if (!cache->entries[slot].narrow)
+		return key_equal(&cache->answer.mask, bits);
+	return mask_covers(bits, &cache->answer.mask) && masks_full(&cache->masks);
+}
+
+/* Whether an entry of the same key and mask can give the new answer. */
+static bool may_stay(const struct cache *cache, uint32_t slot)
+{
+	const struct sw_flow *flow = &cache->flows[slot];
 	const struct xlate *answer = &cache->answer;
 
 	return answer->cacheable && answer->in_port == flow->in_port && answer->bridge == flow->bridge &&
-	       key_equal(&answer->mask, &cache->config->masks[flow->mask].bits);
+	       may_keep_mask(cache, slot);
 }
 
 /* What was counted so far was counted under the old answer. */
@@ -550,7 +571,7 @@ static void ask(struct cache *cache, uint32_t slot, uint64_t now_ns)
 	entry->active |= cache_harvest(cache, slot, now_ns) > 0;
 	cache->totals.asked++;
 	translate(cache->pl, &flow->key, NULL, &cache->answer);
-	if (!may_stay(cache, flow)) {
+	if (!may_stay(cache, slot)) {
 		withdraw(cache, slot);
 		return;
 	}

@@ -16,7 +16,9 @@
  *
  * Why a masked key is asked: by T2 of pipeline.h an answer holds for every key that agrees in the bits consulted, so
  * the masked key, whose other bits are zero, may speak for all that the entry matches. If the answer comes back under
- * another mask the entry goes, for it may now be too wide. What the FDB says is no part of an answer (xlate.normal).
+ * another mask the entry goes, for it may now be too wide; but where the table of masks is full an entry may be put
+ * under one that looks at more than the answer did (cache_masks.h), and stays as long as that is so. What the FDB says
+ * is no part of an answer (xlate.normal).
  *
  * Invariants: C1, C2, S1 of the design; A1-A4 of bpf/abi.h; and
  * M1 cache_settle() leaves every live entry equal to translate() of its key: all are asked again where
@@ -37,8 +39,9 @@
  * it and behind it are the flow's.
  *
  * Limits: SW_MAX_MASKS masks, n_flows slots, four links a slot on average. When one was refused for lack of either, the
- * next sweep makes room: the mask hit least of late, or an eighth of the slots, those idle longest and then those hit
- * least since the last sweep. Until then the frames take the slow path. When the two buckets of a hash are full, the
+ * next sweep makes room: a mask, or an eighth of the slots, those idle longest and then those hit least since the last
+ * sweep. Until then the frames take the slow path. The last sixteenth of the slots is for ports that have less than as
+ * much, so that nobody is kept out by one that floods the table. When the two buckets of a hash are full, the
  * one idle longest of the flows there makes way at once, if it has been idle for a while. An entry whose frames go up
  * because no set or rewrite could be had is asked again after each sweep that finds it used.
  *

@@ -24,10 +24,20 @@ uint32_t mask_n_words(const struct sw_key *bits)
 	return n;
 }
 
+bool mask_covers(const struct sw_key *mask, const struct sw_key *bits)
+{
+	uint64_t left = 0;
+
+	for (int w = 0; w < SW_KEY_WORDS; w++)
+		left |= bits->w[w] & ~mask->w[w];
+	return !left;
+}
+
 void masks_init(struct masks *masks, struct sw_config *config, bool adopted)
 {
 	memset(masks, 0, sizeof(*masks));
 	masks->config = config;
+	masks->leaving = SW_MAX_MASKS;
 	if (adopted) {
 		for (uint32_t id = 0; id < SW_MAX_MASKS; id++)
 			config->folded[id] = sw_fold(&config->masks[id].bits); /* as they should be already */
@@ -128,38 +138,108 @@ static uint32_t find(const struct masks *masks, const struct sw_key *bits, uint3
 	return SW_MAX_MASKS;
 }
 
-static uint32_t write_free(struct masks *masks, const struct sw_key *bits, uint32_t n_words)
+static void add_bits(struct sw_key *to, const struct sw_key *bits)
 {
-	uint64_t used = masks->live | masks->limbo | masks->closing;
-	struct sw_mask *mask;
-	uint32_t id;
-
-	if (!~used)
-		return SW_MAX_MASKS;
-	id = __builtin_ctzll(~used);
-	mask = &masks->config->masks[id];
-	*mask = (struct sw_mask){.bits = *bits, .n_words = n_words};
-	masks->config->folded[id] = sw_fold(bits);
-	masks->hits[id] = 0;
-	return id;
+	for (int w = 0; w < SW_KEY_WORDS; w++)
+		to->w[w] |= bits->w[w];
 }
 
-int masks_get(struct masks *masks, const struct sw_key *bits, uint16_t *ret)
+/* These bits; and, for a mask that gathers, what could not be looked at of late, and what all masks look at. */
+static struct sw_key bits_to_write(const struct masks *masks, const struct sw_key *bits)
 {
-	uint32_t n_words = mask_n_words(bits);
+	struct sw_key all = *bits;
+
+	if (!masks->gathers)
+		return all;
+	add_bits(&all, &masks->wanted_bits);
+	for (uint64_t left = masks->live; left; left &= left - 1)
+		add_bits(&all, &masks->config->masks[__builtin_ctzll(left)].bits);
+	return all;
+}
+
+static void end_gathering(struct masks *masks)
+{
+	masks->gathers = false;
+	masks->wanted_bits = (struct sw_key){0};
+}
+
+static uint64_t used_ids(const struct masks *masks)
+{
+	return masks->live | masks->limbo | masks->closing;
+}
+
+static int write_free(struct masks *masks, const struct sw_key *bits, uint16_t in_port, uint32_t *ret_id)
+{
+	const struct sw_key all = bits_to_write(masks, bits);
+	const uint32_t n_words = mask_n_words(&all), id = __builtin_ctzll(~used_ids(masks));
+
+	if (!is_parsed(masks, n_words))
+		return -EAGAIN;
+	end_gathering(masks);
+	masks->config->masks[id] = (struct sw_mask){.bits = all, .n_words = n_words};
+	masks->config->folded[id] = sw_fold(&all);
+	masks->owner[id] = in_port;
+	masks->hits[id] = 0;
+	*ret_id = id;
+	return 0;
+}
+
+static uint32_t count_bits(const struct sw_key *bits)
+{
+	uint32_t n = 0;
+
+	for (int w = 0; w < SW_KEY_WORDS; w++)
+		n += __builtin_popcountll(bits->w[w]);
+	return n;
+}
+
+/* The live mask that looks at all of these bits, and at the fewest beside them. */
+static uint32_t find_covering(const struct masks *masks, const struct sw_key *bits)
+{
+	uint32_t best = SW_MAX_MASKS, least = UINT32_MAX;
+
+	for (uint64_t left = masks->live; left; left &= left - 1) {
+		uint32_t id = __builtin_ctzll(left), n;
+		const struct sw_key *mask = &masks->config->masks[id].bits;
+
+		if (id == masks->leaving || !mask_covers(mask, bits))
+			continue;
+		n = count_bits(mask);
+		if (n < least) {
+			best = id;
+			least = n;
+		}
+	}
+	return best;
+}
+
+int masks_get(struct masks *masks, const struct sw_key *bits, uint16_t in_port, uint16_t *ret)
+{
+	const uint32_t n_words = mask_n_words(bits);
 	uint32_t id;
+	int error = 0;
 
 	if (!is_parsed(masks, n_words))
 		return -EAGAIN;
 	id = find(masks, bits, n_words);
-	if (id == SW_MAX_MASKS)
-		id = write_free(masks, bits, n_words);
+	if (id == SW_MAX_MASKS && !masks_full(masks))
+		error = write_free(masks, bits, in_port, &id);
+	else if (id == SW_MAX_MASKS || id == masks->leaving)
+		id = find_covering(masks, bits);
+	if (error)
+		return error;
 	if (id == SW_MAX_MASKS) {
 		masks->wanted = true;
+		add_bits(&masks->wanted_bits, bits);
 		return -ENOSPC;
 	}
 	*ret = id;
 	return 0;
+}
+
+bool masks_full(const struct masks *masks)
+{
+	return !~used_ids(masks);
 }
 
 void masks_hold(struct masks *masks, uint16_t id)
@@ -208,8 +288,13 @@ void masks_grace_began(struct masks *masks)
 
 void masks_grace_ended(struct masks *masks)
 {
-	for (; masks->closing; masks->closing &= masks->closing - 1)
-		masks->config->masks[__builtin_ctzll(masks->closing)] = (struct sw_mask){0};
+	for (; masks->closing; masks->closing &= masks->closing - 1) {
+		uint32_t id = __builtin_ctzll(masks->closing);
+
+		masks->config->masks[id] = (struct sw_mask){0};
+		if (id == masks->leaving)
+			masks->leaving = SW_MAX_MASKS;
+	}
 	if (masks->depth == DEPTH_RISING)
 		masks->depth = DEPTH_SETTLED;
 }
@@ -261,20 +346,46 @@ void masks_sweep(struct masks *masks)
 	lower_depth(masks);
 	for (uint32_t id = 0; id < SW_MAX_MASKS; id++)
 		masks->hits[id] /= 2;
+	if (!masks->wanted && !masks_full(masks))
+		end_gathering(masks); /* nobody was there to write it, and nobody needs it any more */
 	masks->wanted = false;
+	if (has(masks->live, masks->leaving % SW_MAX_MASKS)) /* a flow of it was given another slot meanwhile */
+		masks->leaving = SW_MAX_MASKS;
 }
 
-uint16_t masks_coldest(const struct masks *masks)
+static uint32_t count_of(const struct masks *masks, uint16_t owner)
 {
-	uint16_t coldest = SW_MAX_MASKS;
+	uint32_t n = 0;
+
+	for (uint64_t left = masks->live; left; left &= left - 1)
+		n += masks->owner[__builtin_ctzll(left)] == owner;
+	return n;
+}
+
+/* Whether `a` should go rather than `b`. */
+static bool goes_before(const struct masks *masks, uint16_t a, uint16_t b)
+{
+	uint32_t n_a = count_of(masks, masks->owner[a]), n_b = count_of(masks, masks->owner[b]);
+
+	return n_a != n_b ? n_a > n_b : masks->hits[a] < masks->hits[b];
+}
+
+uint16_t masks_give_up(struct masks *masks)
+{
+	uint16_t first = SW_MAX_MASKS;
 
 	for (uint64_t left = masks->live; left; left &= left - 1) {
 		uint16_t id = __builtin_ctzll(left);
 
-		if (coldest == SW_MAX_MASKS || masks->hits[id] < masks->hits[coldest])
-			coldest = id;
+		if (first == SW_MAX_MASKS || goes_before(masks, id, first))
+			first = id;
 	}
-	return coldest;
+	if (first == SW_MAX_MASKS)
+		return first;
+	masks->leaving = first;
+	masks->gathers = true;
+	add_bits(&masks->wanted_bits, &masks->config->masks[first].bits); /* its flows will want a mask again */
+	return first;
 }
 
 uint32_t masks_count(const struct masks *masks)

@@ -14,6 +14,13 @@
  * hints do not mind either way: their place depends on the depth, so after a change a hint is looked for where it is
  * not or one of another frame is found, and a hint is believed only if its flow is live and matches under its own mask.
  *
+ * No more masks than there are. An access list of a few rules has thousands of them, and whoever may send to it can
+ * have them all made. When the table is full a flow is put under a mask of others that looks at all that its own does,
+ * and at more: it is narrower then than it need be, and as right (C2). If none does, the next sweep gives one up, and
+ * its place goes to a mask that looks at whatever any of them does. It is the coldest of the port that has had most of
+ * them made, so that others keep theirs. Rejected: refusing such flows, whose frames then take the slow path as long as
+ * the table is full: so do those of a port that has done nothing, and had no mask in time.
+ *
  * Order. Sorted by the hits of the last sweeps, with some inertia. A reader whose frame's mask is moved under its eyes
  * may miss (C1). A mask that goes is overwritten by the last one, whose own place is left as it was, so that a reader
  * that took n_order before finds it.
@@ -38,8 +45,12 @@ struct masks {
 	uint64_t limbo;   /* died since the last grace period began */
 	uint64_t closing; /* died before the running grace period began */
 	enum masks_depth depth;
-	uint32_t n_shallow_sweeps; /* in a row that found no deep mask */
-	bool wanted;               /* one was refused since the last sweep */
+	uint32_t n_shallow_sweeps;    /* in a row that found no deep mask */
+	bool wanted;                  /* one was refused since the last sweep */
+	struct sw_key wanted_bits;    /* and what these look at, all together */
+	bool gathers;                 /* the next mask that is written looks at what all of them do */
+	uint16_t leaving;             /* is being given up, and is nobody's any more; SW_MAX_MASKS: none is */
+	uint16_t owner[SW_MAX_MASKS]; /* the port for which it was written */
 	uint64_t hits[SW_MAX_MASKS];
 };
 
@@ -52,10 +63,12 @@ void masks_init(struct masks *masks, struct sw_config *config, bool adopted);
 void masks_adopt(struct masks *masks, const uint32_t n_flows[SW_MAX_MASKS]);
 
 /*
- * The id of a mask of these bits; it is nobody's until masks_hold(). 0; -ENOSPC: the table is full; -EAGAIN: the depth
- * is being raised.
+ * The id of a mask for a flow of this port that is to look at these bits: of just these, or, where the table is full,
+ * of more. It is nobody's until masks_hold(). 0; -ENOSPC: the table is full; -EAGAIN: the depth is being raised.
  */
-int masks_get(struct masks *masks, const struct sw_key *bits, uint16_t *ret);
+int masks_get(struct masks *masks, const struct sw_key *bits, uint16_t in_port, uint16_t *ret);
+/* No mask can be written now. */
+bool masks_full(const struct masks *masks);
 void masks_hold(struct masks *masks, uint16_t id);
 void masks_drop(struct masks *masks, uint16_t id);
 
@@ -69,10 +82,15 @@ void masks_grace_ended(struct masks *masks);
 
 /* Sorts the order by what was added to hits[] and lets old hits fade. */
 void masks_sweep(struct masks *masks);
-/* The live mask that was hit least of late; only if there is one. */
-uint16_t masks_coldest(const struct masks *masks);
+/*
+ * Of the port that has most live masks the one that was hit least of late begins to leave: its flows are to be removed.
+ * SW_MAX_MASKS: there is none.
+ */
+uint16_t masks_give_up(struct masks *masks);
 
 uint32_t masks_count(const struct masks *masks);
 uint32_t mask_n_words(const struct sw_key *bits);
+/* Whether it looks at all of these. */
+bool mask_covers(const struct sw_key *mask, const struct sw_key *bits);
 
 #endif

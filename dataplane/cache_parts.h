@@ -45,6 +45,7 @@ struct entry {
 	bool dirty;      /* to be asked by the next settle */
 	bool stuck;      /* its frames go up for bytes that the key does not hold (xlate.needs_frame) */
 	bool lacks;      /* its frames go up for want of what program.lacks says */
+	bool narrow;     /* its mask looks at more than its answer did, for want of masks */
 	bool adopted;    /* and not asked yet */
 	uint64_t tables; /* as xlate.tables */
 };

@@ -68,7 +68,7 @@ void cache_room_begin(struct cache *cache, uint64_t now_ns)
 
 	*room = (struct room){.n = wanted(cache), .mask = SW_MAX_MASKS, .now_ns = now_ns};
 	if (cache->masks.wanted && masks_count(&cache->masks) == SW_MAX_MASKS)
-		room->mask = masks_coldest(&cache->masks);
+		room->mask = masks_give_up(&cache->masks);
 	while (room->rank < CACHE_RANKS - 1 && below + cache->ranks[room->rank] < room->n)
 		below += cache->ranks[room->rank++];
 	room->n_of_rank = room->n - below;

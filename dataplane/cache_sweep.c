@@ -192,7 +192,7 @@ static uint32_t sweep_one(struct cache *cache, uint32_t slot, uint64_t now_ns)
 	cache_room_rank(cache, slot, now_ns);
 	if (!n)
 		return 1;
-	if (entry->lacks) /* what it lacks may have been given up meanwhile */
+	if (entry->lacks || (entry->narrow && !masks_full(&cache->masks))) /* what it lacks may be had by now */
 		cache_mark(cache, slot);
 	cache_go_home(cache, slot);
 	return 1;

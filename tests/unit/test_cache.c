@@ -831,8 +831,104 @@ START_TEST(when_masks_run_out_the_one_hit_least_makes_way)
 	ck_assert_int_eq(put_under_mask(SW_MAX_MASKS), -ENOSPC); /* not before the grace period */
 	lab_let_grace_pass(&lab);
 	ck_assert_int_eq(put_under_mask(SW_MAX_MASKS), 0);
-	ck_assert_int_eq(put_under_mask(17), -ENOSPC);
+	ck_assert_int_eq(put_under_mask(17), -EEXIST); /* the new one looks at what it did, and the frame is the same */
 	ck_assert_int_eq(put_under_mask(16), -EEXIST);
+}
+END_TEST
+
+/* As many masks as there are, all of one port; the next one is wanted, and a sweep later there is one for all. */
+static void run_out_of_masks(void)
+{
+	for (uint32_t n = 0; n < SW_MAX_MASKS; n++)
+		ck_assert_int_eq(put_under_mask(n), 0);
+	ck_assert_int_eq(put_under_mask(SW_MAX_MASKS), -ENOSPC);
+	cache_sweep(lab.cache, lab.now_ns += SECOND);
+	lab_let_grace_pass(&lab);
+	ck_assert_int_eq(put_under_mask(SW_MAX_MASKS), 0);
+	ck_assert_uint_eq(cache_mask_count(lab.cache), SW_MAX_MASKS);
+}
+
+START_TEST(where_masks_have_run_out_a_flow_is_put_under_one_that_looks_at_more)
+{
+	const struct sw_key mask = {.f = {.eth_dst = {255}, .eth_src = {3}}};
+	struct sw_key key = lab_key(1, 0, 0);
+	struct dp_memory_hit hit;
+
+	run_out_of_masks();
+	memset(key.f.eth_dst, 0x44, 6);
+	memset(key.f.eth_src, 0x55, 6);
+	ck_assert_int_eq(cache_put(lab.cache, &key, lab_answer(1, &mask, 3), lab.now_ns), 0);
+	ck_assert(lab_lookup(&lab, &key, &hit));
+	ck_assert_uint_eq(hit.flow->steps[0].arg, 3);
+	key.f.eth_src[1] ^= 1; /* which its answer did not look at */
+	ck_assert(!lab_lookup(&lab, &key, &hit));
+	ck_assert_int_eq(cache_put(lab.cache, &key, lab_answer(1, &mask, 3), lab.now_ns), 0);
+	ck_assert(lab_lookup(&lab, &key, &hit));
+}
+END_TEST
+
+START_TEST(the_port_that_had_most_masks_made_gives_one_up)
+{
+	const struct sw_key mask = {.f = {.vlan_tci_be = UINT16_MAX}};
+	struct sw_key key = lab_key(2, 0, 0);
+	struct dp_memory_hit hit;
+
+	ck_assert_int_eq(cache_put(lab.cache, &key, lab_answer(2, &mask, 3), lab.now_ns), 0);
+	for (uint32_t n = 0; n < SW_MAX_MASKS - 1; n++)
+		ck_assert_int_eq(put_under_mask(n), 0);
+	ck_assert_int_eq(put_under_mask(SW_MAX_MASKS), -ENOSPC);
+	cache_for_each_live(lab.cache, slot)
+	{
+		if (lab.dp->memory.flows[slot].in_port == 1)
+			dp_flow_stats(&lab.dp->memory, 0, slot)->packets += 5;
+	}
+	cache_sweep(lab.cache, lab.now_ns += SECOND);
+	ck_assert_uint_eq(cache_mask_count(lab.cache), SW_MAX_MASKS - 1);
+	ck_assert(lab_lookup(&lab, &key, &hit)); /* though nobody hit it */
+}
+END_TEST
+
+/* Frames of the mask that is given up do not bring it back before its place is another's. */
+START_TEST(a_mask_that_is_given_up_is_not_had_again)
+{
+	uint32_t n_refused = 0;
+
+	for (uint32_t n = 0; n < SW_MAX_MASKS; n++)
+		ck_assert_int_eq(put_under_mask(n), 0);
+	ck_assert_int_eq(put_under_mask(SW_MAX_MASKS), -ENOSPC);
+	cache_for_each_live(lab.cache, slot) dp_flow_stats(&lab.dp->memory, 0, slot)->packets +=
+		lab.dp->memory.flows[slot].mask == 17 ? 1 : 5;
+	cache_sweep(lab.cache, lab.now_ns += SECOND);
+	for (uint32_t n = 0; n < SW_MAX_MASKS; n++)
+		n_refused += put_under_mask(n) == -ENOSPC;
+	ck_assert_uint_eq(n_refused, 1);
+	lab_let_grace_pass(&lab);
+	ck_assert_int_eq(put_under_mask(SW_MAX_MASKS), 0);
+}
+END_TEST
+
+START_TEST(a_flow_gets_its_own_mask_when_there_are_masks_again)
+{
+	struct sw_key mask = {.f = {.eth_dst = {255}, .vlan_tci_be = UINT16_MAX}}, key = lab_key(1, 4, 5);
+
+	ck_assert_int_eq(cache_put(lab.cache, &key, lab_answer(1, &mask, 2), lab.now_ns), 0);
+	for (uint32_t n = 0; n < SW_MAX_MASKS - 1; n++)
+		ck_assert_int_eq(put_under_mask(n), 0);
+	key = lab_key(2, 4, 5);
+	lab_miss(&lab, &key);
+	ck_assert(lab_hit(&lab, &key).flow->key.f.eth_dst[0]); /* which NORMAL does not look at */
+	cache_sweep(lab.cache, lab.now_ns += SECOND);
+	cache_mark(lab.cache, lab_hit(&lab, &key).slot);
+	cache_settle(lab.cache, lab.now_ns);
+	lab_hit(&lab, &key);                               /* it may stay as long as there is no other */
+	cache_sweep(lab.cache, lab.now_ns += 11 * SECOND); /* those of nobody go */
+	lab_let_grace_pass(&lab);
+	lab_hit(&lab, &key);
+	cache_sweep(lab.cache, lab.now_ns += SECOND);
+	cache_settle(lab.cache, lab.now_ns);
+	lab_miss(&lab, &key);
+	ck_assert(!lab_hit(&lab, &key).flow->key.f.eth_dst[0]);
+	ck_assert_uint_eq(cache_count(lab.cache), 1);
 }
 END_TEST
 
@@ -966,6 +1062,10 @@ static Suite *suite(void)
 	tcase_add_test(t, flows_that_hold_all_links_give_way_too);
 	tcase_add_test(t, among_flows_in_use_the_least_hit_give_way);
 	tcase_add_test(t, when_masks_run_out_the_one_hit_least_makes_way);
+	tcase_add_test(t, where_masks_have_run_out_a_flow_is_put_under_one_that_looks_at_more);
+	tcase_add_test(t, the_port_that_had_most_masks_made_gives_one_up);
+	tcase_add_test(t, a_mask_that_is_given_up_is_not_had_again);
+	tcase_add_test(t, a_flow_gets_its_own_mask_when_there_are_masks_again);
 	tcase_add_test(t, masks_are_tried_in_order_of_their_hits);
 	tcase_add_test(t, a_deep_mask_waits_until_every_run_parses_that_deep);
 	tcase_add_test(t, raising_the_depth_during_a_grace_period_waits_for_the_next);
