@@ -3,6 +3,7 @@
 #include "ctl/daemon.h"
 #include "ctl/json.h"
 #include "ctl/reply.h"
+#include "dataplane/cache.h"
 #include "dataplane/counters.h"
 #include "dataplane/facts.h"
 #include "dataplane/vswitch.h"
@@ -107,6 +108,18 @@ static void add_occupancy(const struct daemon *d, struct json_object *ret)
 	json_add_number(ret, "address_limit", SW_MAX_FDB);
 }
 
+static void add_cache(const struct daemon *d, struct json_object *ret)
+{
+	const struct cache_totals *totals = vswitch_cache_totals(d->vs);
+
+	json_add_number(ret, "put", totals->put);
+	json_add_number(ret, "refused", totals->refused);
+	json_add_number(ret, "evicted", totals->evicted);
+	json_add_number(ret, "expired", totals->expired);
+	json_add_number(ret, "narrow", totals->narrow);
+	json_add_number(ret, "lacking", totals->lacking);
+}
+
 void show_xdp_asked(struct daemon *d, const struct request *request, struct reply *reply)
 {
 	struct json_object *result = json_object_new_object();
@@ -129,5 +142,6 @@ void show_xdp_asked(struct daemon *d, const struct request *request, struct repl
 	vswitch_describe(d->vs, &facts);
 	add_lookups(d, json_add_object(result, "lookups"));
 	add_occupancy(d, json_add_object(result, "occupancy"));
+	add_cache(d, json_add_object(result, "cache"));
 	reply_result(reply, result);
 }

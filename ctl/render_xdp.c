@@ -121,6 +121,14 @@ static void occupancy(struct json_object *used, FILE *out)
 			render_number(used, rows[i].limit));
 }
 
+static void cache(struct json_object *did, FILE *out)
+{
+	fprintf(out,
+		"%-13s%llu put, %llu refused, %llu evicted, %llu expired; %llu under others' masks, %llu lacking\n",
+		"cache", render_number(did, "put"), render_number(did, "refused"), render_number(did, "evicted"),
+		render_number(did, "expired"), render_number(did, "narrow"), render_number(did, "lacking"));
+}
+
 static void memory(struct json_object *memory, FILE *out)
 {
 	const char *limited_by = render_text(memory, "limited_by");
@@ -146,5 +154,6 @@ void render_xdp(struct json_object *result, FILE *out)
 	fprintf(out, "\n");
 	lookups(member(result, "lookups"), out);
 	occupancy(member(result, "occupancy"), out);
+	cache(member(result, "cache"), out);
 	memory(member(result, "memory"), out);
 }

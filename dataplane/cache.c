@@ -422,6 +422,8 @@ static int put_masked(
 	link_path(cache, slot, xlate, now_ns);
 	cache->entries[slot].used_ns = now_ns;
 	cache->entries[slot].narrow = !key_equal(&cache->config->masks[mask].bits, &xlate->mask);
+	cache->totals.narrow += cache->entries[slot].narrow;
+	cache->totals.lacking += program.lacks;
 	index_insert(&cache->index, hash, slot);
 	cache->totals.put++;
 	return 0;

@@ -155,6 +155,8 @@ struct cache_totals {
 	uint64_t withdrawn;      /* of them: removed */
 	uint64_t expired;        /* idle */
 	uint64_t evicted;        /* to make room */
+	uint64_t narrow;         /* of those installed: under a mask that looks at more than theirs would */
+	uint64_t lacking;        /* of those installed: their frames go up for want of a set, a rewrite or the like */
 };
 const struct cache_totals *cache_totals(const struct cache *cache);
 

@@ -628,6 +628,11 @@ void vswitch_counters(const struct vswitch *vs, struct switch_counters *ret)
 	ret->flow_limit = vs->dp->memory.config->n_flows;
 }
 
+const struct cache_totals *vswitch_cache_totals(const struct vswitch *vs)
+{
+	return cache_totals(vs->cache);
+}
+
 void vswitch_lookups(const struct vswitch *vs, struct lookup_counters *ret)
 {
 	counters_read_lookups(&vs->dp->memory, ret);

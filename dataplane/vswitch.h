@@ -22,6 +22,7 @@
 #include "dataplane/pipeline.h"
 #include "dataplane/vlan.h"
 
+struct cache_totals;
 struct cache_view;
 struct facts;
 struct ofbridge;
@@ -147,6 +148,8 @@ struct port_status {
 int vswitch_port_status(const struct vswitch *vs, const char *name, struct port_status *ret);
 
 void vswitch_counters(const struct vswitch *vs, struct switch_counters *ret);
+/* What the flow cache did since the daemon started. */
+const struct cache_totals *vswitch_cache_totals(const struct vswitch *vs);
 void vswitch_lookups(const struct vswitch *vs, struct lookup_counters *ret);
 
 /* Drops by port and reason; port id 0 is "no port". */

@@ -394,6 +394,13 @@ void vswitch_describe(struct vswitch *vs, const struct facts *facts)
 	facts->memory(facts->ctx, &(struct fact_memory){.maps = 1, .frames = 2, .tables = 3, .available = UINT64_MAX});
 }
 
+const struct cache_totals *vswitch_cache_totals(const struct vswitch *vs)
+{
+	static const struct cache_totals totals = {.put = 6, .refused = 5, .evicted = 4, .expired = 3, .narrow = 2};
+
+	return &totals;
+}
+
 void vswitch_lookups(const struct vswitch *vs, struct lookup_counters *ret)
 {
 	*ret = (struct lookup_counters){
