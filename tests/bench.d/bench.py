@@ -8,6 +8,7 @@
     latency   round trips between two namespaces, and the first frame of a flow
     scale     many ports, and several cores
     idle      CPU time while nobody sends
+    attack    what one port can cost another
     flowmod   flow-mods a second over TCP and TLS, memory a rule, and the longest echo while all rules are dumped
     setup     new flows a second, of which 99 % arrive
     churn     what unrelated flow-mods cost flows that forward
@@ -39,6 +40,7 @@ import json
 import os
 import sys
 
+import attack
 import idle
 import kinds
 import latency
@@ -59,15 +61,15 @@ def of_rules(bench):
 
 BENCHES = {"forward": (forward, print_forward), "cost": (cost, print_cost), "masks": (masks.masks, masks.print_masks),
            "latency": (latency.latency, latency.print_latency), "scale": (scale.scale, scale.print_scale),
-           "idle": (idle.idle, idle.print_idle), "flowmod": of_rules("flowmod"), "setup": of_rules("setup"),
-           "churn": of_rules("churn")}
+           "idle": (idle.idle, idle.print_idle), "attack": (attack.attack, attack.print_attack),
+           "flowmod": of_rules("flowmod"), "setup": of_rules("setup"), "churn": of_rules("churn")}
 PRINTS_ITSELF = {"forward", "cost"}    # the machine, and what was left out
-WITHOUT_PUMP = {"latency", "idle"}     # whose ports are not to have a sink
+WITHOUT_PUMP = {"latency", "idle", "attack"}  # whose ports are not to have a sink, or not all the while
 
 
 def parse(arguments):
     parser = argparse.ArgumentParser(prog="tests/bench", description=__doc__ + "\n" + "\n".join(
-        module.__doc__.strip("\n") + "\n" for module in (kinds, masks, latency, scale, idle, rules)),
+        module.__doc__.strip("\n") + "\n" for module in (kinds, masks, latency, scale, idle, attack, rules)),
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=tuple(BENCHES))
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
@@ -81,6 +83,7 @@ def parse(arguments):
     parser.add_argument("--first-flows", type=int, default=5000, help="new ones (latency); default %(default)s")
     parser.add_argument("--ports", type=int, help="how many; default 1000 (scale) and 100 (idle)")
     parser.add_argument("--seconds", type=int, default=60, help="of idleness; default %(default)s")
+    parser.add_argument("--attacks", default=",".join(attack.ATTACKS), help="which (attack); default %(default)s")
     parser.add_argument("--vary", choices=("both", "mac", "tuple"), default="both",
                         help="what tells flows apart: MAC addresses, IP addresses and ports, or both")
     parser.add_argument("--rounds", type=int, default=25, help="pairs of rounds; default %(default)s")
@@ -110,6 +113,9 @@ def check(parser, options):
         options.kinds = kinds.chosen(options.kind)
     except ValueError as unknown:
         parser.error("--kind: there is no %s" % unknown)
+    options.attacks = options.attacks.split(",")
+    if set(options.attacks) - set(attack.ATTACKS):
+        parser.error("--attacks: expected some of %s" % ", ".join(attack.ATTACKS))
     if options.pipeline and (options.exact or options.kind != "l2"):
         parser.error("--pipeline goes with --kind l2, and not with --exact")
     if options.what == "cost" and any(k.rewrites() for k in options.kinds):

@@ -213,6 +213,22 @@ static int cmd_masks(char **word, json_object *reply)
 	return send_and_settle(s, bytes, size, reply);
 }
 
+/* acl SPEAKER fields|exact: one of the access lists of orders.h */
+static int cmd_acl(char **word, json_object *reply)
+{
+	static const char *const names[] = {[ORDER_ACL_FIELDS] = "fields", [ORDER_ACL_EXACT] = "exact"};
+	uint8_t bytes[16 * ORDER_MAX_SIZE];
+	struct speaker *s = speaker(word[0]);
+	int acl = server_find(word[1], names, ORDER_N_ACLS);
+	size_t size = 0, one;
+
+	if (!s || acl < 0)
+		return -EINVAL;
+	for (uint32_t i = 0; (one = order_acl(bytes + size, i + 1, acl, i)); i++)
+		size += one;
+	return send_and_settle(s, bytes, size, reply);
+}
+
 /* attend SPEAKER MILLISECONDS: is there, says nothing, and answers echoes */
 static int cmd_attend(char **word, json_object *reply)
 {
@@ -397,6 +413,7 @@ static const struct server_command commands[] = {
 	{"load", 3, cmd_load},
 	{"steer", 5, cmd_steer},
 	{"masks", 1, cmd_masks},
+	{"acl", 2, cmd_acl},
 	{"attend", 2, cmd_attend},
 	{"clear", 1, cmd_clear},
 	{"pipeline", 2, cmd_pipeline},

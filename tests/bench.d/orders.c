@@ -336,6 +336,61 @@ size_t order_masks(uint8_t *out, uint32_t xid, uint32_t number)
 	return finish(&pen);
 }
 
+/* Frames that its first rules name go out of port 2 too. */
+struct acl_rule {
+	uint16_t in_port, out_port; /* 0: any; 0: none, dropped */
+	uint8_t ip_proto;           /* 0: any */
+	uint16_t l4_src, l4_dst;
+	uint32_t src, dst, address_bits; /* one or both of them, looked at in these bits */
+};
+
+#define ACL_HOST(n) (10u << 24 | 9u << 16 | (n))
+#define ACL_RULES   6
+
+/* A mask with a hole in front is no prefix, which no trie can cut short. */
+static const struct acl_rule acls[ORDER_N_ACLS][ACL_RULES + 1] = {
+	[ORDER_ACL_FIELDS] = {{.out_port = 2, .ip_proto = 6, .l4_dst = 80},
+		{.out_port = 2, .ip_proto = 6, .l4_src = 12345},
+		{.out_port = 2, .src = ACL_HOST(10), .address_bits = 0xffffffff},
+		{.out_port = 2, .dst = ACL_HOST(20), .address_bits = 0xffffffff}, {.in_port = 1, .out_port = 2},
+		{.in_port = 3, .out_port = 4}},
+	[ORDER_ACL_EXACT] = {{.src = ACL_HOST(10), .dst = ACL_HOST(20), .address_bits = 0x7fffffff},
+		{.in_port = 1, .out_port = 2}, {.in_port = 3, .out_port = 4}},
+};
+
+static void match_acl(struct pen *pen, const struct acl_rule *rule)
+{
+	if (rule->in_port)
+		oxm(pen, IN_PORT, rule->in_port, 4);
+	else
+		oxm(pen, ETH_TYPE, 0x0800, 2);
+	if (rule->ip_proto)
+		oxm(pen, IP_PROTO, rule->ip_proto, 1);
+	if (rule->src)
+		masked(pen, IPV4_SRC, rule->src, rule->address_bits, 4);
+	if (rule->dst)
+		masked(pen, IPV4_DST, rule->dst, rule->address_bits, 4);
+	if (rule->l4_src)
+		oxm(pen, TCP_SRC, rule->l4_src, 2);
+	if (rule->l4_dst)
+		oxm(pen, TCP_DST, rule->l4_dst, 2);
+}
+
+size_t order_acl(uint8_t *out, uint32_t xid, enum order_acl acl, uint32_t number)
+{
+	const struct acl_rule *rule = &acls[acl][number];
+	struct pen pen = start_flow_mod(out, xid, 0, ORDER_ADD, 100 - number);
+	uint8_t *match = begin_match(&pen);
+
+	if (!rule->address_bits && !rule->out_port)
+		return 0;
+	match_acl(&pen, rule);
+	end_match(&pen, match);
+	if (rule->out_port)
+		apply_output(&pen, rule->out_port);
+	return finish(&pen);
+}
+
 size_t order_clear(uint8_t *out, uint32_t xid)
 {
 	struct pen pen = start_flow_mod(out, xid, ALL_TABLES, ORDER_DELETE, 0);

@@ -73,6 +73,15 @@ size_t order_generous_meter(uint8_t *out, uint32_t xid);
  */
 size_t order_masks(uint8_t *out, uint32_t xid, uint32_t number);
 
+/*
+ * Access lists of table 0, whose last rules let through what comes in by port 1, to port 2, and what comes by port 3,
+ * to port 4; the rest has no rule. Of ORDER_ACL_FIELDS each of four rules names one field, exactly: a frame that is in
+ * none of them is known by as many bits of each as it has in common with the rule, and one more. ORDER_ACL_EXACT looks
+ * at every bit of both addresses, so that each pair of them is a flow. 0 when there is no rule of that number any more.
+ */
+enum order_acl { ORDER_ACL_FIELDS, ORDER_ACL_EXACT, ORDER_N_ACLS };
+size_t order_acl(uint8_t *out, uint32_t xid, enum order_acl acl, uint32_t number);
+
 /* Table `table` of n_tables: a match on a field of its own, then the next table; the last one is NORMAL. */
 size_t order_stage(uint8_t *out, uint32_t xid, uint8_t table, uint8_t n_tables);
 

@@ -13,6 +13,7 @@
  * nearly all of it.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,7 +50,7 @@ struct side {
 static struct pingpong {
 	struct side sides[2]; /* the sender's, the receiver's */
 	const char *ports[2];
-	uint64_t trip_ns[MAX_TRIPS], unhindered_ns[MAX_TRIPS];
+	uint64_t trip_ns[MAX_TRIPS], unhindered_ns[MAX_TRIPS], sent_ns[MAX_TRIPS];
 } pp;
 
 static uint16_t sum(const void *bytes, size_t size, uint32_t begin)
@@ -63,8 +64,12 @@ static uint16_t sum(const void *bytes, size_t size, uint32_t begin)
 	return begin;
 }
 
+#define NUMBER_AT (BENCH_FRAME_SIZE - 8) /* in the payload: a magic and the frame's number, where frames have one */
+#define MAGIC     0x70616365
+static const uint32_t unmarked[2];
+
 /* Flow number `flow` of 1 << 16, as the generator numbers them (frame.h), or the answer to it. */
-static void write_frame(uint8_t out[BENCH_FRAME_SIZE], uint32_t flow, bool answer)
+static void write_frame(uint8_t out[BENCH_FRAME_SIZE], uint32_t flow, bool answer, const uint32_t mark[2])
 {
 	const uint16_t src = flow & 0xff, dst = flow >> 8, from = htons(BENCH_SRC_PORT(flow)),
 		       to = htons(BENCH_DST_PORT);
@@ -83,6 +88,7 @@ static void write_frame(uint8_t out[BENCH_FRAME_SIZE], uint32_t flow, bool answe
 		.src = {answer ? dst_net : src_net, htons(answer ? dst : src)},
 		.dst = {answer ? src_net : dst_net, htons(answer ? src : dst)}};
 	p->ip.csum = ~sum(&p->ip, sizeof(p->ip), 0);
+	memcpy(out + NUMBER_AT, mark, 2 * sizeof(*mark));
 	p->udp = (struct bench_udp){.src = answer ? to : from, .dst = answer ? from : to, .size = htons(BENCH_L4_SIZE)};
 	p->udp.csum = ~sum(p->ip.src, 8 + BENCH_L4_SIZE, htons(IPPROTO_UDP) + p->udp.size);
 }
@@ -144,8 +150,8 @@ static int cmd_trips(char **word, json_object *reply)
 
 	if (!n || n > MAX_TRIPS)
 		return -EINVAL;
-	write_frame(there, 0, false);
-	write_frame(back, 0, true);
+	write_frame(there, 0, false, unmarked);
+	write_frame(back, 0, true, unmarked);
 	for (uint32_t i = 0; i < n && (!err || err == -ETIMEDOUT); i++) {
 		uint64_t begin_ns = stopwatch_now_ns();
 
@@ -186,7 +192,7 @@ static int cmd_first(char **word, json_object *reply)
 	for (uint32_t i = 0; i < n && (!err || err == -ETIMEDOUT); i++) {
 		uint64_t begin_ns, waited;
 
-		write_frame(frame, from + i, false);
+		write_frame(frame, from + i, false, unmarked);
 		nanosleep(&pause, NULL);
 		waited = waited_ns(tid);
 		begin_ns = stopwatch_now_ns();
@@ -241,8 +247,139 @@ static int cmd_put(char **word, json_object *reply)
 	return 0;
 }
 
+/*
+ * What `paced` sends: of every so many frames one is the first of a new flow, and one the second of one that was new so
+ * many flows ago; all others are of known ones.
+ */
+struct pace {
+	uint32_t n, per_second, n_known, from, every, again;
+};
+
+static bool is_new(const struct pace *pace, uint32_t number)
+{
+	return pace->every && number % pace->every == pace->every - 1;
+}
+
+static uint32_t flow_of(const struct pace *pace, uint32_t number)
+{
+	uint32_t n_new = pace->every ? number / pace->every : 0;
+
+	if (is_new(pace, number))
+		return pace->from + n_new;
+	if (pace->again && n_new >= pace->again && number % pace->every == 0)
+		return pace->from + n_new - pace->again;
+	return number % pace->n_known;
+}
+
+/* The clock of the kernel's own stamps. */
+static uint64_t stamp_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec * 1000000000ULL + now.tv_nsec;
+}
+
+/* When the kernel took the frame in; 0: nothing is there. Not when this thread came to read it. */
+static uint64_t receive_stamped(int fd, uint8_t frame[BENCH_FRAME_SIZE], ssize_t *ret_size)
+{
+	union {
+		char bytes[CMSG_SPACE(sizeof(struct timespec))];
+		struct cmsghdr align;
+	} control;
+	struct iovec part = {frame, BENCH_FRAME_SIZE};
+	struct msghdr message = {
+		.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+	const struct cmsghdr *first;
+	struct timespec at;
+
+	*ret_size = recvmsg(fd, &message, MSG_DONTWAIT | MSG_TRUNC);
+	first = *ret_size < 0 ? NULL : CMSG_FIRSTHDR(&message);
+	if (!first || first->cmsg_type != SCM_TIMESTAMPNS)
+		return 0;
+	memcpy(&at, CMSG_DATA(first), sizeof(at));
+	return at.tv_sec * 1000000000ULL + at.tv_nsec;
+}
+
+struct paced {
+	const struct pace *pace;
+	uint32_t n_known, n_new; /* that arrived */
+};
+
+/* Takes what is there. */
+static void gather(struct paced *paced)
+{
+	uint8_t got[BENCH_FRAME_SIZE];
+	uint32_t mark[2];
+	ssize_t size;
+	uint64_t at;
+
+	while ((at = receive_stamped(pp.sides[1].fd, got, &size)) != 0) {
+		memcpy(mark, got + NUMBER_AT, sizeof(mark));
+		if (size != BENCH_FRAME_SIZE || mark[0] != MAGIC || mark[1] >= paced->pace->n || !pp.sent_ns[mark[1]])
+			continue;
+		at -= pp.sent_ns[mark[1]];
+		pp.sent_ns[mark[1]] = 0; /* a second copy is no arrival */
+		if (is_new(paced->pace, mark[1]))
+			pp.unhindered_ns[paced->n_new++] = at;
+		else
+			pp.trip_ns[paced->n_known++] = at;
+	}
+}
+
+static void gather_until(struct paced *paced, uint64_t due_ns)
+{
+	struct pollfd there = {.fd = pp.sides[1].fd, .events = POLLIN};
+	uint64_t now = stopwatch_now_ns();
+
+	do {
+		const uint64_t left = now < due_ns ? due_ns - now : 0;
+		const struct timespec patience = {.tv_sec = left / 1000000000, .tv_nsec = left % 1000000000};
+
+		ppoll(&there, 1, &patience, NULL);
+		gather(paced);
+		now = stopwatch_now_ns();
+	} while (now < due_ns);
+}
+
+/*
+ * paced N PER-SECOND KNOWN FROM EVERY AGAIN: N frames one way, evenly and without waiting for any of them: of the flows
+ * 0 .. KNOWN - 1 in turn, and one in EVERY (0: none) the first of a new flow, FROM and up. That flow comes once more
+ * when AGAIN (0: never) others have begun, and counts as known then. How long each was on its way is the kernel's word,
+ * whoever else has the CPU when it arrives.
+ */
+static int cmd_paced(char **word, json_object *reply)
+{
+	const struct pace pace = {strtoul(word[0], NULL, 10), strtoul(word[1], NULL, 10), strtoul(word[2], NULL, 10),
+		strtoul(word[3], NULL, 10), strtoul(word[4], NULL, 10), strtoul(word[5], NULL, 10)};
+	const uint32_t n_new = pace.every ? pace.n / pace.every : 0;
+	struct paced paced = {.pace = &pace};
+	uint64_t begin = stopwatch_now_ns();
+	uint8_t frame[BENCH_FRAME_SIZE];
+
+	if (!pace.n || pace.n > MAX_TRIPS || !pace.per_second || !pace.n_known || pace.from + n_new > 1 << 16)
+		return -EINVAL;
+	for (uint32_t i = 0; i < pace.n; i++) {
+		const uint32_t mark[2] = {MAGIC, i};
+
+		gather_until(&paced, begin + i * 1000000000ULL / pace.per_second);
+		write_frame(frame, flow_of(&pace, i), false, mark);
+		pp.sent_ns[i] = stamp_now_ns();
+		if (send(pp.sides[0].fd, frame, BENCH_FRAME_SIZE, 0) != BENCH_FRAME_SIZE)
+			return -errno;
+	}
+	gather_until(&paced, stopwatch_now_ns() + PATIENCE_NS);
+	server_say(reply, "known_lost", pace.n - n_new - paced.n_known);
+	server_say(reply, "new_lost", n_new - paced.n_new);
+	server_say(reply, "wall_ns", stopwatch_now_ns() - begin - PATIENCE_NS);
+	say_times(reply, "known", pp.trip_ns, paced.n_known);
+	say_times(reply, "new", pp.unhindered_ns, paced.n_new);
+	return 0;
+}
+
 static const struct server_command commands[] = {
 	{"trips", 1, cmd_trips},
+	{"paced", 6, cmd_paced},
 	{"first", 4, cmd_first},
 	{"attach", 0, cmd_attach},
 	{"put", 1, cmd_put},
@@ -253,7 +390,7 @@ static const struct server_command commands[] = {
 static int open_socket(const struct place *place)
 {
 	struct sockaddr_ll address = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_IP)};
-	const int yes = 1;
+	const int yes = 1, room = 16 << 20;
 	uint32_t ifindex;
 	int err = place_enter(place, &ifindex), fd;
 
@@ -265,6 +402,8 @@ static int open_socket(const struct place *place)
 		return -errno;
 	if (setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &yes, sizeof(yes)) ||
 		setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &yes, sizeof(yes)) ||
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)) ||
+		setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &yes, sizeof(yes)) ||
 		bind(fd, (struct sockaddr *)&address, sizeof(address))) {
 		err = -errno;
 		close(fd);

@@ -204,6 +204,22 @@ static int cmd_rush(char **word, json_object *reply)
 	return err;
 }
 
+/* storm N PER-SECOND: evenly, flows that follow on those of the last storm; what becomes of them is nobody's wish */
+static int cmd_storm(char **word, json_object *reply)
+{
+	struct bench_plan *plan = traffic_plan(pump.traffic);
+	uint32_t n_frames = strtoul(word[0], NULL, 10), per_second = strtoul(word[1], NULL, 10);
+	int err;
+
+	if (!n_frames || !per_second)
+		return -EINVAL;
+	plan->stride = 1;
+	err = traffic_send_evenly(pump.traffic, n_frames, per_second);
+	server_say(reply, "sent", n_frames);
+	server_say(reply, "sending_ns", plan->last_ns - plan->first_ns);
+	return err;
+}
+
 static int program_fd(const char *name)
 {
 	return !strcmp(name, "own") ? pump.slot.own_fd : yardstick_fd(&pump.yardstick, name);
@@ -335,6 +351,7 @@ static const struct server_command commands[] = {
 	{"learn", 1, cmd_learn},
 	{"pass", 1, cmd_pass},
 	{"rush", 2, cmd_rush},
+	{"storm", 2, cmd_storm},
 	{"attach", 0, cmd_attach},
 	{"put", 1, cmd_put},
 	{"round", 1, cmd_round},
