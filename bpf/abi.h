@@ -46,6 +46,7 @@
 #define SW_COPY_ROOM     24    /* bytes by which a copy may grow; what would grow more goes up */
 #define SW_MAX_MIRRORS   64    /* mirrors, ids 1 .. 63; 0 is "no mirror"; a power of two */
 #define SW_MAX_XSKS      4096  /* slots of the XSKMAP, handed out in runs of one a queue */
+#define SW_MAX_SPREAD    64    /* CPUs over which one port is spread; a power of two */
 #define SW_MAX_FDB       65536 /* FDB entries, all bridges together */
 #define SW_NAME_SIZE     16    /* a device's or bridge's name with its NUL, as IFNAMSIZ */
 #define SW_BUCKET_CELLS  7
@@ -139,6 +140,8 @@ struct sw_config {
 	__u32 epoch;            /* in which what is noted holds (bpf/recall.h); 0: nothing is noted */
 	__u32 n_generic;        /* ports in generic mode, where one copy that fails ends a broadcast (bpf/copies.h) */
 	__u32 is_trial;         /* 1: of a program that is only asked, and whose broadcasts send nothing to count */
+	__u32 workers_id;       /* of map `workers`, as the kernel counts maps */
+	__u32 collectors_id;    /* of map `collectors` */
 	__u64 seed;             /* of sw_hash: random, so that nobody outside can aim at a bucket */
 	__u32 sieve; /* sw_sieve_in_use(): which of the two tables is in use, and its size; 0: all masks are looked
 			under */
@@ -388,7 +391,8 @@ struct sw_lookup_stats {
 	X(NO_CONTROLLER, "no_controller", "for the controller, and none takes it")                                     \
 	X(TOO_COMPLEX, "too_complex", "its rules and groups ask for more operations than one frame may cost")          \
 	X(COPY, "copy", "a copy on its way out had lost what says how it is to be rewritten")                          \
-	X(MIRROR_PORT, "mirror_port", "its port is one that a mirror sends to, which takes part in nothing else")
+	X(MIRROR_PORT, "mirror_port", "its port is one that a mirror sends to, which takes part in nothing else")      \
+	X(CPU_FULL, "cpu_full", "the queue of the CPU that its port is spread to was full")
 
 enum sw_drop {
 #define X(name, word, text) SW_DROP_##name,
@@ -404,9 +408,11 @@ enum sw_drop {
 /*
  * Map `ports`: a hash by ifindex. The hit path never reads it (A4); the miss path and the egress program do.
  */
-#define SW_PORT_CSUM     1 /* complete unfinished checksums of frames that come in here */
-#define SW_PORT_GENERIC  2 /* the program runs in generic (skb) mode here */
-#define SW_PORT_FOLLOWED 4 /* an egress program runs for all that leaves here; the daemon's business */
+#define SW_PORT_CSUM     1  /* complete unfinished checksums of frames that come in here */
+#define SW_PORT_GENERIC  2  /* the program runs in generic (skb) mode here */
+#define SW_PORT_FOLLOWED 4  /* an egress program runs for all that leaves here; the daemon's business */
+#define SW_PORT_COLLECT  8  /* what goes up is handed to its collector first, see bpf/spread.h */
+#define SW_PORT_TURNING  16 /* nothing goes up, for a grace period: it is about to have a collector */
 
 struct sw_port {
 	__u32 id;
@@ -416,10 +422,18 @@ struct sw_port {
 	__u32 max_frame;    /* bytes that it can be given: the MTU that limits this + Ethernet header + one tag */
 	__u32 max_rx_frame; /* bytes that one frame from here can have, by the MTU of whoever sends it */
 	__u16 untagged_vid; /* VLAN that leaves this port without a tag; 0: none */
-	__u16 zero1;
-	__u32 zero2;
+	__u16 zero;
+	__u32 collector;  /* CPU, of SW_PORT_COLLECT */
 	__u64 miss_rate;  /* upcalls a second; 0: no limit */
 	__u64 miss_burst; /* upcalls at once */
+};
+
+/* Map `spreads`: a hash by ifindex; over which CPUs the frames of a port are spread that come in by it (bpf/spread.h).
+ */
+struct sw_spread {
+	__u32 port; /* id */
+	__u32 n_cpus;
+	__u16 cpu[SW_MAX_SPREAD];
 };
 
 /* Map `miss_buckets`: by port id, the upcall limiter's state; written by the program alone, approximately. */

@@ -10,10 +10,13 @@
  *	xdp_devmap_xmit		the driver did not take all frames of a bulk
  *	xdp_exception		generic mode: the driver did not take the frame (act XDP_TX, which our program never
  *				returns)
+ *	xdp_cpumap_enqueue	a CPU's queue did not take all frames of a bulk (bpf/spread.h)
  *
  * tx_frames was counted when the redirect was asked for and is corrected here; a length is not to be had, so tx_bytes
  * holds what was handed over. Of a broadcast that ran out of memory while it was cloned all copies count as lost, none
- * is taken off tx_frames: which of them were made cannot be told.
+ * is taken off tx_frames: which of them were made cannot be told. A queue tells no device: the port is the one whose
+ *frame was put into it last by this CPU. A bulk is of one NAPI poll, and so of one port, but where a worker's batch
+ *sends up frames of several: then the one that came last is named for all.
  */
 #ifndef SW_LOST_H
 #define SW_LOST_H
@@ -83,6 +86,17 @@ SW_INLINE void lost_upcall(__u32 cpu, __u32 port_id, int err)
 		stats->upcalls--;
 }
 
+/* A full queue that was given a single frame, in generic mode, has told of it already: see sw_lost_queue. */
+SW_INLINE void lost_to_queue(__u32 cpu, __u32 port_id, int err, __u32 map_id)
+{
+	if (err == -ENOSPC)
+		return;
+	if (map_id == config_get()->collectors_id)
+		lost_upcall(cpu, port_id, -EINVAL);
+	else
+		drop_count(cpu, port_id, SW_DROP_REDIRECT, 1);
+}
+
 SEC("tp_btf/xdp_redirect_err")
 int BPF_PROG(sw_lost_redirect, const struct net_device *dev, const void *xdp, const void *target, int err, int map_type,
 	__u32 map_id, __u32 index)
@@ -96,6 +110,8 @@ int BPF_PROG(sw_lost_redirect, const struct net_device *dev, const void *xdp, co
 		lost_unicast(cpu, index, err);
 	else if (map_type == BPF_MAP_TYPE_XSKMAP)
 		lost_upcall(cpu, port->id, err);
+	else if (map_type == BPF_MAP_TYPE_CPUMAP)
+		lost_to_queue(cpu, port->id, err, map_id);
 	else
 		drop_count(cpu, port->id, SW_DROP_REDIRECT, lost_copies());
 	return 0;
@@ -114,6 +130,27 @@ int BPF_PROG(sw_lost_xmit, const struct net_device *from, const struct net_devic
 	drop_count(cpu, port ? port->id : 0, SW_DROP_XMIT, n_drops); /* 0: the port has just been removed */
 	if (port)
 		lost_untransmit(cpu, port->id, n_drops);
+	return 0;
+}
+
+SEC("tp_btf/xdp_cpumap_enqueue")
+int BPF_PROG(sw_lost_queue, int map_id, unsigned int queued, unsigned int n_drops, int to_cpu)
+{
+	const struct sw_config *cfg = config_get();
+	__u32 cpu = bpf_get_smp_processor_id(), id = map_id;
+	struct sw_scratch *s = scratch_get();
+	struct sw_port_stats *stats;
+
+	if (!n_drops || !cfg || !s || (id != cfg->workers_id && id != cfg->collectors_id))
+		return 0;
+	if (id == cfg->workers_id) {
+		drop_count(cpu, s->queued_port, SW_DROP_CPU_FULL, n_drops);
+		return 0;
+	}
+	drop_count(cpu, s->queued_port, SW_DROP_UPCALL_FULL, n_drops);
+	stats = port_stats_get(cpu, s->queued_port % SW_MAX_PORTS);
+	if (stats)
+		stats->upcalls -= n_drops;
 	return 0;
 }
 

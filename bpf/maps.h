@@ -11,13 +11,14 @@
  *	mirror_stats	n_rows * SW_MAX_MIRRORS
  *	stopped		n_flows			band_stats	n_rows * SW_MAX_METERS * SW_METER_BANDS
  *	fork_stats	n_rows * SW_MAX_FORKS * SW_MAX_BRANCHES	lookup_stats	n_rows
+ *	workers		possible CPUs		collectors	possible CPUs
  * Every element is reached through bpf_map_lookup_elem, which the kernel inlines for arrays and which checks the index,
  * so no number of elements is trusted. What has a fixed size and is asked of every frame is a global variable instead,
  * which takes neither the call's instructions nor the check. A counter that is out of reach is not counted and the
  * frame goes on.
  *
- * Counters are plain additions: a row belongs to one CPU, and the program runs there with bottom halves disabled. Only
- * `stopped` has no rows.
+ * Counters are plain additions: a row belongs to one CPU, and the program runs there with bottom halves disabled, also
+ * where a thread of a CPUMAP runs it. Only `stopped` has no rows.
  */
 #ifndef SW_MAPS_H
 #define SW_MAPS_H
@@ -267,6 +268,28 @@ struct {
 	__type(value, __u32);
 } xsks SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SW_MAX_PORTS);
+	__type(key, __u32); /* ifindex */
+	__type(value, struct sw_spread);
+} spreads SEC(".maps");
+
+/* Queues of frames, each with a thread of the kernel that runs sw_worker on them, or sw_collector. */
+struct {
+	__uint(type, BPF_MAP_TYPE_CPUMAP);
+	__uint(max_entries, 1);
+	__type(key, __u32); /* CPU */
+	__type(value, struct bpf_cpumap_val);
+} workers SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_CPUMAP);
+	__uint(max_entries, 1);
+	__type(key, __u32); /* CPU */
+	__type(value, struct bpf_cpumap_val);
+} collectors SEC(".maps");
+
 #define SW_SCRATCH_CHUNK 512 /* what bpf_csum_diff takes at once */
 
 /* A frame on the long way. */
@@ -308,6 +331,7 @@ struct sw_scratch {
 	__u32 came_size;     /* of the frame whose front is in `bytes`, see SW_LOOK_UNDO */
 	__u32 n_copies;      /* of the broadcast asked for last, if all are to arrive (bpf/copies.h) */
 	__u32 n_copies_lost; /* of the bulk at hand, by egress.h */
+	__u32 queued_port;   /* id of the one whose frame was put into a queue of `workers` or `collectors` last */
 };
 
 struct {

@@ -26,6 +26,7 @@
 #include "fork.h"
 #include "lost.h"
 #include "notes.h"
+#include "spread.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -467,8 +468,7 @@ static __attribute__((noinline)) int short_deep(struct xdp_md *ctx)
 	return short_send(ctx, epoch, &s->key, &headers, &hit, 1, &plan);
 }
 
-SEC("xdp.frags")
-int sw_ingress(struct xdp_md *ctx)
+SW_INLINE int fast_path(struct xdp_md *ctx)
 {
 	int verdict = recall_way(ctx);
 
@@ -476,6 +476,22 @@ int sw_ingress(struct xdp_md *ctx)
 		return verdict;
 	verdict = sw_likely(sw_read(core.config.depth) <= SW_L2_WORDS) ? short_link(ctx) : short_deep(ctx);
 	return verdict == NEXT ? long_way(ctx) : verdict;
+}
+
+SEC("xdp.frags")
+int sw_ingress(struct xdp_md *ctx)
+{
+	return fast_path(ctx);
+}
+
+/*
+ * The same for frames of ports that are spread over CPUs, on the CPU that sw_spread (spread.h) chose. "?": it takes as
+ * long to verify as sw_ingress, and is loaded only when there is such a port.
+ */
+SEC("?xdp.frags/cpumap")
+int sw_worker(struct xdp_md *ctx)
+{
+	return fast_path(ctx);
 }
 
 /* On the way of copies, before a port's driver gets what leaves; see egress.h. */

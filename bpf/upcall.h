@@ -107,6 +107,17 @@ SW_INLINE void upcall_uncount(struct frame *frame, enum sw_upcall reason)
 		upcall_take_back(bpf_map_lookup_elem(&fork_stats, &index), frame->size);
 }
 
+/* bpf/spread.h says why. 0: it has no queue. */
+SW_INLINE int upcall_collect(const struct sw_port *port)
+{
+	struct sw_scratch *s = scratch_get();
+
+	if (!s)
+		return 0;
+	s->queued_port = port->id;
+	return bpf_redirect_map(&collectors, port->collector, XDP_DROP) == XDP_REDIRECT;
+}
+
 SW_INLINE int upcall_redirect(
 	struct xdp_md *ctx, struct frame *frame, const struct sw_port *port, enum sw_upcall reason)
 {
@@ -114,11 +125,13 @@ SW_INLINE int upcall_redirect(
 	__u32 n_queues = port->n_queues, queue;
 	int is_described;
 
-	if (!n_queues)
+	if (!n_queues || port->flags & SW_PORT_TURNING)
 		return frame_drop(frame, port->id, SW_DROP_NO_DAEMON);
 	queue = ctx->rx_queue_index < n_queues ? ctx->rx_queue_index : ctx->rx_queue_index % n_queues;
 	is_described = upcall_describe(ctx, frame, reason);
 	if (bpf_redirect_map(&xsks, port->xsk_base + queue, XDP_DROP) != XDP_REDIRECT)
+		return frame_drop(frame, port->id, SW_DROP_NO_DAEMON);
+	if (port->flags & SW_PORT_COLLECT && !upcall_collect(port))
 		return frame_drop(frame, port->id, SW_DROP_NO_DAEMON);
 	if (stats)
 		stats->upcalls++;

@@ -115,6 +115,9 @@ static void describe_value(const struct grammar_arg *arg, char *text, size_t siz
 	case ARG_TARGET:
 		append(text, size, "%s (tcp:HOST:PORT or tls:HOST:PORT)", arg->name);
 		break;
+	case ARG_CPUS:
+		append(text, size, "%s (as 0,2-3, or none)", arg->name);
+		break;
 	case ARG_DPID:
 		append(text, size, "%s (16 hex digits, or 0x and fewer)", arg->name);
 		break;
@@ -352,6 +355,8 @@ static int one_word(struct parser *p, const struct grammar_arg *arg, struct gram
 		if (address_parse(text, arg->kind == ARG_TARGET, &address, &c))
 			return refuse_value(p, c.text);
 		return 0;
+	case ARG_CPUS:
+		return cpu_list_parse(text, SW_MAX_SPREAD, &p->request->cpus, &c) ? refuse_value(p, c.text) : 0;
 	case ARG_DPID:
 		return dpid_fits(text, &value->number) ? 0 : refuse_value(p, "is not a datapath id");
 	default:

@@ -16,6 +16,7 @@
 #ifndef CTL_GRAMMAR_H
 #define CTL_GRAMMAR_H
 
+#include "dataplane/cpu_list.h"
 #include "dataplane/vlan.h"
 
 #include <stdbool.h>
@@ -80,6 +81,7 @@ enum arg_kind {
 	ARG_FILE,    /* a path */
 	ARG_ADDRESS, /* tls:HOST:PORT */
 	ARG_TARGET,  /* tcp:HOST:PORT or tls:HOST:PORT */
+	ARG_CPUS,    /* none, or a list of CPUs as 0,2-3, see cpu_list.h */
 	ARG_DPID,    /* a datapath id, not 0: 16 hex digits, 0x and fewer, or eight pairs */
 	ARG_TEXT,    /* a word of any kind */
 	ARG_WORDS,   /* all the words that are left, at least one unless optional */
@@ -100,7 +102,7 @@ struct grammar_option {
 };
 
 #define GRAMMAR_MAX_ARGS    3
-#define GRAMMAR_MAX_OPTIONS 9
+#define GRAMMAR_MAX_OPTIONS 10
 
 /* Flags of a command. */
 #define COMMAND_STATEMENT    1 /* may stand in a configuration file */
@@ -133,6 +135,7 @@ struct request {
 	struct grammar_value args[GRAMMAR_MAX_ARGS];
 	struct grammar_value options[GRAMMAR_MAX_OPTIONS];
 	struct vlan_config vlan; /* when an ARG_VLAN was given */
+	struct cpu_list cpus;    /* when an ARG_CPUS was given */
 	unsigned rest;           /* ARG_WORDS: index of the first */
 };
 

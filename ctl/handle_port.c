@@ -98,8 +98,9 @@ void port_set_asked(struct daemon *d, const struct request *request, struct repl
 
 static void describe_config(const struct port_config *config, struct json_object *ret)
 {
-	char vlan[STATEMENT_SIZE];
+	char vlan[STATEMENT_SIZE], cpus[CPU_LIST_SIZE];
 
+	cpu_list_format(&config->cpus, cpus, sizeof(cpus));
 	vlan_format(&config->vlan, vlan, sizeof(vlan));
 	json_add_text(ret, "type", statement_type(config->type));
 	if (config->type == PORT_VETH) {
@@ -108,6 +109,7 @@ static void describe_config(const struct port_config *config, struct json_object
 	}
 	json_add_text(ret, "vlan", vlan);
 	json_add_text(ret, "mode_wanted", statement_mode(config->mode));
+	json_add_text(ret, "cpus_wanted", cpus);
 	json_add_number(ret, "of_port", config->of_port);
 	json_add_number(ret, "upcall_limit", config->upcall_rate);
 	json_add_number(ret, "upcall_burst", config->upcall_burst);
@@ -120,6 +122,7 @@ static void describe_status(const struct port_status *status, struct json_object
 		[PORT_WAITING] = "waiting", [PORT_REFUSED] = "refused", [PORT_DOWN] = "down", [PORT_UP] = "up"};
 	static const char *const modes[] = {
 		[DP_MODE_NATIVE] = "native", [DP_MODE_GENERIC] = "generic", [DP_MODE_OFFLOAD] = "offload"};
+	char cpus[CPU_LIST_SIZE];
 	bool attached = status->phase == PORT_DOWN || status->phase == PORT_UP;
 
 	json_add_number(ret, "id", status->id);
@@ -129,6 +132,9 @@ static void describe_status(const struct port_status *status, struct json_object
 	json_add_number(ret, "ifindex", status->ifindex);
 	json_add_text(ret, "mode", attached ? modes[status->mode] : "none");
 	json_add_text(ret, "path", status->path);
+	cpu_list_format(&status->cpus, cpus, sizeof(cpus));
+	json_add_text(ret, "cpus", cpus);
+	json_add_text(ret, "cpus_why", status->cpus_why);
 	json_add_number(ret, "mtu", status->mtu);
 	json_add_number(ret, "queues", status->n_queues);
 	json_add_number(ret, "rx_frames", status->counters.rx_frames);

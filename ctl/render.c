@@ -104,6 +104,8 @@ static void port_reasons(struct json_object *array, FILE *out)
 
 		if (*reason)
 			note(render_text(port, "name"), width, reason, out);
+		if (*render_text(port, "cpus_why"))
+			note(render_text(port, "name"), width, render_text(port, "cpus_why"), out);
 		snprintf(text, sizeof(text), "leaves by %s", path);
 		if (*path && strcmp(path, "redirect") != 0)
 			note(render_text(port, "name"), width, text, out);
@@ -112,7 +114,7 @@ static void port_reasons(struct json_object *array, FILE *out)
 
 static void ports(struct json_object *result, FILE *out)
 {
-	struct table *table = table_create("PORT BRIDGE STATE TYPE MODE VLAN >MTU >QUEUES >RX-FRAMES >TX-FRAMES");
+	struct table *table = table_create("PORT BRIDGE STATE TYPE MODE VLAN CPUS >MTU >QUEUES >RX-FRAMES >TX-FRAMES");
 	struct json_object *array = member(result, "ports");
 
 	for (size_t i = 0; i < length(array); i++) {
@@ -124,6 +126,7 @@ static void ports(struct json_object *result, FILE *out)
 		table_cell(table, "%s", render_text(port, "type"));
 		table_cell(table, "%s", render_text(port, "mode"));
 		table_cell(table, "%s", render_text(port, "vlan"));
+		table_cell(table, "%s", render_text(port, "cpus"));
 		table_cell(table, "%llu", render_number(port, "mtu"));
 		table_cell(table, "%llu", render_number(port, "queues"));
 		table_cell(table, "%llu", render_number(port, "rx_frames"));

@@ -64,6 +64,10 @@ static unsigned read_common(const struct request *request, struct port_config *c
 		config->upcall_burst = value->number;
 		which |= PORT_SET_UPCALLS;
 	}
+	if (request_option(request, "cpus")) {
+		config->cpus = request->cpus;
+		which |= PORT_SET_CPUS;
+	}
 	return which;
 }
 
@@ -193,7 +197,7 @@ static void print_quoted(struct printer *p, const char *word)
 size_t statement_print_port(const struct port_config *config, char *text, size_t size)
 {
 	struct printer p = {.text = text, .size = size};
-	char vlan[STATEMENT_SIZE - 1024];
+	char vlan[STATEMENT_SIZE - 1024], cpus[CPU_LIST_SIZE];
 
 	print(&p, "port add %s %s", config->bridge, config->name);
 	if (config->type != PORT_EXISTING)
@@ -217,6 +221,10 @@ size_t statement_print_port(const struct port_config *config, char *text, size_t
 		print(&p, " force");
 	if (config->of_port)
 		print(&p, " of-port %u", config->of_port);
+	if (!cpu_list_is_empty(&config->cpus)) {
+		cpu_list_format(&config->cpus, cpus, sizeof(cpus));
+		print(&p, " cpus %s", cpus);
+	}
 	return p.used;
 }
 

@@ -15,6 +15,7 @@
 #define DATAPLANE_DATAPATH_H
 
 #include "bpf/abi.h"
+#include "dataplane/cpu_list.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -83,6 +84,7 @@ struct dp_port {
 	uint32_t max_rx_frame; /* bytes: what is longer on its way in is not one frame but several (GSO) */
 	uint16_t untagged_vid; /* 0: none */
 	uint64_t miss_rate, miss_burst;
+	struct cpu_list cpus; /* over which its frames are spread; empty: each is handled where it comes in */
 };
 
 /* A frame of the slow path. */
@@ -173,6 +175,9 @@ struct datapath_ops {
 
 	/* -ENOTSUP where there is no program to ask. */
 	int (*probe)(struct datapath *dp, uint32_t ifindex, const void *frame, uint32_t size, struct dp_probe *ret);
+
+	/* Whether a port may be spread whose frames come as skbs: in generic mode, or of a tap in any. */
+	bool (*spreads_skbs)(struct datapath *dp);
 
 	/* Facts for `switchctl show xdp`. */
 	void (*describe)(struct datapath *dp, const struct facts *facts);

@@ -129,6 +129,7 @@ static void grace_over(void *ctx)
 {
 	struct dpk *k = ctx;
 
+	dpk_cpus_settle(k);
 	if (!k->grace_wanted)
 		return;
 	k->grace_wanted = false;
@@ -179,13 +180,16 @@ static void destroy_parts(struct dpk *k)
 		k->reactor->timer_free(k->reactor->ctx, k->orphan_timer);
 	for (int id = 0; id < SW_MAX_PORTS; id++)
 		close_fd(k->ports[id].link_fd);
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 4; i++)
 		close_fd(k->lost_fds[i]);
 	close_fd(k->grace_map_fd);
 	close_fd(k->grace_inner_fd);
 	close_fd(k->ingress_fd);
 	close_fd(k->egress_fd);
 	close_fd(k->egress_one_fd);
+	close_fd(k->spread_fd);
+	close_fd(k->collector_fd);
+	close_fd(k->worker_fd);
 	if (k->skel) {
 		dpk_sets_close(k);
 		unmap_memory(k);
@@ -225,6 +229,7 @@ static const struct datapath_ops ops = {
 	.release = release,
 	.flush = flush,
 	.probe = dpk_probe,
+	.spreads_skbs = dpk_spreads_skbs,
 	.describe = dpk_describe,
 };
 
@@ -279,6 +284,11 @@ static int take_programs(struct dpk *k, struct complaint *c)
 	if (!error)
 		error = take_program(
 			k, skel->progs.sw_egress_one, "prog-egress-one", &k->egress_one_fd, &k->egress_one_id, c);
+	if (!error)
+		error = take_program(k, skel->progs.sw_spread, "prog-spread", &k->spread_fd, &k->spread_id, c);
+	if (!error)
+		error = take_program(
+			k, skel->progs.sw_collector, "prog-collector", &k->collector_fd, &k->collector_id, c);
 	return error;
 }
 
@@ -327,6 +337,8 @@ static int build(struct dpk *k, const struct dp_kernel_options *options, struct 
 	if (!error && !k->dp.adopted)
 		error = init_config(k) ? complain(c, -EIO, "no random number for the hash") : dpk_pins_put_maps(k, c);
 	if (!error)
+		error = dpk_cpus_init(k) ? complain(c, -EIO, "the maps of CPUs cannot be read back") : 0;
+	if (!error)
 		error = take_programs(k, c);
 	if (!error)
 		error = dpk_told_open(k, c);
@@ -341,6 +353,7 @@ static int build(struct dpk *k, const struct dp_kernel_options *options, struct 
 		sit_out_grace(k); /* what the last daemon cleared in its last moment is free now (fdb_create) */
 		counters_bury(&k->dp.memory);
 		dpk_ports_adopt(k);
+		dpk_cpus_adopt(k);
 		dpk_sets_adopt(k);
 	}
 	dpk_orphans_watch(k);
@@ -356,9 +369,10 @@ static struct dpk *blank(void)
 		return NULL;
 	k->dp.ops = &ops;
 	k->grace_map_fd = k->grace_inner_fd = k->ingress_fd = k->egress_fd = k->egress_one_fd = -1;
+	k->spread_fd = k->collector_fd = k->worker_fd = -1;
 	for (int id = 0; id < SW_MAX_PORTS; id++)
 		k->ports[id].link_fd = -1;
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 4; i++)
 		k->lost_fds[i] = -1;
 	return k;
 }

@@ -6,6 +6,7 @@
  *	dp_kernel_pins.c	the bpffs directory: making it, adopting what is pinned in it, forgetting it
  *	dp_kernel_attach.c	the links by which the program sits on devices
  *	dp_kernel_ports.c	the maps that name the ports
+ *	dp_kernel_cpus.c	the CPUs that ports are spread over
  *	dp_kernel_sets.c	the flood sets
  *	dp_kernel_told.c	copies of frames that were sent on, by the ring
  *	dp_kernel_probe.c	the program's verdict on one frame
@@ -74,7 +75,9 @@ struct dpk {
 	struct reactor_timer *orphan_timer;       /* armed while there are links that nobody asked for yet */
 	int ingress_fd, egress_fd, egress_one_fd; /* the programs in use: pinned ones, or those just loaded */
 	uint32_t ingress_id, egress_id, egress_one_id;
-	int lost_fds[3]; /* links of the tracepoint programs */
+	int spread_fd, collector_fd, worker_fd; /* the last: -1 until it is needed */
+	uint32_t spread_id, collector_id, worker_id;
+	int lost_fds[4]; /* links of the tracepoint programs */
 	struct dpk_port ports[SW_MAX_PORTS];
 	enum dpk_followed { DPK_NOT_FOLLOWED, DPK_TO_BE_FOLLOWED, DPK_FOLLOWED } followed[SW_MAX_PORTS];
 	struct ring_buffer *told;
@@ -84,7 +87,11 @@ struct dpk {
 		void (*each)(void *ctx, const struct dp_told *told);
 		void *ctx;
 	} telling;
-	struct switch_bpf *twin; /* for probes */
+	/* By port id, and for good: a port that comes back still has its collector (bpf/spread.h). */
+	enum dpk_collecting { DPK_DIRECT, DPK_TURNING, DPK_COLLECTED } collecting[SW_MAX_PORTS];
+	uint32_t collector[SW_MAX_PORTS]; /* CPU */
+	bool cpus_stale;                  /* there may be queues that no port is spread to any more */
+	struct switch_bpf *twin;          /* for probes */
 	struct reactor_timer *twin_timer;
 	struct sw_set_info *set_info;
 	struct dpk_size size;
@@ -169,6 +176,28 @@ static inline bool dpk_has_egress(const struct dpk *k, uint16_t id)
 
 int dpk_follow(struct datapath *dp, uint16_t id);
 void dpk_followed(struct datapath *dp, uint16_t id);
+
+/* ---- dp_kernel_cpus.c ---- */
+
+/*
+ * p->port.cpus has changed, or the port is new; was_here: it had its device before, and sockets that are written to.
+ * Before its record is written.
+ */
+int dpk_cpus_put(struct dpk *k, struct dpk_port *p, bool was_here, struct complaint *c);
+/* The program that is to sit on the port's device now. */
+int dpk_cpus_program(const struct dpk *k, const struct dpk_port *p, uint32_t *ret_id);
+/* Replaces the program where it is attached and another is to be. */
+int dpk_cpus_switch(struct dpk *k, struct dpk_port *p, struct complaint *c);
+/* The port goes. */
+void dpk_cpus_remove(struct dpk *k, uint32_t ifindex);
+/* Every grace period that was begun has ended. */
+void dpk_cpus_settle(struct dpk *k);
+/* What an earlier daemon left. */
+void dpk_cpus_adopt(struct dpk *k);
+void dpk_cpus_adopt_port(struct dpk *k, struct dpk_port *p, const struct sw_port *record);
+/* -errno. */
+int dpk_cpus_init(struct dpk *k);
+bool dpk_spreads_skbs(struct datapath *dp);
 
 /* ---- dp_kernel_sets.c ---- */
 

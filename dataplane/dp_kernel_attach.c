@@ -195,8 +195,7 @@ static int find_link(struct dpk *k, struct dpk_port *p, struct bpf_link_info *re
 static int take_over(struct dpk *k, struct dpk_port *p, const enum dp_mode *want, struct complaint *c)
 {
 	struct bpf_link_info info;
-	char name[IF_NAMESIZE];
-	int fd = find_link(k, p, &info);
+	int fd = find_link(k, p, &info), error;
 
 	if (fd < 0)
 		return 0;
@@ -208,10 +207,8 @@ static int take_over(struct dpk *k, struct dpk_port *p, const enum dp_mode *want
 	}
 	p->link_fd = fd;
 	p->link_ifindex = p->port.ifindex;
-	if (info.prog_id != k->ingress_id && bpf_link_update(fd, k->ingress_fd, NULL))
-		return complain(c, -errno, "the program on %s could not be replaced: %s",
-			device_name(p->port.ifindex, name), strerror(errno));
-	return 1;
+	error = dpk_cpus_switch(k, p, c);
+	return error ? error : 1;
 }
 
 /* ---- attaching ---- */
@@ -234,12 +231,13 @@ static int attach_link(struct dpk *k, struct dpk_port *p, enum dp_mode mode)
 	LIBBPF_OPTS(bpf_link_create_opts, options, .flags = mode_flags[mode]);
 	char path[DPK_PATH_SIZE];
 	enum dp_mode was = p->mode;
+	uint32_t id;
 	int fd, error;
 
 	/* Before the first frame: the egress program looks for marks by what the record says (bpf/egress.h). */
 	p->mode = mode;
 	error = dpk_port_write(k, p);
-	fd = error ? -1 : bpf_link_create(k->ingress_fd, p->port.ifindex, BPF_XDP, &options);
+	fd = error ? -1 : bpf_link_create(dpk_cpus_program(k, p, &id), p->port.ifindex, BPF_XDP, &options);
 	if (fd < 0) {
 		error = error ? error : -errno;
 		p->mode = was;
@@ -414,5 +412,7 @@ int dpk_attach_lost(struct dpk *k, struct complaint *c)
 		error = attach_one_lost(k, k->skel->progs.sw_lost_xmit, "lost-xmit", &k->lost_fds[1], c);
 	if (!error)
 		error = attach_one_lost(k, k->skel->progs.sw_lost_generic, "lost-generic", &k->lost_fds[2], c);
+	if (!error)
+		error = attach_one_lost(k, k->skel->progs.sw_lost_queue, "lost-queue", &k->lost_fds[3], c);
 	return error;
 }

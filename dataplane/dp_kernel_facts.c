@@ -110,7 +110,7 @@ static void tell_memory(const struct facts *facts, const struct dpk *k)
 
 void dpk_describe(struct datapath *dp, const struct facts *facts)
 {
-	static const char *const lost[] = {"lost-redirect", "lost-xmit", "lost-generic"};
+	static const char *const lost[] = {"lost-redirect", "lost-xmit", "lost-generic", "lost-queue"};
 	const struct dpk *k = dpk_of(dp);
 	const struct bpf_map *map;
 	char text[64];
@@ -121,7 +121,10 @@ void dpk_describe(struct datapath *dp, const struct facts *facts)
 	tell_program(facts, "ingress", k->ingress_fd);
 	tell_program(facts, "egress", k->egress_fd);
 	tell_program(facts, "egress-one", k->egress_one_fd);
-	for (int i = 0; i < 3; i++)
+	tell_program(facts, "spread", k->spread_fd);
+	tell_program(facts, "worker", k->worker_fd);
+	tell_program(facts, "collector", k->collector_fd);
+	for (int i = 0; i < 4; i++)
 		tell_program_of_link(facts, lost[i], k->lost_fds[i]);
 	bpf_object__for_each_map(map, k->skel->obj)
 	{

@@ -201,6 +201,8 @@ void dpk_pins_size(struct dpk *k, uint32_t n_flows)
 	bpf_map__set_max_entries(k->skel->maps.lookup_stats, n_rows);
 	bpf_map__set_max_entries(k->skel->maps.tell_stats, n_rows * SW_MAX_PORTS);
 	bpf_map__set_max_entries(k->skel->maps.mirror_stats, n_rows * SW_MAX_MIRRORS);
+	bpf_map__set_max_entries(k->skel->maps.workers, n_cpus);
+	bpf_map__set_max_entries(k->skel->maps.collectors, n_cpus);
 }
 
 const char *dpk_map_name(const struct bpf_map *map)
@@ -212,10 +214,13 @@ const char *dpk_map_name(const struct bpf_map *map)
 	return strstr(name, ".bss") ? "core" : NULL; /* libbpf names it after the object, and bpffs takes no dots */
 }
 
-/* scratch is the program's own between two instructions; nothing of it is worth keeping. */
-static bool is_pinned(const struct dpk *k, const struct bpf_map *map)
+/*
+ * scratch too, of which nothing is worth keeping: the tracepoints' programs read what the others leave there, and of
+ * these some may be pinned ones and some new.
+ */
+static bool is_pinned(const struct bpf_map *map)
 {
-	return dpk_map_name(map) && map != k->skel->maps.scratch;
+	return dpk_map_name(map);
 }
 
 static int map_info(int fd, struct bpf_map_info *ret)
@@ -310,12 +315,12 @@ static const char *check_all(const struct dpk *k)
 
 	bpf_object__for_each_map(map, k->skel->obj)
 	{
-		int fd = is_pinned(k, map) ? open_pin(k, dpk_map_name(map)) : -1;
+		int fd = is_pinned(map) ? open_pin(k, dpk_map_name(map)) : -1;
 		bool good = fd >= 0 && map_info(fd, &info) == 0 && fits(map, &info);
 
 		if (fd >= 0)
 			close(fd);
-		if (is_pinned(k, map) && !good)
+		if (is_pinned(map) && !good)
 			return dpk_map_name(map);
 	}
 	return NULL;
@@ -329,7 +334,7 @@ static int reuse_all(struct dpk *k, struct complaint *c)
 	{
 		int fd, error;
 
-		if (!is_pinned(k, map))
+		if (!is_pinned(map))
 			continue;
 		fd = open_pin(k, dpk_map_name(map));
 		error = fd < 0 ? -errno : bpf_map__reuse_fd(map, fd);
@@ -388,7 +393,7 @@ int dpk_pins_put_maps(struct dpk *k, struct complaint *c)
 
 	bpf_object__for_each_map(map, k->skel->obj)
 	{
-		if (!is_pinned(k, map))
+		if (!is_pinned(map))
 			continue;
 		dpk_pins_path(k, dpk_map_name(map), path);
 		error = bpf_obj_pin(bpf_map__fd(map), path) ? -errno : 0;

@@ -26,12 +26,15 @@ int dpk_port_write(struct dpk *k, const struct dpk_port *p)
 	struct sw_port record = {
 		.id = p->port.id,
 		.flags = (p->port.csum ? SW_PORT_CSUM : 0) | (p->mode == DP_MODE_GENERIC ? SW_PORT_GENERIC : 0) |
-			 (k->followed[p->port.id] == DPK_FOLLOWED ? SW_PORT_FOLLOWED : 0),
+			 (k->followed[p->port.id] == DPK_FOLLOWED ? SW_PORT_FOLLOWED : 0) |
+			 (k->collecting[p->port.id] == DPK_COLLECTED ? SW_PORT_COLLECT : 0) |
+			 (k->collecting[p->port.id] == DPK_TURNING ? SW_PORT_TURNING : 0),
 		.xsk_base = p->xsk_base,
 		.n_queues = p->port.n_queues,
 		.max_frame = p->port.max_frame,
 		.max_rx_frame = p->port.max_rx_frame,
 		.untagged_vid = p->port.untagged_vid,
+		.collector = k->collector[p->port.id],
 		.miss_rate = p->port.miss_rate,
 		.miss_burst = p->port.miss_burst,
 	};
@@ -94,7 +97,7 @@ int dpk_port_put(struct datapath *dp, const struct dp_port *port, struct complai
 	struct dpk *k = dpk_of(dp);
 	struct dpk_port *p = &k->ports[port->id];
 	char name[IF_NAMESIZE] = "?";
-	bool changed;
+	bool changed, respread, was_here;
 	int error = 0;
 
 	if (!port->id || port->id >= SW_MAX_PORTS || !port->ifindex)
@@ -108,7 +111,13 @@ int dpk_port_put(struct datapath *dp, const struct dp_port *port, struct complai
 		return error;
 	changed =
 		p->port.ifindex && (p->port.max_frame != port->max_frame || p->port.untagged_vid != port->untagged_vid);
+	was_here = p->port.ifindex;
+	respread = !was_here || !cpu_list_same(&p->port.cpus, &port->cpus) ||
+		   (k->collecting[port->id] == DPK_DIRECT && !cpu_list_is_empty(&port->cpus));
 	p->port = *port;
+	error = respread ? dpk_cpus_put(k, p, was_here, c) : 0;
+	if (error)
+		return error;
 	error = write_way_out(k, p);
 	if (changed)
 		dpk_sets_changed(k, port->id);
@@ -118,7 +127,7 @@ int dpk_port_put(struct datapath *dp, const struct dp_port *port, struct complai
 		if_indextoname(port->ifindex, name);
 		return complain(c, error, "%s could not be entered into the maps: %s", name, strerror(-error));
 	}
-	return 0;
+	return dpk_cpus_switch(k, p, c);
 }
 
 void dpk_port_remove(struct datapath *dp, uint16_t id)
@@ -131,8 +140,10 @@ void dpk_port_remove(struct datapath *dp, uint16_t id)
 		return;
 	dpk_detach(k, p);
 	bpf_map_delete_elem(bpf_map__fd(k->skel->maps.tx_ports), &key);
-	if (p->port.ifindex)
+	if (p->port.ifindex) {
 		bpf_map_delete_elem(bpf_map__fd(k->skel->maps.ports), &p->port.ifindex);
+		dpk_cpus_remove(k, p->port.ifindex);
+	}
 	xsks_close(k->xsks, id);
 	*p = (struct dpk_port){.link_fd = -1};
 }
@@ -183,6 +194,7 @@ static void adopt(struct dpk *k, uint32_t ifindex, const struct sw_port *record)
 	p->mode = record->flags & SW_PORT_GENERIC ? DP_MODE_GENERIC : DP_MODE_NATIVE;
 	k->followed[record->id] = record->flags & SW_PORT_FOLLOWED ? DPK_FOLLOWED : DPK_NOT_FOLLOWED;
 	p->xsk_base = record->xsk_base;
+	dpk_cpus_adopt_port(k, p, record);
 	xsks_reserve(k->xsks, record->id, record->n_queues, record->xsk_base, &base);
 }
 

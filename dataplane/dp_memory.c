@@ -43,6 +43,7 @@ struct dp_mem {
 	__u64 *hints;
 
 	bool grace_running, grace_at_once;
+	bool spreads_skbs;
 	uint32_t n_graces;
 
 	struct frame_queue waiting, told, unflushed, sent;
@@ -608,6 +609,16 @@ static int probe(struct datapath *dp, uint32_t ifindex, const void *frame, uint3
 	return -ENOTSUP;
 }
 
+static bool spreads_skbs(struct datapath *dp)
+{
+	return of(dp)->spreads_skbs;
+}
+
+void dp_memory_spread_skbs(struct datapath *dp, bool can)
+{
+	of(dp)->spreads_skbs = can;
+}
+
 static void describe(struct datapath *dp, const struct facts *facts)
 {
 	facts->text(facts->ctx, "datapath", "memory");
@@ -658,6 +669,7 @@ static const struct datapath_ops ops = {
 	.release = release,
 	.flush = flush,
 	.probe = probe,
+	.spreads_skbs = spreads_skbs,
 	.describe = describe,
 };
 

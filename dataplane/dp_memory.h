@@ -77,6 +77,9 @@ uint32_t dp_memory_n_set_puts(const struct datapath *dp);
 /* followed() was called for it. */
 bool dp_memory_is_followed(const struct datapath *dp, uint16_t port);
 
+/* It can from now on, or not, as at first: see datapath_ops.spreads_skbs. */
+void dp_memory_spread_skbs(struct datapath *dp, bool can);
+
 /* set_put() answers so from now on; 0: as it should. */
 void dp_memory_fail_set_put(struct datapath *dp, int error);
 

@@ -4,6 +4,7 @@
 #include "dataplane/complaint.h"
 #include "dataplane/log.h"
 #include "dataplane/netdev.h"
+#include "dataplane/port_cpus.h"
 #include "dataplane/port_limits.h"
 #include "dataplane/preflight.h"
 #include "dataplane/reactor.h"
@@ -28,10 +29,12 @@ struct managed {
 	enum port_phase phase;
 	char reason[400];
 	char path[160];
+	char cpus_why[400];
 	char device[SW_NAME_SIZE];
 	uint32_t ifindex;     /* that its program is attached to; 0: none */
 	uint32_t had_ifindex; /* that a daemon before this one left attached; 0: none */
 	enum dp_mode mode;
+	bool mode_known;      /* the program is attached, and `mode` is its */
 	bool created;         /* P5 */
 	struct dp_port known; /* what the datapath was told last */
 	uint32_t mtu;
@@ -99,7 +102,16 @@ static bool same_dp_port(const struct dp_port *a, const struct dp_port *b)
 {
 	return a->ifindex == b->ifindex && a->n_queues == b->n_queues && a->csum == b->csum &&
 	       a->max_frame == b->max_frame && a->max_rx_frame == b->max_rx_frame &&
-	       a->untagged_vid == b->untagged_vid && a->miss_rate == b->miss_rate && a->miss_burst == b->miss_burst;
+	       a->untagged_vid == b->untagged_vid && a->miss_rate == b->miss_rate && a->miss_burst == b->miss_burst &&
+	       cpu_list_same(&a->cpus, &b->cpus);
+}
+
+/* Where frames may come as skbs it takes a kernel that spreads those; while the mode is not known, they may. */
+static bool can_spread(const struct port_manager *pm, const struct managed *m, const struct netdev_info *info)
+{
+	bool native = m->mode_known && m->mode == DP_MODE_NATIVE && info->kind != NETDEV_TAP;
+
+	return cpu_list_is_empty(&m->config.cpus) || native || dp_of(pm)->ops->spreads_skbs(dp_of(pm));
 }
 
 static int put(struct port_manager *pm, struct managed *m, const struct netdev_info *info, struct complaint *c)
@@ -119,6 +131,7 @@ static int put(struct port_manager *pm, struct managed *m, const struct netdev_i
 	port_limits_of(info, m->mode, &limits);
 	port.max_frame = limits.max_frame;
 	port.max_rx_frame = limits.max_rx_frame;
+	port_cpus_choose(&m->config.cpus, can_spread(pm, m, info), &port.cpus, m->cpus_why, sizeof(m->cpus_why));
 	if (same_dp_port(&port, &m->known))
 		return 0;
 	error = dp_of(pm)->ops->port_put(dp_of(pm), &port, c);
@@ -174,10 +187,11 @@ static void let_go(struct port_manager *pm, struct managed *m, enum port_phase p
 		log_info("port %s: %s", m->config.name, why);
 	}
 	m->ifindex = 0;
+	m->mode_known = false;
 	memset(&m->known, 0, sizeof(m->known));
 	m->phase = phase;
 	snprintf(m->reason, sizeof(m->reason), "%s", why);
-	m->path[0] = '\0';
+	m->path[0] = m->cpus_why[0] = '\0';
 	set_state(pm, m, &gone);
 	record(pm, m);
 }
@@ -210,13 +224,19 @@ static const enum dp_mode *wanted_mode(const struct managed *m)
 
 static int attach(struct port_manager *pm, struct managed *m, const struct netdev_info *info, struct complaint *c)
 {
-	int error = put(pm, m, info, c);
+	int error;
 
+	m->mode_known = false;
+	error = put(pm, m, info, c);
 	if (!error)
 		error = dp_of(pm)->ops->attach(
 			dp_of(pm), m->id, wanted_mode(m), &m->mode, m->reason, sizeof(m->reason), c);
+	m->mode_known = !error;
+	if (!error)
+		error = put(pm, m, info, c);
 	if (!error)
 		return 0;
+	m->mode_known = false;
 	dp_of(pm)->ops->port_remove(dp_of(pm), m->id);
 	memset(&m->known, 0, sizeof(m->known));
 	return error;
@@ -564,7 +584,9 @@ int port_manager_add(struct port_manager *pm, const struct port_config *config, 
 	if (!m)
 		return complain(c, -ENOMEM, "out of memory");
 	m->config = *config;
-	error = name_device(m, c);
+	error = config->patient ? 0 : port_cpus_check(&config->cpus, c);
+	if (!error)
+		error = name_device(m, c);
 	owner = error ? NULL : find_device(pm, m->device);
 	if (owner && owner != find(pm, config->name)) /* the same port twice is for the pipeline to refuse */
 		error = complain_of_owner(owner, c);
@@ -576,6 +598,8 @@ int port_manager_add(struct port_manager *pm, const struct port_config *config, 
 	}
 	record(pm, m);
 	error = ensure(pm, m, &why);
+	if (!error && !config->patient && m->cpus_why[0])
+		error = complain(&why, -EOPNOTSUPP, "%s", m->cpus_why);
 	if (!error)
 		return 0;
 	if (config->patient) {
@@ -688,6 +712,9 @@ int port_manager_set(struct port_manager *pm, const struct port_config *config, 
 
 	if (!m)
 		return complain(c, -ENOENT, "there is no port %s", config->name);
+	error = which & PORT_SET_CPUS ? port_cpus_check(&config->cpus, c) : 0;
+	if (error)
+		return error;
 	if (which & PORT_SET_NUMBER) {
 		error = change_number(pm, m, config->of_port, which & PORT_SWAP_NUMBER, c);
 		if (error)
@@ -703,8 +730,12 @@ int port_manager_set(struct port_manager *pm, const struct port_config *config, 
 	}
 	if (mode)
 		wanted.mode = config->mode;
+	if (which & PORT_SET_CPUS)
+		wanted.cpus = config->cpus;
 	configure(pm, m, &wanted);
 	error = comply(pm, m, mode, c);
+	if (!error && which & PORT_SET_CPUS && m->cpus_why[0])
+		error = complain(c, -EOPNOTSUPP, "%s", m->cpus_why);
 	if (error) {
 		configure(pm, m, &old);
 		memcpy(m->reason, reason, sizeof(reason));
@@ -775,6 +806,8 @@ int port_manager_status(const struct port_manager *pm, const char *name, struct 
 	memcpy(ret->reason, m->reason, sizeof(ret->reason));
 	memcpy(ret->device, m->device, sizeof(ret->device));
 	memcpy(ret->path, m->path, sizeof(ret->path));
+	snprintf(ret->cpus_why, sizeof(ret->cpus_why), "%s", m->cpus_why);
+	ret->cpus = m->known.cpus;
 	ret->ifindex = m->ifindex;
 	ret->mode = m->mode;
 	ret->mtu = m->mtu;

@@ -97,7 +97,8 @@ struct port_config {
 	enum port_mode_wish mode;
 	struct vlan_config vlan;
 	uint64_t upcall_rate, upcall_burst; /* new flows a second, and at once; 0: no limit */
-	uint32_t of_port; /* its OpenFlow number; 0: the next free, filled in when the port is there */
+	uint32_t of_port;     /* its OpenFlow number; 0: the next free, filled in when the port is there */
+	struct cpu_list cpus; /* over which its frames are spread; empty: they are handled where they come in */
 };
 
 /* Fills in the defaults: existing device, open VLANs, auto mode, default limits. */
@@ -108,7 +109,14 @@ int vswitch_port_add(struct vswitch *vs, const struct port_config *config, struc
 int vswitch_port_remove(struct vswitch *vs, const char *name, struct complaint *c);
 
 /* Options of `port set`: a mask of what to change. */
-enum { PORT_SET_VLAN = 1, PORT_SET_UPCALLS = 2, PORT_SET_MODE = 4, PORT_SET_NUMBER = 8, PORT_SWAP_NUMBER = 16 };
+enum {
+	PORT_SET_VLAN = 1,
+	PORT_SET_UPCALLS = 2,
+	PORT_SET_MODE = 4,
+	PORT_SET_NUMBER = 8,
+	PORT_SWAP_NUMBER = 16,
+	PORT_SET_CPUS = 32,
+};
 /*
  * Takes from `config` (whose name names the port) what `which` says. PORT_SWAP_NUMBER, beside PORT_SET_NUMBER: if
  * another port of the bridge has the number it gets this one's for it; else that is refused.
@@ -140,8 +148,10 @@ struct port_status {
 	char reason[400];          /* why it waits, was refused, or is not in native mode; "" */
 	char device[SW_NAME_SIZE]; /* where the program sits: the port's name but for internal ports */
 	uint32_t ifindex;
-	enum dp_mode mode; /* when DOWN or UP */
-	char path[160];    /* how frames leave: "redirect", or "slow path: …why…" */
+	enum dp_mode mode;    /* when DOWN or UP */
+	char path[160];       /* how frames leave: "redirect", or "slow path: …why…" */
+	struct cpu_list cpus; /* over which its frames are spread */
+	char cpus_why[400];   /* why not over all that were wanted; "" */
 	uint32_t mtu, n_queues;
 	struct port_counters counters;
 };

@@ -32,6 +32,7 @@ static const char whole[] =
 	"control listen tls:[::1]:6640 cert '/x y/c' key rel/k ca /ca\n"
 	"bridge set br1 datapath-id 00000000000000ff fail-mode secure\n"
 	"port add br1 p5 of-port 77\n"
+	"port set br1 p5 cpus 9,1,0\n"
 	"controller add br0 tls:of.example:6653 cert '/x y/c' key rel/k ca /ca crl crl.pem\n"
 	"controller add br0 tcp:[::1]:6653 rate-limit 5 burst 6 max-backoff 7 inactivity-probe 0 auxiliary 2\n"
 	"controller add br1 tcp:[::1]:6653\n"
@@ -74,6 +75,7 @@ START_TEST(a_file_becomes_a_model)
 	ck_assert_int_eq(model_bridge(&model, "br1")->fail, FAIL_WISH_SECURE);
 	ck_assert_int_eq(model_bridge(&model, "br0")->fail, FAIL_WISH_STANDALONE);
 	ck_assert_uint_eq(model_port(&model, "p5")->config.of_port, 77);
+	ck_assert_uint_eq(model_port(&model, "p5")->config.cpus.bits[0], 0x203);
 	ck_assert_uint_eq(model.n_channels, 5);
 	ck_assert_str_eq(
 		model_channel(&model, "br0", CHANNEL_CONTROLLER, "tls:of.example:6653")->config.crl, "/etc/crl.pem");
@@ -318,6 +320,10 @@ static const struct difference {
 	{"vlan changed", "bridge add a\nport add a p", "bridge add a\nport add a p vlan access 5", "!p1", false},
 	{"mode and upcalls changed", "bridge add a\nport add a p",
 		"bridge add a\nport add a p mode generic upcall-limit 5", "!p6", false},
+	{"CPUs changed", "bridge add a\nport add a p cpus 0-1", "bridge add a\nport add a p cpus 1", "!p32", false},
+	{"CPUs written otherwise", "bridge add a\nport add a p cpus 1,0", "bridge add a\nport add a p cpus 0-1", "",
+		false},
+	{"CPUs gone", "bridge add a\nport add a p cpus 0-1", "bridge add a\nport add a p", "!p32", false},
 	{"type changed", "bridge add a\nport add a p", "bridge add a\nport add a p type tap", "-p +p", false},
 	{"moved", "bridge add a\nbridge add b\nport add a p\nfdb add a 02:00:00:00:00:01 p",
 		"bridge add a\nbridge add b\nport add b p\nfdb add b 02:00:00:00:00:01 p", "-p +p +m", false},

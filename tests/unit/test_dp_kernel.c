@@ -5,6 +5,7 @@
 #include "dataplane/facts.h"
 #include "dataplane/log.h"
 
+#include <bpf/bpf.h>
 #include <check.h>
 #include <errno.h>
 #include <net/if.h>
@@ -733,6 +734,122 @@ START_TEST(every_queue_has_its_socket)
 }
 END_TEST
 
+/* ---- spreading ---- */
+
+static void spread_over(const char *cpus)
+{
+	struct dp_port port = lab_port_record(&lab, 0, FRAME_MAX, 1);
+	struct complaint c = {""};
+
+	ck_assert_int_eq(cpu_list_parse(cpus, SW_MAX_SPREAD, &port.cpus, &c), 0);
+	ck_assert_msg(lab.dp->ops->port_put(lab.dp, &port, &c) == 0, "%s", c.text);
+}
+
+static void send_miss(uint32_t number)
+{
+	uint8_t frame[100];
+
+	lab_send(&lab, 0, frame, lab_frame(frame, 0, 1, number, sizeof(frame)));
+}
+
+static void expect_up(uint32_t number)
+{
+	struct dp_frame up;
+
+	send_miss(number);
+	ck_assert_msg(lab_rx(&lab, &up), "number %u", number);
+	ck_assert_uint_eq(lab_number(up.data), number);
+	ck_assert_uint_eq(up.in_port, 1);
+	lab.dp->ops->release(lab.dp, &up);
+}
+
+/* It does not go up, and that is named. What else a guest's kernel has to say may be lost beside it. */
+static void expect_lost(uint32_t number)
+{
+	uint64_t before = lab_drops(&lab, 1, SW_DROP_NO_DAEMON);
+	struct dp_frame up;
+
+	send_miss(number);
+	for (int i = 0; i < 100 && lab_drops(&lab, 1, SW_DROP_NO_DAEMON) == before; i++)
+		usleep(10000);
+	ck_assert_uint_gt(lab_drops(&lab, 1, SW_DROP_NO_DAEMON), before);
+	ck_assert_uint_eq(lab.dp->ops->rx(lab.dp, &up, 1), 0);
+}
+
+static void take_collector_away(void)
+{
+	int fd = bpf_obj_get(LAB_BPFFS "/collectors");
+	uint32_t cpu = 0;
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(bpf_map_delete_elem(fd, &cpu), 0);
+	close(fd);
+}
+
+/* M2: nothing goes up between the last frame that did directly and the first that is collected. */
+START_TEST(a_port_that_is_spread_has_its_misses_collected)
+{
+	struct dp_probe probe;
+	uint8_t frame[100];
+
+	two_ports();
+	expect_up(1);
+	spread_over("0");
+	expect_lost(2); /* the grace period may be over, but nobody has heard of it */
+	lab_run(&lab, 500);
+	expect_up(3);
+	ck_assert_int_eq(
+		lab.dp->ops->probe(lab.dp, lab.ifindex[0], frame, lab_frame(frame, 0, 1, 9, sizeof(frame)), &probe), 0);
+	ck_assert(probe.went_up);
+	take_collector_away();
+	expect_lost(4);
+	lab_close(&lab, true);
+}
+END_TEST
+
+/* Who knows what is still on its way there. */
+START_TEST(a_port_that_was_spread_once_keeps_its_collector)
+{
+	two_ports();
+	spread_over("0");
+	lab_run(&lab, 500);
+	spread_over("none");
+	lab_run(&lab, 500);
+	expect_up(1);
+	lab_close(&lab, false);
+	lab_open(&lab);
+	ck_assert(lab.dp->adopted);
+	lab_port(&lab, 0, FRAME_MAX, 1);
+	lab_port(&lab, 1, FRAME_MAX, 1);
+	lab_run(&lab, 500);
+	expect_up(2);
+	take_collector_away();
+	expect_lost(3);
+	lab_close(&lab, true);
+}
+END_TEST
+
+/* Nobody writes into its sockets yet, so there is nothing to wait for. */
+START_TEST(a_new_port_is_spread_at_once)
+{
+	struct dp_port port;
+	struct sw_port record;
+	struct complaint c = {""};
+	int fd;
+
+	two_ports();
+	fd = bpf_obj_get(LAB_BPFFS "/ports");
+	lab.dp->ops->port_remove(lab.dp, 1);
+	port = lab_port_record(&lab, 0, FRAME_MAX, 1);
+	cpu_list_add(&port.cpus, 0);
+	ck_assert_msg(lab.dp->ops->port_put(lab.dp, &port, &c) == 0, "%s", c.text);
+	ck_assert_int_eq(bpf_map_lookup_elem(fd, &port.ifindex, &record), 0);
+	ck_assert_uint_eq(record.flags & (SW_PORT_COLLECT | SW_PORT_TURNING), SW_PORT_COLLECT);
+	close(fd);
+	lab_close(&lab, true);
+}
+END_TEST
+
 /* ---- refusals ---- */
 
 START_TEST(a_device_with_another_program_is_refused_by_name)
@@ -1021,6 +1138,9 @@ static Suite *suite(void)
 	tcase_add_test(t, a_port_whose_device_vanished_is_removed_and_comes_back);
 	tcase_add_test(t, a_port_removed_and_put_at_once_gets_its_misses_again);
 	tcase_add_test(t, every_queue_has_its_socket);
+	tcase_add_test(t, a_port_that_is_spread_has_its_misses_collected);
+	tcase_add_test(t, a_port_that_was_spread_once_keeps_its_collector);
+	tcase_add_test(t, a_new_port_is_spread_at_once);
 	tcase_add_test(t, a_device_with_another_program_is_refused_by_name);
 	tcase_add_test(t, a_driver_without_xdp_gets_generic_mode_and_the_reason);
 	tcase_add_test(t, hardware_offload_is_refused_with_the_reason);

@@ -59,6 +59,7 @@ static int n_refusals_of_put, n_refusals_of_attach; /* to come */
 static struct dp_port there;                        /* ifindex 0: none */
 static bool attached;
 static enum dp_mode mode;
+static int n_spread_in_generic; /* times that a port was attached so */
 
 static int port_put(struct datapath *dp, const struct dp_port *port, struct complaint *c)
 {
@@ -84,6 +85,7 @@ static int attach(struct datapath *dp, uint16_t id, const enum dp_mode *want, en
 		return complain(c, -EOPNOTSUPP, "the driver says no");
 	attached = true;
 	mode = *ret_mode = want ? *want : DP_MODE_NATIVE;
+	n_spread_in_generic += mode == DP_MODE_GENERIC && !cpu_list_is_empty(&there.cpus);
 	if (mode == DP_MODE_GENERIC)
 		snprintf(why, why_size, "generic mode was asked for");
 	return 0;
@@ -282,6 +284,100 @@ START_TEST(port_that_cannot_go_back_is_refused)
 }
 END_TEST
 
+static struct port_config wish_cpus(const char *cpus)
+{
+	struct port_config config = wish(NULL);
+	struct complaint c = {""};
+
+	ck_assert_msg(cpu_list_parse(cpus, SW_MAX_SPREAD, &config.cpus, &c) == 0, "%s", c.text);
+	return config;
+}
+
+START_TEST(cpus_reach_the_datapath_and_leave_it)
+{
+	struct port_config config = wish_cpus("0");
+	struct port_status after;
+	struct complaint c = {""};
+
+	add_port();
+	ck_assert_msg(port_manager_set(pm, &config, PORT_SET_CPUS, &c) == 0, "%s", c.text);
+	ck_assert_uint_eq(there.cpus.bits[0], 1);
+	ck_assert_uint_eq(status().cpus.bits[0], 1);
+	config = wish_cpus("none");
+	ck_assert_int_eq(port_manager_set(pm, &config, PORT_SET_CPUS, &c), 0);
+	after = status();
+	ck_assert(cpu_list_is_empty(&there.cpus) && cpu_list_is_empty(&after.cpus));
+	close_switch();
+}
+END_TEST
+
+START_TEST(cpus_that_are_not_there_are_refused)
+{
+	struct port_config config = wish_cpus("0,1023");
+
+	add_port();
+	check_refused(&config, PORT_SET_CPUS, "CPU 1023 is not there: this machine has 0");
+	close_switch();
+}
+END_TEST
+
+/* A configuration from elsewhere: the port has those that are there. */
+START_TEST(cpus_of_a_file_are_those_that_are_there)
+{
+	struct port_config config = wish_cpus("0,1022-1023");
+	struct complaint c = {""};
+
+	run("ip link add p1 type veth peer name c1; ip link set c1 up; ip link set p1 up");
+	open_switch();
+	ck_assert_int_lt(port_manager_add(pm, &config, &c), 0);
+	ck_assert_msg(strstr(c.text, "CPU 1022-1023 is not there") != NULL, "said: %s", c.text);
+	config.patient = true;
+	ck_assert_int_eq(port_manager_add(pm, &config, &c), 0);
+	ck_assert_int_eq(status().phase, PORT_UP);
+	ck_assert_uint_eq(there.cpus.bits[0], 1);
+	ck_assert(strstr(status().cpus_why, "CPU 1022-1023 is not there") != NULL);
+	ck_assert(cpu_list_same(&port_manager_config(pm, "p1")->cpus, &config.cpus));
+	close_switch();
+}
+END_TEST
+
+/* Before Linux 6.15: its frames would get past the switch. */
+START_TEST(port_in_generic_mode_is_spread_only_by_kernels_that_can)
+{
+	struct port_config config = wish_cpus("0");
+	struct complaint c = {""};
+
+	add_port();
+	config.mode = PORT_MODE_GENERIC;
+	ck_assert_int_eq(port_manager_set(pm, &config, PORT_SET_MODE, &c), 0);
+	check_refused(&config, PORT_SET_CPUS, "from Linux 6.15 on");
+	dp_memory_spread_skbs(dp, true);
+	ck_assert_int_eq(port_manager_set(pm, &config, PORT_SET_CPUS, &c), 0);
+	ck_assert_uint_eq(there.cpus.bits[0], 1);
+	close_switch();
+}
+END_TEST
+
+/* Not even for the moment between what it was and what it is to be. */
+START_TEST(port_that_becomes_generic_is_not_spread_any_more)
+{
+	struct port_config config = wish_cpus("0");
+	struct complaint c = {""};
+
+	add_port();
+	ck_assert_int_eq(port_manager_set(pm, &config, PORT_SET_CPUS, &c), 0);
+	config.mode = PORT_MODE_GENERIC;
+	ck_assert_int_eq(port_manager_set(pm, &config, PORT_SET_MODE, &c), 0);
+	ck_assert(attached && !n_spread_in_generic && cpu_list_is_empty(&there.cpus));
+	ck_assert(strstr(status().cpus_why, "from Linux 6.15 on") != NULL);
+	config.mode = PORT_MODE_NATIVE;
+	ck_assert_int_eq(port_manager_set(pm, &config, PORT_SET_MODE, &c), 0);
+	ck_assert_uint_eq(there.cpus.bits[0], 1);
+	ck_assert_str_eq(status().cpus_why, "");
+	close_switch();
+}
+END_TEST
+
 START_TEST(setting_of_a_port_without_device_waits_with_it)
 {
 	struct port_config config = wish(NULL);
@@ -438,6 +534,11 @@ int main(void)
 	tcase_add_test(t, change_of_mode_keeps_what_was_learned);
 	tcase_add_test(t, port_that_cannot_go_back_is_refused);
 	tcase_add_test(t, setting_of_a_port_without_device_waits_with_it);
+	tcase_add_test(t, cpus_reach_the_datapath_and_leave_it);
+	tcase_add_test(t, cpus_that_are_not_there_are_refused);
+	tcase_add_test(t, cpus_of_a_file_are_those_that_are_there);
+	tcase_add_test(t, port_in_generic_mode_is_spread_only_by_kernels_that_can);
+	tcase_add_test(t, port_that_becomes_generic_is_not_spread_any_more);
 	tcase_add_test(t, device_of_a_port_is_no_other_port);
 	tcase_add_test(t, device_that_a_port_waits_for_is_no_other_port);
 	tcase_add_test(t, port_has_the_number_that_it_had_before_the_restart);
