@@ -2,7 +2,10 @@
 """scale    Two things. Ports: how long the daemon takes to start with --ports of them in its configuration, the memory that it
          and its maps hold, and the ratio to bare between two of them, beside what all that is with two ports. Cores: a pair of
          ports and a generator for each of 2, 3 and all cores, alone in turn and all at once; linear is 1, and bare beside it
-         says what the machine itself can do.
+         says what the machine itself can do. One port: its frames handled by two CPUs (`port set ... cpus`), beside what
+         either of them handles alone and what comes through where nothing is spread; under rules that take 1 mask and 64.
+         The generator has its core to itself no more, but shares it with the thread that handles frames there, in all
+         three cases alike, and always sends more than can be handled; so rates are of what comes through, by the clock.
 """
 import glob
 import json
@@ -15,6 +18,7 @@ from candidates import Bridge, Switchd
 from lab import BenchError, Pump, progress
 from measure import alternate, figures, machine, middle, one_round, warm_up
 from ports import add_ports
+from spread import print_spread, spread_part
 
 FLOWS = 1000
 START_SECONDS = 300
@@ -171,9 +175,10 @@ def cores_part(lab, first, options):
             pump.__exit__()
 
 
-def scale(lab, pump, _controller, options):
+def scale(lab, pump, controller, options):
     report = {"machine": machine(), "rounds": options.rounds, "frames": options.frames, "left_out": {}}
     report["cores"] = cores_part(lab, pump, options) if "switchd" in options.only else []
+    report["spread"] = spread_part(lab, pump, controller, options) if "switchd" in options.only else []
     report["results"] = ports_part(lab, pump, options)
     return report
 
@@ -194,3 +199,4 @@ def print_scale(report):
     for r in report["cores"]:
         print("%-10s %6d %14s %8.3f %15s" % (r["name"], r["cores"], format(r["frames_per_second"], ",d"), r["linear"],
                                              "%.3f - %.3f" % (r["linear_low"], r["linear_high"])))
+    print_spread(report["spread"])
