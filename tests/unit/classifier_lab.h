@@ -314,4 +314,33 @@ static inline void world_remove(struct world *world, uint32_t i)
 	memmove(&world->rules[i], &world->rules[i + 1], (world->n - i) * sizeof(world->rules[0]));
 }
 
+/* ---- flows and masks in words ---- */
+
+static inline struct flow tcp_flow(uint32_t ip_src, uint32_t ip_dst, uint16_t tcp_src, uint16_t tcp_dst)
+{
+	struct flow flow = {0};
+	uint32_t src_be = htonl(ip_src), dst_be = htonl(ip_dst);
+
+	flow.x.f.eth_type_be = htons(0x0800);
+	flow.x.f.ip_proto = 6;
+	memcpy(flow.x.f.ip_src, &src_be, 4);
+	memcpy(flow.x.f.ip_dst, &dst_be, 4);
+	flow.x.f.l4_src_be = htons(tcp_src);
+	flow.x.f.l4_dst_be = htons(tcp_dst);
+	return flow;
+}
+
+/* eth_type, the first bits of ip_dst and of tcp_dst, and ip_proto if there is any of the latter. */
+static inline struct flow mask_of(uint32_t ip_dst_bits, uint32_t tcp_dst_bits)
+{
+	struct flow mask = {0};
+	uint32_t dst_be = htonl((uint32_t)(0xffffffff00000000ULL >> ip_dst_bits));
+
+	mask.x.f.eth_type_be = 0xffff;
+	mask.x.f.ip_proto = tcp_dst_bits ? 0xff : 0;
+	memcpy(mask.x.f.ip_dst, &dst_be, 4);
+	mask.x.f.l4_dst_be = htons((uint16_t)(0xffff0000U >> tcp_dst_bits));
+	return mask;
+}
+
 #endif
