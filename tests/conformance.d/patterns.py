@@ -61,13 +61,13 @@ def files_below(path):
         yield from (os.path.join(folder, name) for name in sorted(names) if name.endswith(".json"))
 
 
-def read(path):
-    """Every pattern of a file, or of all files below a folder, named by the path from that folder's parent."""
+def read(path, step=1):
+    """Every step-th pattern of a file, or of all files below a folder, named by the path from that folder's parent."""
     root = os.path.dirname(os.path.abspath(path))
-    for file in files_below(os.path.abspath(path)):
+    for number, file in enumerate(files_below(os.path.abspath(path))):
         with open(file, encoding="utf-8") as text:
             bodies = [body for body in json.load(text) if not isinstance(body, str)]
-        for body in bodies:
+        for body in bodies[min(number % step, len(bodies) - 1)::step]:
             yield Pattern(os.path.relpath(file, root), body)
 
 
