@@ -47,6 +47,44 @@ static const char *or_dash(const char *text)
 	return *text ? text : "-";
 }
 
+/* ---- tables ---- */
+
+static void cell(struct table *table, struct json_object *object, const char *column)
+{
+	switch (*column) {
+	case '#':
+		table_cell(table, "%llu", render_number(object, column + 1));
+		break;
+	case '~':
+		table_cell(table, "%llu s", render_number(object, column + 1));
+		break;
+	case '?':
+		table_cell(table, "%s", or_dash(render_text(object, column + 1)));
+		break;
+	default:
+		table_cell(table, "%s", render_text(object, column));
+	}
+}
+
+void render_table(struct json_object *array, const char *headings, const char *columns, const char *empty, FILE *out)
+{
+	struct table *table = table_create(headings);
+	char column[40];
+
+	for (size_t i = 0; i < length(array); i++) {
+		struct json_object *object = json_object_array_get_idx(array, i);
+
+		for (const char *at = columns; *at; at += strspn(at, " ")) {
+			size_t size = strcspn(at, " ");
+
+			snprintf(column, sizeof(column), "%.*s", (int)size, at);
+			cell(table, object, column);
+			at += size;
+		}
+	}
+	table_print(table, empty, out);
+}
+
 /* ---- one renderer a command ---- */
 
 static void join(struct json_object *array, char *text, size_t size)
@@ -114,65 +152,23 @@ static void port_reasons(struct json_object *array, FILE *out)
 
 static void ports(struct json_object *result, FILE *out)
 {
-	struct table *table = table_create("PORT BRIDGE STATE TYPE MODE VLAN CPUS >MTU >QUEUES >RX-FRAMES >TX-FRAMES");
 	struct json_object *array = member(result, "ports");
 
-	for (size_t i = 0; i < length(array); i++) {
-		struct json_object *port = json_object_array_get_idx(array, i);
-
-		table_cell(table, "%s", render_text(port, "name"));
-		table_cell(table, "%s", render_text(port, "bridge"));
-		table_cell(table, "%s", render_text(port, "state"));
-		table_cell(table, "%s", render_text(port, "type"));
-		table_cell(table, "%s", render_text(port, "mode"));
-		table_cell(table, "%s", render_text(port, "vlan"));
-		table_cell(table, "%s", render_text(port, "cpus"));
-		table_cell(table, "%llu", render_number(port, "mtu"));
-		table_cell(table, "%llu", render_number(port, "queues"));
-		table_cell(table, "%llu", render_number(port, "rx_frames"));
-		table_cell(table, "%llu", render_number(port, "tx_frames"));
-	}
-	table_print(table, "There is no port.", out);
+	render_table(array, "PORT BRIDGE STATE TYPE MODE VLAN CPUS >MTU >QUEUES >RX-FRAMES >TX-FRAMES",
+		"name bridge state type mode vlan cpus #mtu #queues #rx_frames #tx_frames", "There is no port.", out);
 	port_reasons(array, out);
 }
 
 static void addresses(struct json_object *result, FILE *out)
 {
-	struct table *table = table_create("BRIDGE >VLAN MAC PORT KIND >AGE >IDLE");
-	struct json_object *array = member(result, "addresses");
-
-	for (size_t i = 0; i < length(array); i++) {
-		struct json_object *entry = json_object_array_get_idx(array, i);
-
-		table_cell(table, "%s", render_text(entry, "bridge"));
-		table_cell(table, "%llu", render_number(entry, "vlan"));
-		table_cell(table, "%s", render_text(entry, "mac"));
-		table_cell(table, "%s", or_dash(render_text(entry, "port")));
-		table_cell(table, "%s", render_text(entry, "kind"));
-		table_cell(table, "%llu s", render_number(entry, "age_s"));
-		table_cell(table, "%llu s", render_number(entry, "idle_s"));
-	}
-	table_print(table, "No address has been learned.", out);
+	render_table(member(result, "addresses"), "BRIDGE >VLAN MAC PORT KIND >AGE >IDLE",
+		"bridge #vlan mac ?port kind ~age_s ~idle_s", "No address has been learned.", out);
 }
 
 static void mirrors(struct json_object *result, FILE *out)
 {
-	struct table *table = table_create("BRIDGE MIRROR FROM TO >SAMPLE >COPIES >OVER-LIMIT >RING-FULL");
-	struct json_object *array = member(result, "mirrors");
-
-	for (size_t i = 0; i < length(array); i++) {
-		struct json_object *entry = json_object_array_get_idx(array, i);
-
-		table_cell(table, "%s", render_text(entry, "bridge"));
-		table_cell(table, "%s", render_text(entry, "name"));
-		table_cell(table, "%s", render_text(entry, "from"));
-		table_cell(table, "%s", render_text(entry, "to"));
-		table_cell(table, "%llu", render_number(entry, "sample"));
-		table_cell(table, "%llu", render_number(entry, "copies"));
-		table_cell(table, "%llu", render_number(entry, "over_limit"));
-		table_cell(table, "%llu", render_number(entry, "ring_full"));
-	}
-	table_print(table, "There is no mirror.", out);
+	render_table(member(result, "mirrors"), "BRIDGE MIRROR FROM TO >SAMPLE >COPIES >OVER-LIMIT >RING-FULL",
+		"bridge name from to #sample #copies #over_limit #ring_full", "There is no mirror.", out);
 }
 
 static void flushed(struct json_object *result, FILE *out)
@@ -259,38 +255,15 @@ static void print_totals(struct json_object *result, FILE *out)
 
 static void stats(struct json_object *result, FILE *out)
 {
-	struct table *table = table_create("PORT >RX-FRAMES >RX-BYTES >TX-FRAMES >TX-BYTES >UPCALLS >DROPPED");
-	struct json_object *array = member(result, "ports");
-
-	for (size_t i = 0; i < length(array); i++) {
-		struct json_object *port = json_object_array_get_idx(array, i);
-
-		table_cell(table, "%s", render_text(port, "name"));
-		table_cell(table, "%llu", render_number(port, "rx_frames"));
-		table_cell(table, "%llu", render_number(port, "rx_bytes"));
-		table_cell(table, "%llu", render_number(port, "tx_frames"));
-		table_cell(table, "%llu", render_number(port, "tx_bytes"));
-		table_cell(table, "%llu", render_number(port, "upcalls"));
-		table_cell(table, "%llu", render_number(port, "dropped"));
-	}
-	table_print(table, "There is no port.", out);
+	render_table(member(result, "ports"), "PORT >RX-FRAMES >RX-BYTES >TX-FRAMES >TX-BYTES >UPCALLS >DROPPED",
+		"name #rx_frames #rx_bytes #tx_frames #tx_bytes #upcalls #dropped", "There is no port.", out);
 	print_totals(result, out);
 }
 
 static void drops(struct json_object *result, FILE *out)
 {
-	struct table *table = table_create("PORT REASON >FRAMES MEANING");
-	struct json_object *array = member(result, "drops");
-
-	for (size_t i = 0; i < length(array); i++) {
-		struct json_object *entry = json_object_array_get_idx(array, i);
-
-		table_cell(table, "%s", or_dash(render_text(entry, "port")));
-		table_cell(table, "%s", render_text(entry, "reason"));
-		table_cell(table, "%llu", render_number(entry, "frames"));
-		table_cell(table, "%s", render_text(entry, "meaning"));
-	}
-	table_print(table, "Nothing was dropped.", out);
+	render_table(member(result, "drops"), "PORT REASON >FRAMES MEANING", "?port reason #frames meaning",
+		"Nothing was dropped.", out);
 }
 
 static void trace(struct json_object *result, FILE *out)
@@ -351,20 +324,12 @@ static void loaded(struct json_object *result, FILE *out)
 
 static void control(struct json_object *result, FILE *out)
 {
-	struct json_object *listeners = member(result, "listeners"), *peers = member(result, "connections");
-	struct table *table = table_create("SOCKET STATE PEER");
+	struct json_object *listeners = member(result, "listeners");
 
 	line(out, "listening", render_text(result, "unix"));
 	for (size_t i = 0; i < length(listeners); i++)
 		line(out, "listening", render_text(json_object_array_get_idx(listeners, i), "address"));
-	for (size_t i = 0; i < length(peers); i++) {
-		struct json_object *peer = json_object_array_get_idx(peers, i);
-
-		table_cell(table, "%s", render_text(peer, "socket"));
-		table_cell(table, "%s", render_text(peer, "state"));
-		table_cell(table, "%s", render_text(peer, "peer"));
-	}
-	table_print(table, NULL, out);
+	render_table(member(result, "connections"), "SOCKET STATE PEER", "socket state peer", NULL, out);
 }
 
 /* ---- OpenFlow ---- */
@@ -389,24 +354,11 @@ static void channel_notes(struct json_object *array, FILE *out)
 
 static void controllers(struct json_object *result, FILE *out)
 {
-	struct table *table =
-		table_create("BRIDGE CONTROLLER STATE >SINCE ROLE >PACKET-INS >DROPPED >FLOW-MODS >ERRORS");
 	struct json_object *array = member(result, "controllers");
 
-	for (size_t i = 0; i < length(array); i++) {
-		struct json_object *entry = json_object_array_get_idx(array, i);
-
-		table_cell(table, "%s", render_text(entry, "bridge"));
-		table_cell(table, "%s", render_text(entry, "address"));
-		table_cell(table, "%s", render_text(entry, "state"));
-		table_cell(table, "%llu s", render_number(entry, "since_s"));
-		table_cell(table, "%s", or_dash(render_text(entry, "role")));
-		table_cell(table, "%llu", render_number(entry, "packet_ins_sent"));
-		table_cell(table, "%llu", render_number(entry, "packet_ins_dropped"));
-		table_cell(table, "%llu", render_number(entry, "flow_mods"));
-		table_cell(table, "%llu", render_number(entry, "errors_sent"));
-	}
-	table_print(table, "There is no controller.", out);
+	render_table(array, "BRIDGE CONTROLLER STATE >SINCE ROLE >PACKET-INS >DROPPED >FLOW-MODS >ERRORS",
+		"bridge address state ~since_s ?role #packet_ins_sent #packet_ins_dropped #flow_mods #errors_sent",
+		"There is no controller.", out);
 	channel_notes(array, out);
 }
 
@@ -465,16 +417,7 @@ static void of_ports(struct json_object *array, FILE *out)
 
 static void of_tables(struct json_object *array, FILE *out)
 {
-	struct table *table = table_create(">TABLE >RULES NAME");
-
-	for (size_t i = 0; i < length(array); i++) {
-		struct json_object *entry = json_object_array_get_idx(array, i);
-
-		table_cell(table, "%llu", render_number(entry, "table"));
-		table_cell(table, "%llu", render_number(entry, "rules"));
-		table_cell(table, "%s", or_dash(render_text(entry, "name")));
-	}
-	table_print(table, "No table has a rule.", out);
+	render_table(array, ">TABLE >RULES NAME", "#table #rules ?name", "No table has a rule.", out);
 }
 
 static void openflow(struct json_object *result, FILE *out)

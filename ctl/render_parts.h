@@ -21,6 +21,14 @@ static inline struct json_object *member(struct json_object *object, const char 
 	return json_object_object_get_ex(object, name, &found) ? found : NULL;
 }
 
+/* ---- render.c ---- */
+
+/*
+ * A table with a row for each object of the array. A column is one of its members, by name: text as it is, `?` text or
+ * a dash, `#` a number, `~` seconds.
+ */
+void render_table(struct json_object *array, const char *headings, const char *columns, const char *empty, FILE *out);
+
 /* ---- render_xdp.c ---- */
 
 void render_xdp(struct json_object *result, FILE *out);

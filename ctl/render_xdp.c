@@ -11,15 +11,7 @@
 
 static void facts(struct json_object *array, FILE *out)
 {
-	struct table *table = table_create("FACT VALUE");
-
-	for (size_t i = 0; i < length(array); i++) {
-		struct json_object *fact = json_object_array_get_idx(array, i);
-
-		table_cell(table, "%s", render_text(fact, "name"));
-		table_cell(table, "%s", render_text(fact, "value"));
-	}
-	table_print(table, NULL, out);
+	render_table(array, "FACT VALUE", "name value", NULL, out);
 }
 
 static void programs(struct json_object *array, FILE *out)
@@ -49,39 +41,15 @@ static void programs(struct json_object *array, FILE *out)
 
 static void maps(struct json_object *array, FILE *out)
 {
-	struct table *table = table_create("MAP >ID >ENTRIES >BYTES");
-
-	for (size_t i = 0; i < length(array); i++) {
-		struct json_object *map = json_object_array_get_idx(array, i);
-
-		table_cell(table, "%s", render_text(map, "name"));
-		table_cell(table, "%llu", render_number(map, "id"));
-		table_cell(table, "%llu", render_number(map, "entries"));
-		table_cell(table, "%llu", render_number(map, "bytes"));
-	}
-	table_print(table, NULL, out);
+	render_table(array, "MAP >ID >ENTRIES >BYTES", "name #id #entries #bytes", NULL, out);
 }
 
 static void links(struct json_object *array, FILE *out)
 {
-	struct table *table =
-		table_create("DEVICE >IFINDEX >LINK >PROGRAM MODE >QUEUES >SOCKETS >NO-ROOM >RING-FULL >FILL-EMPTY");
-
-	for (size_t i = 0; i < length(array); i++) {
-		struct json_object *link = json_object_array_get_idx(array, i);
-
-		table_cell(table, "%s", render_text(link, "device"));
-		table_cell(table, "%llu", render_number(link, "ifindex"));
-		table_cell(table, "%llu", render_number(link, "id"));
-		table_cell(table, "%llu", render_number(link, "program"));
-		table_cell(table, "%s", render_text(link, "mode"));
-		table_cell(table, "%llu", render_number(link, "queues"));
-		table_cell(table, "%llu", render_number(link, "sockets"));
-		table_cell(table, "%llu", render_number(link, "xsk_rx_dropped"));
-		table_cell(table, "%llu", render_number(link, "xsk_rx_ring_full"));
-		table_cell(table, "%llu", render_number(link, "xsk_fill_ring_empty"));
-	}
-	table_print(table, "No port has a program.", out);
+	render_table(array, "DEVICE >IFINDEX >LINK >PROGRAM MODE >QUEUES >SOCKETS >NO-ROOM >RING-FULL >FILL-EMPTY",
+		"device #ifindex #id #program mode #queues #sockets #xsk_rx_dropped #xsk_rx_ring_full "
+		"#xsk_fill_ring_empty",
+		"No port has a program.", out);
 }
 
 static void stage(const char *name, unsigned long long n, unsigned long long of, FILE *out)
