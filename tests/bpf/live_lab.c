@@ -207,6 +207,31 @@ uint32_t put(const struct packet *p, uint8_t flags, const struct sw_step *steps,
 	return fixture_put(&f, &key, 0, 1, flags, steps, n);
 }
 
+/* ---- drops ---- */
+
+static void await_drops(uint64_t n)
+{
+	for (int i = 0; i < 200 && fixture_all_drops(&f) < n; i++)
+		usleep(10000);
+}
+
+void check_drop(uint32_t port_id, enum sw_drop reason, uint64_t n)
+{
+	await_drops(n);
+	ck_assert_uint_eq(fixture_drops(&f, port_id, reason), n);
+	ck_assert_uint_eq(fixture_all_drops(&f), n);
+}
+
+void put_five_while(const struct packet *p, const char *hindered, const char *mended, uint64_t n_drops)
+{
+	sh("%s", hindered);
+	for (int i = 0; i < 5; i++)
+		put_frame(p);
+	await_drops(n_drops);
+	sh("%s", mended);
+	ck_assert_uint_eq(fixture_all_drops(&f), n_drops);
+}
+
 /* ---- running ---- */
 
 static int skip(const char *why)

@@ -34,6 +34,10 @@ void put_frame(const struct packet *p);
 int take_frame(int port, struct packet *ret, int timeout_ms);
 void check_arrives(int port, const struct packet *expected);
 void check_silence(int port);
+/* Frames are counted a little after they are sent: n drops at this port, for this reason, and no other. */
+void check_drop(uint32_t port_id, enum sw_drop reason, uint64_t n);
+/* Five frames while something is so, by a command before and one after, and n_drops of them all. */
+void put_five_while(const struct packet *p, const char *hindered, const char *mended, uint64_t n_drops);
 
 /* Makes the namespace and the devices, loads the program, runs the suite; the exit status. */
 int live_main(Suite *suite);
