@@ -20,6 +20,7 @@ hosts=() devices=() runs=() pids=()
 
 [ "$(id -u)" = 0 ] || { echo "SKIP: needs root, for network namespaces and BPF"; exit 77; }
 run=$(mktemp -d /tmp/swt.$id.XXXXXX)
+export OVS_RUNDIR=$run # clients of Open vSwitch make a socket there; its own folder is where its service once ran
 
 # ---- the switch ----
 
