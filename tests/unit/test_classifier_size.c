@@ -178,7 +178,7 @@ int main(void)
 	SRunner *runner;
 	int n_failed;
 
-	tcase_set_timeout(size, 100);
+	tcase_set_timeout(size, 250);
 	tcase_add_test(size, a_hundred_thousand_rules_come_and_go_fast);
 	tcase_add_test(size, a_rule_of_five_fields_takes_few_bytes);
 	tcase_add_test(size, a_million_rules_go_in_and_are_found);
