@@ -254,6 +254,7 @@ def mask_round(field, candidate, pump, flows, attacked):
     with Sending(field, attacked):
         for _ in range(3):
             pump.ask("pass 20000")  # slow frames are the attack's too, and say nothing of the victim
+            time.sleep(0.5)  # a sweep, by which masks are ordered
         return one_round(pump, "own", field.options.frames, False), candidate.counters()["masks"]
 
 
