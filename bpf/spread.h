@@ -54,11 +54,13 @@ static __attribute__((noinline)) __u64 spread_hash_any(struct xdp_md *ctx)
 SW_INLINE __u64 spread_hash(struct xdp_md *ctx)
 {
 	const void *data = frame_data(ctx), *end = frame_end(ctx);
+	__u32 size = frame_first_size(ctx);
 	struct sw_headers headers = {};
 	struct sw_key key = {};
 
+	__asm__("" : "+r"(size)); /* else clang adds to the pointers that it is the difference of */
 	sw_extract_link(data, end, ctx->ingress_ifindex, &key, &headers);
-	if (sw_unlikely(!headers.l3 || !sw_extract_plain(data, end, frame_first_size(ctx), &key, &headers)))
+	if (sw_unlikely(!headers.l3 || !sw_extract_plain(data, end, size, &key, &headers)))
 		return spread_hash_any(ctx);
 	return sw_select_hash(&key, config_get()->seed);
 }

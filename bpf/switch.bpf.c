@@ -364,28 +364,32 @@ SW_INLINE int short_lookup_link(const struct sw_config *cfg, const struct sw_key
 	return short_lookup_on(cfg, s, SW_L2_WORDS, cpu, ret);
 }
 
-/* A meter whose credit does not let the frame through is asked; 1: the frame ends there. It is counted in any case. */
-static __attribute__((noinline)) int short_asked(struct xdp_md *ctx, __u32 slot, __u32 size, __u32 meter, __u32 by_hint)
+/* The meter of the frame in the scratch, whose credit does not let it through, is asked; 1: it ends there. */
+static __attribute__((noinline)) int short_asked(struct xdp_md *ctx, __u32 by_hint)
 {
-	const struct sw_flow *flow = sw_mem_flow(0, slot);
 	struct sw_scratch *s = scratch_get();
-	struct frame *frame;
 	int ends;
 
-	if (!flow || !s)
+	if (!s)
 		return 1;
-	frame = &s->frame;
-	*frame = (struct frame){.cpu = bpf_get_smp_processor_id(),
-		.size = size,
-		.slot = slot,
-		.in_port = flow->in_port,
-		.meter = meter};
-	count_metered(frame, by_hint);
-	ends = metered_away(frame);
+	count_metered(&s->frame, by_hint);
+	ends = metered_away(&s->frame);
 	if (!ends)
-		metered_remark(ctx, frame);
-	metered_settle(frame);
+		metered_remark(ctx, &s->frame);
+	metered_settle(&s->frame);
 	return ends;
+}
+
+/* The same of a frame that is not there yet. It is counted in any case. */
+SW_INLINE int short_ask(struct xdp_md *ctx, __u32 cpu, __u32 size, const struct sw_hit *hit, __u32 meter)
+{
+	struct sw_scratch *s = scratch_get();
+
+	if (!s)
+		return 1;
+	s->frame = (struct frame){
+		.cpu = cpu, .size = size, .slot = hit->slot, .in_port = hit->flow->in_port, .meter = meter};
+	return short_asked(ctx, hit->by_hint);
 }
 
 /* Counts a frame that was found, which its meter, if it has one, lets through on credit. */
@@ -411,7 +415,7 @@ SW_INLINE int short_send(struct xdp_md *ctx, __u32 epoch, const struct sw_key *k
 	if (hit->flow->flags & SW_FLOW_CSUM && !csum_is_plain(ctx, headers->eth_type_be, headers->l3))
 		finish_csum(ctx, cpu, hit->flow->in_port, size);
 	if (sw_unlikely(!short_counted(cpu, size, hit, plan->extras.meter)) &&
-		short_asked(ctx, hit->slot, size, plan->extras.meter, hit->by_hint))
+		short_ask(ctx, cpu, size, hit, plan->extras.meter))
 		return XDP_DROP;
 	if (sw_unlikely(plan->extras.branch))
 		extras_count_branch(cpu, plan->extras.branch, size);
