@@ -186,7 +186,7 @@ SW_INLINE int recall_more(
 	recall_count_in(row, recalled->verdict, size);
 	if (is_deep && extras->rewrite)
 		extras_rewrite(ctx, extras->rewrite, is_tagged ? 18 : 14);
-	if (is_deep && extras->branch)
+	if (extras->branch)
 		extras_count_branch(cpu, extras->branch, size);
 	if (extras->out) {
 		size = extras_retag(

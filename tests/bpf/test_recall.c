@@ -218,6 +218,28 @@ START_TEST(the_tag_that_it_leaves_with_is_noted)
 END_TEST
 
 /* An address that is learned could say that the source lives elsewhere. */
+/* Failover asks for no more of the key than its flow does, so at either depth. */
+START_TEST(the_branch_of_a_group_is_counted_for_what_is_recalled)
+{
+	static const struct sw_step fork = STEP(FORK, 9), out = STEP(OUTPUT, TRIAL_OUT);
+	struct packet p = frame_of(tags[_i / 2], B, A);
+	struct sw_key bits = {.f = {.in_ifindex = UINT32_MAX}};
+	uint32_t slot;
+
+	setup();
+	f.forks[9] = (struct sw_fork){.kind = SW_FORK_FAILOVER, .n_branches = 3, .group = 5, .live = 1};
+	f.forks[9].branch[1] = (struct sw_flow){.n_steps = 1, .steps = {out}};
+	fixture_set_mask(&f, 0, &bits);
+	slot = fixture_send_home(&f, trial_put(&f, &p, 0, &fork, 1), false);
+	f.config->depth = _i % 2 ? SW_KEY_WORDS : SW_L2_WORDS;
+	for (uint32_t i = 0; i < 3; i++)
+		ck_assert(is_recalled(&p) == !!i);
+	check_counts(slot, 3, 300);
+	ck_assert_uint_eq(fixture_branch_stats(&f, 9, 1).packets, 3);
+	ck_assert_uint_eq(fixture_branch_stats(&f, 9, 1).bytes, 300);
+}
+END_TEST
+
 START_TEST(nothing_is_noted_of_a_flow_that_does_not_learn)
 {
 	struct packet p = frame_of(UNTAGGED, B, A);
@@ -396,6 +418,8 @@ static Suite *suite(void)
 	tcase_add_test(tcase, a_note_holds_in_its_epoch);
 	tcase_add_test(tcase, notes_of_one_depth_are_not_those_of_the_other);
 	tcase_add_loop_test(tcase, the_tag_that_it_leaves_with_is_noted, 0, 6);
+	tcase_add_loop_test(
+		tcase, the_branch_of_a_group_is_counted_for_what_is_recalled, 0, 2 * sizeof(tags) / sizeof(*tags));
 	tcase_add_test(tcase, nothing_is_noted_of_a_flow_that_does_not_learn);
 	tcase_add_loop_test(tcase, other_frames_are_not_noted, 0, 4);
 	tcase_add_test(tcase, a_port_that_has_gone_is_named);
