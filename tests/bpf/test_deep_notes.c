@@ -25,6 +25,7 @@
 #define BRIDGE   3
 #define FORK     9
 #define METER    4
+#define GONE     9 /* a port that has no device */
 #define BRANCHES 4
 #define N_EDITS  5
 
@@ -140,9 +141,9 @@ struct steps {
 /* What stands behind a key, or in a branch. */
 static struct steps random_tail(struct seeded *random, uint32_t rewrite, int tci)
 {
-	const struct sw_step out = STEP(OUTPUT, TRIAL_OUT), edit = STEP(REWRITE, (uint16_t)rewrite),
-			     drop = STEP(DROP, SW_DROP_RULE), pop = STEP(VLAN_POP, 0), push = STEP(VLAN_PUSH, 77),
-			     set = STEP(VLAN_SET, 78);
+	const struct sw_step out = STEP(OUTPUT, seeded_below(random, 8) ? TRIAL_OUT : GONE),
+			     edit = STEP(REWRITE, (uint16_t)rewrite), drop = STEP(DROP, SW_DROP_RULE),
+			     pop = STEP(VLAN_POP, 0), push = STEP(VLAN_PUSH, 77), set = STEP(VLAN_SET, 78);
 
 	switch (seeded_below(random, 5)) {
 	case 0:
@@ -186,7 +187,7 @@ static struct steps random_normal(struct seeded *random, const struct packet *p)
 	for (int i = 0; i < 6; i++)
 		host.mac = host.mac << 8 | p->bytes[6 + i];
 	fixture_put_address(&f, &host);
-	host.port = TRIAL_OUT;
+	host.port = seeded_below(random, 8) ? TRIAL_OUT : GONE;
 	host.out = outs[seeded_below(random, 4)];
 	for (int i = 0; i < 6; i++)
 		host.mac = host.mac << 8 | p->bytes[i];
@@ -195,15 +196,30 @@ static struct steps random_normal(struct seeded *random, const struct packet *p)
 	return (struct steps){{normal, drop}, 2};
 }
 
-/* Behind a meter that lets all go on, now on credit and now not. */
+/* Lets all go on, now on credit and now not; or nothing for two seconds, and drops it or remarks it. */
+static struct sw_meter random_meter(struct seeded *random)
+{
+	struct sw_meter meter = {.id = 1, .n_bands = 1, .flags = SW_METER_FRAMES | SW_METER_REMARKS};
+	struct sw_meter_band *band = &meter.bands[0];
+
+	*band = (struct sw_meter_band){
+		.depth = 1ULL << 60, .fill = 1, .price = 1, .drops = 1, .credit = (uint16_t)seeded_below(random, 4)};
+	if (seeded_below(random, 2))
+		return meter;
+	band->price = 1U << 31;
+	band->depth = 4ULL << 31;
+	band->full_at = 1ULL << 62;
+	band->drops = (uint8_t)seeded_below(random, 2);
+	band->levels = (uint8_t)(1 + seeded_below(random, 3));
+	return meter;
+}
+
 static struct steps metered(struct seeded *random, struct steps behind)
 {
 	const struct sw_step meter = STEP(METER, METER);
 	struct steps steps = {{meter}, behind.n + 1};
 
-	f.meters[METER] = (struct sw_meter){.id = 1, .n_bands = 1, .flags = SW_METER_FRAMES};
-	f.meters[METER].bands[0] = (struct sw_meter_band){
-		.depth = 1ULL << 60, .fill = 1, .price = 1, .drops = 1, .credit = (uint16_t)seeded_below(random, 4)};
+	f.meters[METER] = random_meter(random);
 	for (uint32_t row = 0; row < f.n_rows; row++)
 		fixture_row(&f, row)->credits[METER] = (struct sw_credit){0};
 	memcpy(steps.list + 1, behind.list, behind.n * sizeof(behind.list[0]));
@@ -266,8 +282,8 @@ static uint32_t put_flow(struct seeded *random, const struct packet *p)
 
 struct sight {
 	struct outcome o;
-	struct sw_port_stats in, out;
-	struct sw_flow_stats flow, branches[BRANCHES];
+	struct sw_port_stats in, out, gone;
+	struct sw_flow_stats flow, stopped, branches[BRANCHES];
 	uint64_t drops;
 };
 
@@ -279,7 +295,9 @@ static void see(const struct packet *p, uint32_t slot, struct sight *ret)
 	ret->in = fixture_port_stats(&f, TRIAL_IN);
 	ret->in.mega_hits = 0; /* in which way it was found */
 	ret->out = fixture_port_stats(&f, TRIAL_OUT);
+	ret->gone = fixture_port_stats(&f, GONE);
 	ret->flow = fixture_flow_stats(&f, slot);
+	ret->stopped = f.stopped[slot];
 	for (uint32_t i = 0; i < BRANCHES; i++)
 		ret->branches[i] = fixture_branch_stats(&f, FORK, i);
 	ret->drops = fixture_all_drops(&f);
@@ -335,7 +353,9 @@ static void check_alike(const struct sight *a, const struct sight *b, uint64_t s
 			      a->o.out.size == b->o.out.size && !memcmp(a->o.out.bytes, b->o.out.bytes, a->o.out.size),
 		"TEST_SEED=%lu: another frame", seed);
 	ck_assert_msg(!memcmp(&a->in, &b->in, sizeof(a->in)) && !memcmp(&a->out, &b->out, sizeof(a->out)) &&
+			      !memcmp(&a->gone, &b->gone, sizeof(a->gone)) &&
 			      !memcmp(&a->flow, &b->flow, sizeof(a->flow)) &&
+			      !memcmp(&a->stopped, &b->stopped, sizeof(a->stopped)) &&
 			      !memcmp(a->branches, b->branches, sizeof(a->branches)) && a->drops == b->drops,
 		"TEST_SEED=%lu: other counts", seed);
 }
