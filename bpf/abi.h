@@ -61,7 +61,7 @@
 
 /*
  * The key of a frame: flat, fixed width, zero where the frame has no such field. Words 0-2 are layer 2, the rest is
- * filled only while some installed mask looks at it (sw_config.depth).
+ * filled only while some installed mask looks at it or a select group is in use (sw_config.depth).
  */
 struct sw_key_fields {
 	__u32 in_ifindex;   /* device that the frame came in by */

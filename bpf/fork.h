@@ -3,8 +3,9 @@
  * fork.h - which branch of a fork a frame takes.
  *
  * The program counts the frame for the branch before it carries the branch out, so that what goes up from there has
- * been counted, for the bucket as for the flow. A select group asks for the whole key of the frame: where no mask in
- * use is so deep, the frame is parsed once more.
+ * been counted, for the bucket as for the flow. A select group asks for the whole key of the frame: while there is one
+ * in use frames are parsed whole (masks_deepen() of dataplane/cache_masks.h), and a run that began before that parses
+ * its frame once more.
  */
 #ifndef SW_FORK_H
 #define SW_FORK_H

@@ -21,6 +21,10 @@
  * were found. A slot is given to another flow only after a grace period, so that who recalls a slot counts for the flow
  * that was meant.
  *
+ * The depth alone is read before the epoch. A note of layer 2 that comes of an old depth in a new epoch is not looked
+ * at while frames are parsed whole, and is right when they no longer are: it rests on a flow of layer 2, which answers
+ * for all that it matches as long as it lives. Behind a select group, where more of the frame decides, there are none.
+ *
  * Price: an address that frames were recalled from is not marked as used. So the epoch ends when the daemon has
  * collected the marks, too, and the next frame of each address marks it again.
  *
