@@ -4,6 +4,7 @@
  * test_cache_slots.c, adoption in test_cache_adopt.c, the random streams in test_cache_oracle.c.
  */
 #include "tests/unit/cache_ports_lab.h"
+#include "tests/unit/suite.h"
 
 static void port_is_access(uint16_t id, uint16_t vid)
 {
@@ -668,11 +669,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *runner = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite());
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Slots of the cache: when they may be used again, what they count, and which give way. */
 #include "tests/unit/cache_ports_lab.h"
+#include "tests/unit/suite.h"
 
 static struct cache_view first_view;
 
@@ -398,11 +399,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *runner = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite());
 }

@@ -9,6 +9,7 @@
 #include "dataplane/classifier.h"
 
 #include "tests/unit/classifier_lab.h"
+#include "tests/unit/suite.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -692,8 +693,6 @@ int main(void)
 {
 	TCase *tcase = tcase_create("classifier");
 	Suite *suite = suite_create("classifier");
-	SRunner *runner;
-	int n_failed;
 
 	tcase_set_timeout(tcase, 100);
 	tcase_add_test(tcase, the_answer_is_that_of_trying_every_rule);
@@ -719,9 +718,5 @@ int main(void)
 	tcase_add_test(tcase, prefixes_of_ipv4_and_ipv6_are_kept_apart);
 	tcase_add_test(tcase, what_was_removed_is_not_looked_for);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	n_failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return n_failed ? 1 : 0;
+	return run_suite(suite);
 }

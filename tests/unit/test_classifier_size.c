@@ -3,6 +3,7 @@
 #include "dataplane/classifier.h"
 
 #include "tests/unit/classifier_lab.h"
+#include "tests/unit/suite.h"
 
 #include <arpa/inet.h>
 #include <malloc.h>
@@ -175,17 +176,11 @@ int main(void)
 {
 	TCase *size = tcase_create("size");
 	Suite *suite = suite_create("classifier_size");
-	SRunner *runner;
-	int n_failed;
 
 	tcase_set_timeout(size, 250);
 	tcase_add_test(size, a_hundred_thousand_rules_come_and_go_fast);
 	tcase_add_test(size, a_rule_of_five_fields_takes_few_bytes);
 	tcase_add_test(size, a_million_rules_go_in_and_are_found);
 	suite_add_tcase(suite, size);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	n_failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return n_failed ? 1 : 0;
+	return run_suite(suite);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The kernel datapath: frames up and down, by flows, and to sets of ports. */
 #include "tests/unit/dp_kernel_lab.h"
+#include "tests/unit/suite.h"
 
 START_TEST(a_miss_goes_up_and_is_sent_out_of_another_port)
 {
@@ -341,17 +342,10 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *runner;
-	int n_failed;
-
 	lab_need_privilege();
 	if (getenv("LAB_DEBUG"))
 		log_threshold(LOG_LEVEL_DEBUG);
 	else
 		log_threshold(LOG_LEVEL_WARN);
-	runner = srunner_create(suite());
-	srunner_run_all(runner, CK_NORMAL);
-	n_failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return n_failed ? 1 : 0;
+	return run_suite(suite());
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the kernel datapath leaves behind when its daemon dies, and what the next one makes of it (R1). */
 #include "tests/unit/dp_kernel_lab.h"
+#include "tests/unit/suite.h"
 
 /* ---- nothing lost by dying ---- */
 
@@ -288,17 +289,10 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *runner;
-	int n_failed;
-
 	lab_need_privilege();
 	if (getenv("LAB_DEBUG"))
 		log_threshold(LOG_LEVEL_DEBUG);
 	else
 		log_threshold(LOG_LEVEL_WARN);
-	runner = srunner_create(suite());
-	srunner_run_all(runner, CK_NORMAL);
-	n_failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return n_failed ? 1 : 0;
+	return run_suite(suite());
 }

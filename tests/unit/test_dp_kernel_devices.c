@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The kernel datapath and its devices: they come, go, are spread over CPUs and refuse; and what it says of itself. */
 #include "tests/unit/dp_kernel_lab.h"
+#include "tests/unit/suite.h"
 
 /* ---- devices come and go ---- */
 
@@ -513,17 +514,10 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *runner;
-	int n_failed;
-
 	lab_need_privilege();
 	if (getenv("LAB_DEBUG"))
 		log_threshold(LOG_LEVEL_DEBUG);
 	else
 		log_threshold(LOG_LEVEL_WARN);
-	runner = srunner_create(suite());
-	srunner_run_all(runner, CK_NORMAL);
-	n_failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return n_failed ? 1 : 0;
+	return run_suite(suite());
 }

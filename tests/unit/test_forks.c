@@ -2,6 +2,7 @@
 /* Groups as forks of flows: where frames go when a link does, what the program cannot do, and what outlives a daemon.
  */
 #include "tests/unit/forks_lab.h"
+#include "tests/unit/suite.h"
 
 /* ---- the bridge ---- */
 
@@ -413,8 +414,6 @@ int main(void)
 {
 	TCase *t = tcase_create("all");
 	Suite *suite = suite_create("forks");
-	SRunner *runner;
-	int n_failed;
 
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, all_flows_behind_a_group_go_elsewhere_before_any_is_asked);
@@ -434,9 +433,5 @@ int main(void)
 	tcase_add_loop_test(t, a_fork_that_contradicts_itself_is_not_adopted, 0, 9);
 	tcase_add_test(t, a_fork_says_where_it_leads);
 	suite_add_tcase(suite, t);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	n_failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return n_failed ? 1 : 0;
+	return run_suite(suite);
 }

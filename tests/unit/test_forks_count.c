@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What is counted at a fork, and whose fork it is when its group changes. */
 #include "tests/unit/forks_lab.h"
+#include "tests/unit/suite.h"
 
 /* ---- counting ---- */
 
@@ -151,8 +152,6 @@ int main(void)
 {
 	TCase *t = tcase_create("all");
 	Suite *suite = suite_create("forks_count");
-	SRunner *runner;
-	int n_failed;
 
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, groups_behind_a_meter_are_decided_when_flows_are_asked);
@@ -162,9 +161,5 @@ int main(void)
 	tcase_add_test(t, a_group_that_changes_gives_its_flows_a_new_fork);
 	tcase_add_test(t, flows_follow_a_group_behind_a_bucket);
 	suite_add_tcase(suite, t);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	n_failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return n_failed ? 1 : 0;
+	return run_suite(suite);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Select groups: each conversation on one way, by daemon and program alike. */
 #include "tests/unit/forks_lab.h"
+#include "tests/unit/suite.h"
 
 /* ---- select ---- */
 
@@ -156,8 +157,6 @@ int main(void)
 {
 	TCase *t = tcase_create("all");
 	Suite *suite = suite_create("forks_select");
-	SRunner *runner;
-	int n_failed;
 
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, a_select_group_needs_one_flow_for_all_connections);
@@ -165,9 +164,5 @@ int main(void)
 	tcase_add_test(t, only_the_connections_of_a_port_that_goes_move_and_they_come_back);
 	tcase_add_test(t, weights_that_are_too_uneven_take_a_flow_for_each_connection);
 	suite_add_tcase(suite, t);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	n_failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return n_failed ? 1 : 0;
+	return run_suite(suite);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A channel over TLS: who is let in, who is dropped, and certificates that are replaced. */
 #include "tests/unit/of_channel_lab.h"
+#include "tests/unit/suite.h"
 
 /* ---- TLS that comes ---- */
 
@@ -353,17 +354,11 @@ int main(void)
 {
 	Suite *suite = suite_create("of_channel_tls");
 	TCase *tcase = tcase_create("of_channel");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tcase, 60);
 	tcase_add_unchecked_fixture(tcase, make_labs, remove_labs);
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	add_tls(tcase);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -4,6 +4,7 @@
  * once, by the cache or by the daemon (S1).
  */
 #include "tests/unit/ofbridge_lab.h"
+#include "tests/unit/suite.h"
 
 /* ---- counting ---- */
 
@@ -640,8 +641,6 @@ int main(void)
 {
 	TCase *t = tcase_create("all");
 	Suite *suite = suite_create("ofbridge");
-	SRunner *runner;
-	int n_failed;
 
 	tcase_add_checked_fixture(t, open_lab, close_lab);
 	tcase_add_test(t, a_rule_counts_each_frame_once_wherever_it_went);
@@ -675,9 +674,5 @@ int main(void)
 	tcase_add_test(t, a_table_mod_that_is_refused_changes_nothing);
 	tcase_add_test(t, a_port_gets_a_number_that_is_a_ports);
 	suite_add_tcase(suite, t);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	n_failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return n_failed ? 1 : 0;
+	return run_suite(suite);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Groups of a bridge under OpenFlow: where frames go, when a group changes or what it watches does. */
 #include "tests/unit/ofbridge_lab.h"
+#include "tests/unit/suite.h"
 
 START_TEST(a_bucket_changes_its_own_copy)
 {
@@ -155,8 +156,6 @@ int main(void)
 {
 	TCase *t = tcase_create("all");
 	Suite *suite = suite_create("ofbridge_group");
-	SRunner *runner;
-	int n_failed;
 
 	tcase_add_checked_fixture(t, open_lab, close_lab);
 	tcase_add_test(t, a_bucket_changes_its_own_copy);
@@ -167,9 +166,5 @@ int main(void)
 	tcase_add_test(t, a_group_that_changes_loses_no_frame);
 	tcase_add_test(t, a_bucket_sets_the_tunnel_of_its_own_copy);
 	suite_add_tcase(suite, t);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	n_failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return n_failed ? 1 : 0;
+	return run_suite(suite);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Meters of a bridge under OpenFlow: what they let through, and what counts around them. */
 #include "tests/unit/ofbridge_lab.h"
+#include "tests/unit/suite.h"
 
 /* ---- rates, changes and restarts ---- */
 
@@ -404,8 +405,6 @@ int main(void)
 {
 	TCase *t = tcase_create("all");
 	Suite *suite = suite_create("ofbridge_meter");
-	SRunner *runner;
-	int n_failed;
 
 	tcase_add_checked_fixture(t, open_lab, close_lab);
 	tcase_add_test(t, a_meter_lets_through_what_its_rate_allows);
@@ -418,9 +417,5 @@ int main(void)
 	tcase_add_test(t, a_ttl_that_ends_before_a_meter_is_taken_back_up_to_that);
 	tcase_add_test(t, rules_behind_a_meter_count_exactly_what_it_let_through);
 	suite_add_tcase(suite, t);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	n_failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return n_failed ? 1 : 0;
+	return run_suite(suite);
 }

@@ -4,6 +4,7 @@
  * flows a new rule concerns.
  */
 #include "tests/unit/ofbridge_lab.h"
+#include "tests/unit/suite.h"
 
 /* ---- a restart ---- */
 
@@ -257,8 +258,6 @@ int main(void)
 {
 	TCase *t = tcase_create("all");
 	Suite *suite = suite_create("ofbridge_restart");
-	SRunner *runner;
-	int n_failed;
 
 	tcase_add_checked_fixture(t, open_lab, close_lab);
 	tcase_add_test(t, flows_of_a_steered_bridge_go_on_until_its_rules_are_back);
@@ -272,9 +271,5 @@ int main(void)
 	tcase_add_test(t, a_new_rule_finds_frames_with_a_service_tag_by_their_key);
 	tcase_add_test(t, flows_come_back_to_the_fast_path_when_the_rule_that_kept_them_off_it_goes);
 	suite_add_tcase(suite, t);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	n_failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return n_failed ? 1 : 0;
+	return run_suite(suite);
 }

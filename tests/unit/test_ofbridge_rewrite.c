@@ -2,6 +2,7 @@
 /* Frames that a bridge under OpenFlow rewrites, or whose TTL ends: by whom, how they are counted, and what later tables
  * see. */
 #include "tests/unit/ofbridge_lab.h"
+#include "tests/unit/suite.h"
 
 /* The frame hits a flow that rewrites, and is counted there. */
 static void hit_rewritten(uint16_t port, const uint8_t frame[SIZE])
@@ -321,8 +322,6 @@ int main(void)
 {
 	TCase *t = tcase_create("all");
 	Suite *suite = suite_create("ofbridge_rewrite");
-	SRunner *runner;
-	int n_failed;
 
 	tcase_add_checked_fixture(t, open_lab, close_lab);
 	tcase_add_test(t, a_ttl_that_runs_out_is_the_controllers_business);
@@ -339,9 +338,5 @@ int main(void)
 	tcase_add_test(t, a_header_of_another_protocol_is_not_shown_by_its_ports);
 	tcase_add_test(t, a_header_that_contradicts_itself_has_no_new_address_for_later_tables);
 	suite_add_tcase(suite, t);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	n_failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return n_failed ? 1 : 0;
+	return run_suite(suite);
 }

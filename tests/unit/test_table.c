@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Flow tables: what a flow-mod says and refuses, what a rule costs. */
 #include "tests/unit/table_lab.h"
+#include "tests/unit/suite.h"
 
 /* ---- what the tables tell ---- */
 
@@ -392,8 +393,6 @@ int main(void)
 {
 	TCase *tcase = tcase_create("rules"), *many = tcase_create("many rules");
 	Suite *suite = suite_create("table");
-	SRunner *runner;
-	int n_failed;
 
 	tcase_set_timeout(tcase, 60);
 	tcase_add_checked_fixture(tcase, setup, teardown);
@@ -415,9 +414,5 @@ int main(void)
 	tcase_add_test(many, where_the_index_has_no_memory_the_rules_are_gone_through);
 	tcase_add_test(many, rules_that_are_due_all_at_once_go_in_bounded_steps);
 	suite_add_tcase(suite, many);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	n_failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return n_failed ? 1 : 0;
+	return run_suite(suite);
 }

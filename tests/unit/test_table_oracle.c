@@ -6,6 +6,7 @@
  * other's rules all the time. Frames are counted as the cache would: they pend until they are asked for.
  */
 #include "tests/unit/table_lab.h"
+#include "tests/unit/suite.h"
 
 /* ---- the twin ---- */
 
@@ -478,16 +479,10 @@ int main(void)
 {
 	TCase *tcase = tcase_create("rules");
 	Suite *suite = suite_create("table_oracle");
-	SRunner *runner;
-	int n_failed;
 
 	tcase_set_timeout(tcase, 60);
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, tables_do_as_a_list_does);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	n_failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return n_failed ? 1 : 0;
+	return run_suite(suite);
 }
