@@ -448,6 +448,34 @@ START_TEST(another_header_is_not_recalled)
 }
 END_TEST
 
+/* By the destination, the source, an IP address, a port: bytes of the frame whose notes would stand at the same place.
+ */
+START_TEST(another_frame_at_the_same_place_is_not_recalled)
+{
+	static const uint8_t differs[] = {2, 8, 28, 34};
+	const struct sw_key bits = {.f = {.in_ifindex = UINT32_MAX, .ip_proto = 0xff}};
+	const struct packet p = tcp_frame();
+	const struct sw_deep_key key = sw_deep_key(p.bytes, TRIAL_LO, 1, 0);
+	struct packet other = p;
+	struct sw_deep_key fit;
+	uint32_t n = 0;
+
+	put_output(&p, &bits);
+	do {
+		uint16_t value = (uint16_t)++n;
+
+		ck_assert_uint_lt(n, 65536);
+		memcpy(other.bytes + differs[_i], &value, sizeof(value));
+		fit = sw_deep_key(other.bytes, TRIAL_LO, 1, 0);
+	} while (sw_deep_index(&fit) != sw_deep_index(&key) || !memcmp(other.bytes, p.bytes, p.size));
+	ck_assert(!is_recalled(&p));
+	ck_assert(is_recalled(&p));
+	ck_assert(!is_recalled(&other));
+	for (int i = 0; i < 3; i++) /* there is a place for both */
+		ck_assert(is_recalled(&p) && is_recalled(&other));
+}
+END_TEST
+
 /* Of TCP's flags a note says what its flow looks at, so that those of one conversation share one. */
 START_TEST(flags_of_tcp_count_where_the_flow_looks_at_them)
 {
@@ -490,6 +518,7 @@ static Suite *suite(void)
 
 	tcase_set_timeout(tcase, 120);
 	tcase_add_test(tcase, another_header_is_not_recalled);
+	tcase_add_loop_test(tcase, another_frame_at_the_same_place_is_not_recalled, 0, 4);
 	tcase_add_test(tcase, flags_of_tcp_count_where_the_flow_looks_at_them);
 	tcase_add_test(tcase, a_datagram_is_whole);
 	tcase_add_test(tcase, what_is_recalled_is_as_if_it_had_been_looked_up_the_long_way);
