@@ -216,11 +216,16 @@ static __attribute__((noinline)) int act_flood(struct xdp_md *ctx, struct frame 
 }
 
 /* Takes the tag off, puts one in front or rewrites its VID, so that the frame leaves as `out` says. */
-static __attribute__((noinline)) enum sw_drop act_retag(struct xdp_md *ctx, __u32 tci, __u32 out, __u32 vid)
+SW_INLINE enum sw_drop act_retag_here(struct xdp_md *ctx, __u32 tci, __u32 out, __u32 vid)
 {
 	if (out == SW_FDB_OUT_UNTAGGED)
 		return vlan_pop(ctx);
 	return tci & SW_VLAN_PRESENT ? vlan_set(ctx, vid) : vlan_push(ctx, vid);
+}
+
+static __attribute__((noinline)) enum sw_drop act_retag(struct xdp_md *ctx, __u32 tci, __u32 out, __u32 vid)
+{
+	return act_retag_here(ctx, tci, out, vid);
 }
 
 /* By how much that lengthens the frame. */

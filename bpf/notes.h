@@ -77,7 +77,8 @@ SW_INLINE void extras_count_branch(__u32 cpu, __u32 branch, __u32 size)
 SW_INLINE __u32 extras_retag(
 	struct xdp_md *ctx, __u32 cpu, __u32 in_port, const struct sw_extras *extras, __u32 tci, __u32 size)
 {
-	enum sw_drop reason = act_retag(ctx, tci, extras->out, extras->vid);
+	enum sw_drop reason = __builtin_constant_p(tci) ? act_retag_here(ctx, tci, extras->out, extras->vid)
+							: act_retag(ctx, tci, extras->out, extras->vid);
 
 	if (!reason)
 		return size + act_tag_growth(tci, extras->out);
