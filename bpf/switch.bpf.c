@@ -449,6 +449,21 @@ static __attribute__((noinline)) int short_link(struct xdp_md *ctx)
 	return short_send(ctx, epoch, &key, &headers, &hit, 0, &plan);
 }
 
+/*
+ * The whole key, in the scratch. Where hints are of no use (lookup.h), frames are of another flow each time: then no
+ * guess is right, and to look under the first mask by itself is to look there twice.
+ */
+SW_INLINE int short_lookup_deep(
+	struct xdp_md *ctx, const struct sw_config *cfg, const struct sw_scratch *s, __u32 cpu, struct sw_hit *ret)
+{
+	const struct sw_row *row = row_get(cpu);
+
+	if (row && sw_likely(!row->n_unhinted) &&
+		sw_likely(sw_lookup_short_deep(0, cfg, &s->key, &guess_get(ctx->ingress_ifindex)->slot, ret)))
+		return 1;
+	return short_lookup_on(cfg, s, SW_KEY_WORDS, cpu, ret);
+}
+
 /* Where they look beyond. The key is in the scratch: there is no room for it on the stack. */
 static __attribute__((noinline)) int short_deep(struct xdp_md *ctx)
 {
@@ -463,9 +478,7 @@ static __attribute__((noinline)) int short_deep(struct xdp_md *ctx)
 		return NEXT;
 	sw_extract_link(frame_data(ctx), frame_end(ctx), ctx->ingress_ifindex, &s->key, &headers);
 	if (sw_unlikely(!headers.l3) || !sw_extract_plain(frame_data(ctx), frame_end(ctx), size, &s->key, &headers) ||
-		(!sw_lookup_short_deep(0, cfg, &s->key, &guess_get(ctx->ingress_ifindex)->slot, &hit) &&
-			!short_lookup_on(cfg, s, SW_KEY_WORDS, cpu, &hit)) ||
-		!plan_make(cfg, &s->key, hit.flow, 1, &plan))
+		!short_lookup_deep(ctx, cfg, s, cpu, &hit) || !plan_make(cfg, &s->key, hit.flow, 1, &plan))
 		return NEXT;
 	if (sw_unlikely(plan.extras.rewrite) && !extras_fit(ctx, plan.extras.rewrite, headers.l3))
 		return NEXT;
