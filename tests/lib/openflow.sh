@@ -37,8 +37,20 @@ need_osken() {
 	exit 77
 }
 
-# free_port: one of 127.0.0.1 that nobody has, for now.
-free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+# free_port: one of 127.0.0.1 that nobody has, for now. Not one that the kernel would give: it gives the next test, which runs
+# beside this one, or somebody's connection, the same again.
+free_port() {
+	python3 -c '
+import random, socket
+while True:
+    port = random.randrange(10000, 32000)
+    try:
+        socket.socket().bind(("127.0.0.1", port))
+        break
+    except OSError:
+        pass
+print(port)'
+}
 background() { "$@" & pids+=($!); }
 port_open() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
