@@ -47,7 +47,7 @@ static int share_maps(const struct dpk *k, struct switch_bpf *herd)
 	struct bpf_map *map;
 	int error;
 
-	herd->rodata->flow_stats_mask = k->skel->rodata->flow_stats_mask;
+	*herd->rodata = *k->skel->rodata;
 	error = bpf_map__reuse_fd(herd->maps.bss, bpf_map__fd(k->skel->maps.bss));
 	bpf_object__for_each_map(map, herd->obj)
 	{

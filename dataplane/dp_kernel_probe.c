@@ -77,7 +77,7 @@ static int make_twin(struct dpk *k)
 		return -errno;
 	bpf_object__for_each_program(program, twin->obj)
 		bpf_program__set_autoload(program, program == twin->progs.sw_ingress);
-	twin->rodata->flow_stats_mask = k->skel->rodata->flow_stats_mask;
+	*twin->rodata = *k->skel->rodata;
 	error = share_maps(k, twin);
 	if (!error)
 		error = switch_bpf__load(twin);
