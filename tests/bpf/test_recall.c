@@ -217,7 +217,6 @@ START_TEST(the_tag_that_it_leaves_with_is_noted)
 }
 END_TEST
 
-/* An address that is learned could say that the source lives elsewhere. */
 /* Failover asks for no more of the key than its flow does, so at either depth. */
 START_TEST(the_branch_of_a_group_is_counted_for_what_is_recalled)
 {
@@ -240,6 +239,7 @@ START_TEST(the_branch_of_a_group_is_counted_for_what_is_recalled)
 }
 END_TEST
 
+/* An address that is learned could say that the source lives elsewhere. */
 START_TEST(nothing_is_noted_of_a_flow_that_does_not_learn)
 {
 	struct packet p = frame_of(UNTAGGED, B, A);
