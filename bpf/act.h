@@ -130,11 +130,11 @@ SW_INLINE int act_leave(struct xdp_md *ctx, struct frame *frame, __u32 port_id)
 
 /* What would keep the kernel from giving every member of the set its copy; SW_UPCALL_NONE: nothing. */
 SW_INLINE enum sw_upcall act_broadcast_hindrance(
-	struct xdp_md *ctx, const struct frame *frame, const struct sw_set_info *set, int growth)
+	struct xdp_md *ctx, __u32 size, const struct sw_set_info *set, int growth)
 {
 	if (frame_is_split(ctx))
 		return SW_UPCALL_FRAGS; /* xdpf_clone() copies the first buffer only, and the redirect refuses */
-	if (frame->size + growth > set->min_frame)
+	if (size + growth > set->min_frame)
 		return SW_UPCALL_OVER_MTU; /* dev_map_enqueue_multi() passes over a device whose MTU is too small */
 	if (set->needs_marks && mark_put(ctx, SW_MARK_FLOOD))
 		return SW_UPCALL_REWRITE;
@@ -155,7 +155,8 @@ static __attribute__((noinline)) int act_broadcast(
 	set = bpf_map_lookup_elem(&set_info, &set_id);
 	if (!set)
 		return frame_drop(frame, frame->in_port, SW_DROP_BAD_PROGRAM);
-	hindrance = set->n_members ? act_broadcast_hindrance(ctx, frame, set, act_growth(flow, first)) : SW_UPCALL_NONE;
+	hindrance = set->n_members ? act_broadcast_hindrance(ctx, frame->size, set, act_growth(flow, first))
+				   : SW_UPCALL_NONE;
 	if (hindrance)
 		return upcall(ctx, frame, hindrance);
 	if (tell_ends(ctx, frame, 0))
@@ -311,7 +312,7 @@ SW_INLINE enum sw_upcall act_rewrite_hindrance(
 
 	if (frame_is_split(ctx))
 		return SW_UPCALL_FRAGS;
-	hindrance = set ? act_broadcast_hindrance(ctx, frame, set, rewrite->growth) : SW_UPCALL_NONE;
+	hindrance = set ? act_broadcast_hindrance(ctx, frame->size, set, rewrite->growth) : SW_UPCALL_NONE;
 	if (hindrance)
 		return hindrance;
 	return rewrite->looks && rewrite_look(ctx, rewrite) ? SW_UPCALL_REWRITE : SW_UPCALL_NONE;

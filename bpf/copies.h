@@ -35,26 +35,38 @@
 #include "maps.h"
 #include "vlan.h"
 
-#define COPY_CHAIN    64 /* elements of a hash bucket at most: SW_MAX_PORTS ids over 16 buckets or more */
-#define COPY_UP       1  /* IFF_UP, include/uapi/linux/if.h */
-#define COPY_NDO_XMIT 4  /* NETDEV_XDP_ACT_NDO_XMIT, include/uapi/linux/netdev.h */
-#define COPY_TAG_ROOM 4  /* that the kernel grants above the MTU (xdp_ok_fwd_dev) */
+#define COPY_BUCKETS 16 /* walked at once: the smallest set that the daemon makes has so many, and as many members */
+#define COPY_STEPS   66 /* buckets and elements: 16 and 16, or one with SW_MAX_PORTS ids over 16 of them, and one more \
+			 */
+#define COPY_UP       1 /* IFF_UP, include/uapi/linux/if.h */
+#define COPY_NDO_XMIT 4 /* NETDEV_XDP_ACT_NDO_XMIT, include/uapi/linux/netdev.h */
+#define COPY_TAG_ROOM 4 /* that the kernel grants above the MTU (xdp_ok_fwd_dev) */
 
 /* The copies of one frame. */
 struct account {
 	struct hlist_head *heads;
 	__u32 cpu, size, in_port;
-	__u32 vid;    /* of its tag; 0: none */
-	__u32 n;      /* asked for */
-	__u32 differ; /* they are rewritten, and counted, at egress; and may go back where it came from */
+	__u32 vid;       /* of its tag; 0: none */
+	__u32 n_at_once; /* hash buckets */
+	__u32 n;         /* asked for */
+	__u32 differ;    /* they are rewritten, and counted, at egress; and may go back where it came from */
 	__u32 is_generic, is_broken; /* the frame came in generic mode; and met a member that does not take it */
 };
 
 /* A member, as the kernel sees it. */
 struct copy_target {
 	__u32 id, has_program;
-	__u32 ifindex, flags, mtu, header, features;
+	__u32 flags, mtu, header, features;
+	struct net_device *dev;
 };
+
+SW_INLINE struct hlist_node *copy_first(struct hlist_head *head)
+{
+	if (!bpf_rdonly_cast)
+		return BPF_CORE_READ(head, first);
+	head = bpf_rdonly_cast(head, bpf_core_type_id_kernel(struct hlist_head));
+	return head->first;
+}
 
 /* Reads an element of the set, and its device; the one behind it. */
 SW_INLINE struct hlist_node *copy_read(struct hlist_node *at, struct copy_target *ret)
@@ -66,7 +78,7 @@ SW_INLINE struct hlist_node *copy_read(struct hlist_node *at, struct copy_target
 	dev = element->dev;
 	ret->id = element->idx;
 	ret->has_program = element->xdp_prog != 0;
-	ret->ifindex = dev->ifindex;
+	ret->dev = dev;
 	ret->flags = dev->flags;
 	ret->mtu = dev->mtu;
 	ret->header = dev->hard_header_len;
@@ -82,7 +94,7 @@ SW_INLINE struct hlist_node *copy_probe(struct hlist_node *at, struct copy_targe
 
 	ret->id = BPF_CORE_READ(element, idx);
 	ret->has_program = BPF_CORE_READ(element, xdp_prog) != 0;
-	ret->ifindex = BPF_CORE_READ(dev, ifindex);
+	ret->dev = dev;
 	ret->flags = BPF_CORE_READ(dev, flags);
 	ret->mtu = BPF_CORE_READ(dev, mtu);
 	ret->header = BPF_CORE_READ(dev, hard_header_len);
@@ -92,64 +104,116 @@ SW_INLINE struct hlist_node *copy_probe(struct hlist_node *at, struct copy_targe
 
 /*
  * As is_valid_dst() asks. In generic mode a driver need not take redirected frames, and one member that cannot take its
- * copy ends the broadcast: those behind it get none (dev_map_redirect_multi()).
+ * copy ends the broadcast: those behind it get none (dev_map_redirect_multi()). Without branches, of which the verifier
+ * follows each in each turn of the loop.
  */
-SW_INLINE enum sw_drop copy_hindrance(const struct account *account, const struct copy_target *target)
+SW_INLINE __u32 copy_is_hindered(const struct account *account, const struct copy_target *target)
 {
-	if (account->is_broken)
-		return SW_DROP_REDIRECT;
-	if (!(target->flags & COPY_UP))
-		return SW_DROP_PORT_DOWN;
-	if (!(target->features & COPY_NDO_XMIT) && !account->is_generic)
-		return SW_DROP_XMIT;
-	return account->size > target->mtu + target->header + COPY_TAG_ROOM ? SW_DROP_OVER_MTU : SW_DROP_NONE;
+	__u32 is_up = target->flags & COPY_UP;
+	__u32 takes = (target->features / COPY_NDO_XMIT & 1) | account->is_generic;
+	__u64 room = (__u64)target->mtu + target->header + COPY_TAG_ROOM;
+
+	return !(is_up & takes & !account->is_broken & ((room - account->size) >> 63 ^ 1));
 }
 
-SW_INLINE void copy_count(struct account *account, const struct copy_target *target)
+/* What it is lost to. Global: verified once, not in each turn of the loop. */
+__attribute__((noinline)) int copy_lost(struct account *account, __u32 id, __u32 flags, __u32 features)
 {
-	struct sw_port_stats *stats = port_stats_get(account->cpu, target->id % SW_MAX_PORTS);
-	enum sw_drop reason = copy_hindrance(account, target);
-	__u32 size = account->size;
-	struct sw_port *port;
+	enum sw_drop reason = SW_DROP_OVER_MTU;
 
-	if (reason) {
-		drop_count(account->cpu, target->id, reason, 1);
-		account->is_broken = account->is_generic;
+	if (!account)
+		return 0;
+	if (account->is_broken)
+		reason = SW_DROP_REDIRECT;
+	else if (!(flags & COPY_UP))
+		reason = SW_DROP_PORT_DOWN;
+	else if (!(features & COPY_NDO_XMIT) && !account->is_generic)
+		reason = SW_DROP_XMIT;
+	drop_count(account->cpu, id, reason, 1);
+	account->is_broken = account->is_generic;
+	return 0;
+}
+
+SW_INLINE __u32 copy_ifindex(struct net_device *dev)
+{
+	if (!bpf_rdonly_cast)
+		return BPF_CORE_READ(dev, ifindex);
+	dev = bpf_rdonly_cast(dev, bpf_core_type_id_kernel(struct net_device));
+	return dev->ifindex;
+}
+
+/* By how much a copy that has this VLAN's tag is shorter when the port's program has had it. Likewise. */
+__attribute__((noinline)) int copy_loses(__u32 ifindex, __u32 vid)
+{
+	const struct sw_port *port = port_get(ifindex);
+
+	return port && port->untagged_vid == vid ? TAG_SIZE : 0;
+}
+
+SW_INLINE void copy_count(struct account *account, struct sw_row *row, const struct copy_target *target)
+{
+	struct sw_port_stats *stats;
+	__u32 size = account->size;
+
+	if (sw_unlikely(copy_is_hindered(account, target))) {
+		copy_lost(account, target->id, target->flags, target->features);
 		return;
 	}
 	account->n++;
 	if (account->differ)
 		return;
-	if (target->has_program && account->vid) {
-		port = port_get(target->ifindex);
-		size -= port && port->untagged_vid == account->vid ? TAG_SIZE : 0;
-	}
-	if (!stats)
-		return;
+	if (target->has_program && account->vid)
+		size -= copy_loses(copy_ifindex(target->dev), account->vid);
+	stats = row_port_at(row, target->id % SW_MAX_PORTS * sizeof(*stats));
 	stats->tx_frames++;
 	stats->tx_bytes += size;
 }
 
-/* A hash bucket of the set. */
-static long copies_walk(__u32 bucket, struct account *account)
+/*
+ * 0, but the verifier does not know, and so it does not follow each count of buckets apart from every other: what is
+ * or-ed with this is any number to it.
+ */
+SW_INLINE __u32 copies_zero(void)
 {
-	struct hlist_head *head = account->heads + bucket;
-	struct copy_target target = {};
-	struct hlist_node *at;
-	__u32 i;
+	const struct sw_config *cfg = config_get();
 
-	if (bpf_rdonly_cast) {
-		head = bpf_rdonly_cast(head, bpf_core_type_id_kernel(struct hlist_head));
-		at = head->first;
-	} else {
-		at = BPF_CORE_READ(head, first);
-	}
+	return sw_read(cfg->seed) ^ sw_read(cfg->seed);
+}
+
+/*
+ * What is in `n_left` hash buckets of the set, from `bucket` on. One loop over buckets and elements: the verifier would
+ * follow one within another through every pair of their turns.
+ */
+SW_INLINE void copies_walk(__u32 bucket, __u32 n_left, struct account *account)
+{
+	struct sw_row *row = row_get(account->cpu);
+	__u32 zero = copies_zero(), i;
+	struct copy_target target = {};
+	struct hlist_node *at = 0;
+
+	if (!row)
+		return;
+	bucket |= zero;
+	n_left |= zero;
 #pragma clang loop unroll(disable)
-	for (i = 0; i < COPY_CHAIN && at; i++) {
+	for (i = 0; i < COPY_STEPS; i++) {
+		if (!at) {
+			if (!n_left)
+				break;
+			at = copy_first(account->heads + bucket);
+			bucket = (bucket + 1) | zero;
+			n_left = (n_left - 1) | zero;
+			continue;
+		}
 		at = bpf_rdonly_cast ? copy_read(at, &target) : copy_probe(at, &target);
 		if (account->differ || target.id != account->in_port)
-			copy_count(account, &target);
+			copy_count(account, row, &target);
 	}
+}
+
+static __attribute__((noinline)) long copies_walk_some(__u32 bucket, struct account *account)
+{
+	copies_walk(bucket, account->n_at_once, account);
 	return 0;
 }
 
@@ -158,6 +222,18 @@ SW_INLINE int came_generic(const struct xdp_md *ctx)
 	const struct sw_port *port = sw_read(core.config.n_generic) ? port_get(ctx->ingress_ifindex) : 0;
 
 	return port && port->flags & SW_PORT_GENERIC;
+}
+
+/* A callback for each bucket costs more than what is in it (9 ns where the kernel guards returns): not for few. */
+SW_INLINE void copies_walk_all(__u32 n_buckets, struct account *account)
+{
+	if (sw_likely(n_buckets <= COPY_BUCKETS)) {
+		account->n_at_once = n_buckets;
+		copies_walk_some(0, account);
+	} else {
+		account->n_at_once = 1;
+		bpf_loop(n_buckets, copies_walk_some, account, 0);
+	}
 }
 
 /*
@@ -181,7 +257,7 @@ __attribute__((noinline)) int copies_count(struct xdp_md *ctx, __u32 set_id, __u
 	account.vid = tagged ? sw_swap16(tagged->tci_be) & SW_VLAN_VID : 0;
 	account.is_generic = came_generic(ctx);
 	if (!core.config.is_trial)
-		bpf_loop(set->n_buckets, copies_walk, &account, 0);
+		copies_walk_all(set->n_buckets, &account);
 	s->n_copies = account.is_broken ? 0 : account.n;
 	return 0;
 }

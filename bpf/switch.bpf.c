@@ -3,13 +3,13 @@
  * switch.bpf.c - the fast path.
  *
  * sw_ingress runs on every frame that comes in by a port. Nearly all are like one before them, and go where that went
- * (recall.h, notes.h). Of the others most are known, unicast and in one buffer, and go the short way: the key, of layer
- * 2 or of whole TCP and UDP over IPv4, the flow at its home, a plan of what is to be done, out. What the short way is
- * not made for it leaves as it found it, uncounted (but for the mark of an address in use), and the long way begins
- * anew: intake, extract, lookup, and then either the hit (count, finish the checksum, run the flow's program) or the
- * miss (up to the daemon). So the long way can do everything and the short one keeps what it knows in registers.
- * sw_egress and sw_egress_one take tags off copies of floods, and rewrite copies that differ (egress.h). The programs
- * in lost.h name what the kernel drops afterwards.
+ * (recall.h, notes.h). Of the others most are known, in one buffer, and for one port or as they came for several, and
+ * go the short way: the key, of layer 2 or of whole TCP and UDP over IPv4, the flow at its home, a plan of what is to
+ * be done, out. What the short way is not made for it leaves as it found it, uncounted (but for the mark of an address
+ * in use), and the long way begins anew: intake, extract, lookup, and then either the hit (count, finish the checksum,
+ * run the flow's program) or the miss (up to the daemon). So the long way can do everything and the short one keeps
+ * what it knows in registers. sw_egress and sw_egress_one take tags off copies of floods, and rewrite copies that
+ * differ (egress.h). The programs in lost.h name what the kernel drops afterwards.
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
@@ -223,6 +223,8 @@ static __attribute__((noinline)) int long_way(struct xdp_md *ctx)
 struct plan {
 	struct sw_extras extras;
 	__u32 out_port;
+	__u32 set;     /* id + 1, where it is for all members; 0: for one port */
+	__u32 unnoted; /* it rests on what is not there, and may be added within an epoch */
 };
 
 /* How its tag is to change, if it is to be sent so. */
@@ -234,13 +236,31 @@ SW_INLINE void plan_tag(const struct sw_key *key, __u32 out, __u32 vid, struct p
 	ret->extras.vid = vid;
 }
 
+/* The step by which the frame leaves, if it is the last one: for a port, or for all members of a set. */
+SW_INLINE int plan_leave(const struct sw_flow *flow, __u32 at, struct plan *ret)
+{
+	const struct sw_step *step = &flow->steps[at & (SW_MAX_STEPS - 1)];
+
+	ret->out_port = step->arg;
+	if (sw_unlikely(step->op == SW_OP_BROADCAST)) {
+		ret->out_port = 0;
+		ret->set = step->arg + 1;
+	}
+	return flow->n_steps == at + 1 && (step->op == SW_OP_OUTPUT || step->op == SW_OP_BROADCAST);
+}
+
 /* 0: not the short way's. */
 SW_INLINE int plan_normal(
 	const struct sw_config *cfg, const struct sw_key *key, const struct sw_flow *flow, __u32 at, struct plan *ret)
 {
 	struct sw_normal_answer answer;
+	enum sw_normal way = act_ask_fdb(cfg, flow, at, key->w[1], key->w[2], &answer);
 
-	if (act_ask_fdb(cfg, flow, at, key->w[1], key->w[2], &answer) != SW_NORMAL_FORWARD)
+	if (sw_unlikely(way == SW_NORMAL_FLOOD)) {
+		ret->unnoted = 1; /* the destination may be learned */
+		return plan_leave(flow, at + 1, ret);
+	}
+	if (way != SW_NORMAL_FORWARD)
 		return 0;
 	ret->out_port = answer.to.port;
 	plan_tag(key, answer.to.out, flow->steps[at].arg, ret);
@@ -269,8 +289,7 @@ SW_INLINE int plan_steps(const struct sw_key *key, const struct sw_flow *flow, _
 {
 	if (flow->n_steps == at + 2)
 		return plan_pair(key, &flow->steps[at], ret);
-	ret->out_port = flow->steps[at].arg;
-	return flow->n_steps == at + 1 && flow->steps[at].op == SW_OP_OUTPUT;
+	return plan_leave(flow, at, ret);
 }
 
 /* The branch that a fork has for this frame. Of a select group the whole key decides; without one, 0: none is known. */
@@ -404,13 +423,35 @@ SW_INLINE int short_counted(__u32 cpu, __u32 size, const struct sw_hit *hit, __u
 	return 1;
 }
 
+/* Whether nothing keeps every member from getting its copy; the frame is marked then, if it must be. */
+static __attribute__((noinline)) int short_may_flood(struct xdp_md *ctx, __u32 set_id, __u32 size)
+{
+	const struct sw_set_info *set = bpf_map_lookup_elem(&set_info, &set_id);
+
+	return set && set->n_members && act_broadcast_hindrance(ctx, size, set, 0) == SW_UPCALL_NONE;
+}
+
+static __attribute__((noinline)) int short_flood(struct xdp_md *ctx, __u32 set_id, __u32 in_port, __u32 size)
+{
+	void *members = bpf_map_lookup_elem(&sets, &set_id);
+	struct sw_scratch *s = scratch_get();
+
+	if (!s)
+		return XDP_DROP;
+	s->frame = (struct frame){.cpu = bpf_get_smp_processor_id(), .size = size, .in_port = in_port};
+	return members ? copies_send(ctx, &s->frame, set_id, members, 0)
+		       : frame_drop(&s->frame, in_port, SW_DROP_BAD_PROGRAM);
+}
+
 /* Carries out what was planned. The frame is as it came in. */
 SW_INLINE int short_send(struct xdp_md *ctx, __u32 epoch, const struct sw_key *key, const struct sw_headers *headers,
 	const struct sw_hit *hit, __u32 is_deep, const struct plan *plan)
 {
 	__u32 cpu = bpf_get_smp_processor_id(), size = frame_first_size(ctx);
 
-	if (epoch)
+	if (sw_unlikely(plan->set) && !short_may_flood(ctx, plan->set - 1, size))
+		return NEXT;
+	if (epoch && !plan->set && !plan->unnoted)
 		plan_note(ctx, epoch, headers, hit, is_deep, plan);
 	if (hit->flow->flags & SW_FLOW_CSUM && !csum_is_plain(ctx, headers->eth_type_be, headers->l3))
 		finish_csum(ctx, cpu, hit->flow->in_port, size);
@@ -427,6 +468,8 @@ SW_INLINE int short_send(struct xdp_md *ctx, __u32 epoch, const struct sw_key *k
 		if (!size)
 			return XDP_DROP;
 	}
+	if (sw_unlikely(plan->set))
+		return short_flood(ctx, plan->set - 1, hit->flow->in_port, size);
 	return act_output(cpu, size, plan->out_port);
 }
 

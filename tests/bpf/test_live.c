@@ -107,6 +107,26 @@ START_TEST(a_flood_is_untagged_for_each_port_of_its_own)
 }
 END_TEST
 
+/* The short way has such, which came with the tag, and how long they are is known when they are asked for. */
+START_TEST(a_flood_that_came_tagged_is_untagged_there_too)
+{
+	struct packet tagged, untagged;
+
+	setup(_i);
+	packet_plain(&tagged, 10, 300);
+	untagged = tagged;
+	packet_retag(&untagged, UNTAGGED);
+	fixture_send_home(&f, put(&tagged, 0, &(struct sw_step){.op = SW_OP_BROADCAST, .arg = SET}, 1), false);
+	put_frame(&tagged);
+	check_arrives(2, &untagged);
+	check_arrives(3, &tagged);
+	check_silence(1);
+	ck_assert_uint_eq(fixture_port_stats(&f, 2).tx_bytes, 296);
+	ck_assert_uint_eq(fixture_port_stats(&f, 3).tx_bytes, 300);
+	ck_assert_uint_eq(fixture_all_drops(&f), 0);
+}
+END_TEST
+
 START_TEST(normal_sends_to_where_an_address_lives)
 {
 	struct packet untagged, tagged;
@@ -483,6 +503,7 @@ static Suite *live_suite(void)
 	tcase_add_loop_test(tcase, an_output_arrives, 0, 2);
 	tcase_add_loop_test(tcase, tags_arrive_as_written, 0, 2);
 	tcase_add_loop_test(tcase, a_flood_is_untagged_for_each_port_of_its_own, 0, 2);
+	tcase_add_loop_test(tcase, a_flood_that_came_tagged_is_untagged_there_too, 0, 2);
 	tcase_add_loop_test(tcase, normal_sends_to_where_an_address_lives, 0, 2);
 	tcase_add_loop_test(tcase, normal_floods_until_an_address_is_learned, 0, 2);
 	tcase_add_loop_test(tcase, an_unfinished_checksum_arrives_finished, 0, 2);

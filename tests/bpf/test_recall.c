@@ -253,6 +253,27 @@ START_TEST(nothing_is_noted_of_a_flow_that_does_not_learn)
 END_TEST
 
 /* By what becomes of it: flooded, dropped; too long, too short. */
+/* A flood to a single port: who is learned within the epoch is found. */
+START_TEST(nothing_is_noted_of_a_destination_that_is_not_known)
+{
+	static const struct sw_step steps[] = {STEP(NORMAL, 1), STEP(OUTPUT, TRIAL_OUT)};
+	struct packet p = frame_of(UNTAGGED, B, A);
+	uint32_t slot;
+
+	setup();
+	slot = put_normal(UNTAGGED, SW_FLOW_LEARN);
+	memcpy(f.flows[slot].steps, steps, sizeof(steps));
+	host(A, TRIAL_IN, SW_FDB_OUT_AS_IS);
+	for (int i = 0; i < 2; i++) {
+		ck_assert(!is_recalled(&p));
+		ck_assert_uint_eq(fixture_port_stats(&f, TRIAL_OUT).tx_frames, i + 1);
+	}
+	host(B, TRIAL_IN, SW_FDB_OUT_AS_IS);
+	trial_run(&f, &p);
+	ck_assert_uint_eq(fixture_drops(&f, TRIAL_IN, SW_DROP_SAME_PORT), 1);
+}
+END_TEST
+
 START_TEST(other_frames_are_not_noted)
 {
 	struct packet p = frame_of(UNTAGGED, _i == 0 ? 0x02000000000cULL : B, A);
@@ -421,6 +442,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(
 		tcase, the_branch_of_a_group_is_counted_for_what_is_recalled, 0, 2 * sizeof(tags) / sizeof(*tags));
 	tcase_add_test(tcase, nothing_is_noted_of_a_flow_that_does_not_learn);
+	tcase_add_test(tcase, nothing_is_noted_of_a_destination_that_is_not_known);
 	tcase_add_loop_test(tcase, other_frames_are_not_noted, 0, 4);
 	tcase_add_test(tcase, a_port_that_has_gone_is_named);
 	tcase_add_test(tcase, notes_that_are_of_no_use_are_left_alone_for_a_while);
