@@ -17,7 +17,8 @@
  *
  * And for mirrors, of all that comes in by a port, as it came, what a meter or a rule drops among it. Where the frame
  * leaves by one port and unchanged, the kernel clones it: it is broadcast to a set of that port and the mirror's. Else
- * the daemon gets the copy, and sends it.
+ * the daemon gets the copy, and sends it; so too where the meter will remark the frame, for that is done when all else
+ * is, to the bytes that the clones would be made of.
  *
  * Safe error: a copy that is lost, and counted. Unsafe: a frame that waits for, or is lost with, its copy.
  */
@@ -115,7 +116,7 @@ SW_INLINE __u32 tell_mirror(struct xdp_md *ctx, const struct frame *frame, __u32
 	if (!mirror || !stats || !mirror->port || (mirror->sample > 1 && bpf_get_prandom_u32() % mirror->sample))
 		return 0;
 	pair = sw_read(mirror->pair[out_port & (SW_MAX_PORTS - 1)]);
-	if (out_port && pair && tell_clones(ctx, frame, pair - 1)) {
+	if (out_port && pair && !frame->levels && tell_clones(ctx, frame, pair - 1)) {
 		stats->sent++;
 		return pair;
 	}

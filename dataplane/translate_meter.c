@@ -2,7 +2,8 @@
 /*
  * Which answers' meters the program can run. It runs one, before it does anything to the frame, and counts once what
  * that let go on. So in the order of the operations nothing may come before it that is seen outside, nor that makes the
- * frame another one for the meter: longer, or of another drop precedence.
+ * frame another one for the meter: longer, or of another drop precedence. A mirror's copy is seen outside, and the
+ * program makes it behind the meter all the same: of what that drops, too, and before it has remarked (bpf/tell.h).
  */
 #include "dataplane/meter.h"
 #include "dataplane/xlate.h"
@@ -16,7 +17,8 @@ static bool is_all_one_to_a_meter(const struct action *action)
 
 static bool may_stand_before(const struct xop *op)
 {
-	return op->type == XOP_COUNT || (op->type == XOP_REWRITE && is_all_one_to_a_meter(op->action));
+	return op->type == XOP_COUNT || op->type == XOP_MIRROR ||
+	       (op->type == XOP_REWRITE && is_all_one_to_a_meter(op->action));
 }
 
 const char *xlate_meter(const struct bridge *bridge, struct xlate *answer)

@@ -77,6 +77,32 @@ START_TEST(a_meter_lets_through_what_its_rate_allows)
 }
 END_TEST
 
+/* Of what the meter drops, too, there is a copy: so the copy comes first, and yet the meter is the program's. */
+START_TEST(a_mirrored_port_s_meter_is_run_by_the_program)
+{
+	const struct mirror_config mirror = {
+		.bridge = "br1", .name = "m", .n_from = 1, .from = {"p1"}, .to = "p4", .sample = 1};
+	struct complaint c;
+	uint8_t frame[SIZE];
+
+	make_frame(1, 2, frame);
+	meter_mod(METER_ADD, 1, 10, 1);
+	FLOW(.meter = 1, .go_to = 1);
+	FLOW(.table = 1, .apply = "output:2");
+	ck_assert_int_eq(mirrors_add(lab.mirrors, &mirror, &c), 0);
+	lab_settle(&lab);
+	arrive(PORT_1, frame);
+	ck_assert_str_eq(sent(), "4 2");
+	ck_assert_str_eq(steps_of_the_flow(frame), "meter:1,mirror:1,output:p2");
+	arrive(PORT_1, frame);
+	ck_assert(!last_passed);
+	arrive_unmetered(PORT_1, frame);
+	ck_assert_str_eq(sent(), "4");
+	ck_assert_uint_eq(first_rule(0)->tally.packets, 3);
+	ck_assert_uint_eq(first_rule(1)->tally.packets, 1);
+}
+END_TEST
+
 START_TEST(a_modified_meter_holds_for_cached_flows_at_once_and_its_bucket_is_full)
 {
 	uint8_t frame[SIZE];
@@ -408,6 +434,7 @@ int main(void)
 
 	tcase_add_checked_fixture(t, open_lab, close_lab);
 	tcase_add_test(t, a_meter_lets_through_what_its_rate_allows);
+	tcase_add_test(t, a_mirrored_port_s_meter_is_run_by_the_program);
 	tcase_add_test(t, a_modified_meter_holds_for_cached_flows_at_once_and_its_bucket_is_full);
 	tcase_add_test(t, with_a_meter_go_its_rules_its_flows_and_its_slot);
 	tcase_add_test(t, what_stands_before_a_meter_must_be_all_one_to_it);
