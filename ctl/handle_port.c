@@ -84,6 +84,7 @@ void port_set_asked(struct daemon *d, const struct request *request, struct repl
 	if (!config)
 		return;
 	changed = *config;
+	changed.patient = false; /* as the configuration file was that it came from */
 	if (statement_port_changes(request, &changed, &which, &problem)) {
 		reply_misuse(reply, &problem);
 		return;

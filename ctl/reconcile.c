@@ -168,6 +168,15 @@ static int add_port(struct reconcile *rec, const struct port_config *wanted, str
 	return vswitch_port_add(rec->vs, &config, c);
 }
 
+/* As patient as with a port that is new: the file may be of a machine with more CPUs. */
+static int set_port(struct reconcile *rec, const struct port_config *wanted, unsigned which, struct complaint *c)
+{
+	struct port_config config = *wanted;
+
+	config.patient = true;
+	return vswitch_port_set(rec->vs, &config, which, c);
+}
+
 static int set_bridge(struct reconcile *rec, const struct model_bridge *bridge, unsigned which, struct complaint *c)
 {
 	enum fail_wish fail = which & MODEL_SET_FAIL ? bridge->fail : FAIL_WISH_NONE;
@@ -227,7 +236,7 @@ static int do_step(struct reconcile *rec, const struct model_step *step, struct 
 	case STEP_ADD_PORT:
 		return add_port(rec, &to->ports[i].config, c);
 	case STEP_SET_PORT:
-		return vswitch_port_set(rec->vs, &to->ports[i].config, step->which, c);
+		return set_port(rec, &to->ports[i].config, step->which, c);
 	case STEP_ADD_MAC:
 		return add_mac(rec, &to->macs[i].mac, c);
 	case STEP_ADD_LISTENER:

@@ -705,14 +705,14 @@ static int change_number(struct port_manager *pm, struct managed *m, uint32_t of
 int port_manager_set(struct port_manager *pm, const struct port_config *config, unsigned which, struct complaint *c)
 {
 	struct managed *m = find(pm, config->name);
-	bool mode = which & PORT_SET_MODE;
+	bool mode = which & PORT_SET_MODE, insists = which & PORT_SET_CPUS && !config->patient;
 	struct port_config old, wanted;
 	char reason[sizeof(m->reason)];
 	int error;
 
 	if (!m)
 		return complain(c, -ENOENT, "there is no port %s", config->name);
-	error = which & PORT_SET_CPUS ? port_cpus_check(&config->cpus, c) : 0;
+	error = insists ? port_cpus_check(&config->cpus, c) : 0;
 	if (error)
 		return error;
 	if (which & PORT_SET_NUMBER) {
@@ -734,7 +734,7 @@ int port_manager_set(struct port_manager *pm, const struct port_config *config, 
 		wanted.cpus = config->cpus;
 	configure(pm, m, &wanted);
 	error = comply(pm, m, mode, c);
-	if (!error && which & PORT_SET_CPUS && m->cpus_why[0])
+	if (!error && insists && m->cpus_why[0])
 		error = complain(c, -EOPNOTSUPP, "%s", m->cpus_why);
 	if (error) {
 		configure(pm, m, &old);

@@ -119,7 +119,8 @@ enum {
 };
 /*
  * Takes from `config` (whose name names the port) what `which` says. PORT_SWAP_NUMBER, beside PORT_SET_NUMBER: if
- * another port of the bridge has the number it gets this one's for it; else that is refused.
+ * another port of the bridge has the number it gets this one's for it; else that is refused. With config->patient a
+ * port that cannot be spread over all its CPUs is spread over those that it can be, and port_status says why.
  */
 int vswitch_port_set(struct vswitch *vs, const struct port_config *config, unsigned which, struct complaint *c);
 

@@ -341,6 +341,27 @@ START_TEST(cpus_of_a_file_are_those_that_are_there)
 }
 END_TEST
 
+START_TEST(cpus_of_a_file_are_taken_by_a_port_that_is_there_too)
+{
+	struct port_config config = wish_cpus("0,1023");
+	struct complaint c = {""};
+
+	add_port();
+	config.patient = true;
+	ck_assert_msg(port_manager_set(pm, &config, PORT_SET_CPUS, &c) == 0, "%s", c.text);
+	ck_assert_uint_eq(there.cpus.bits[0], 1);
+	ck_assert(strstr(status().cpus_why, "CPU 1023 is not there") != NULL);
+	ck_assert(cpu_list_same(&port_manager_config(pm, "p1")->cpus, &config.cpus));
+	config.patient = false;
+	check_refused(&config, PORT_SET_CPUS, "CPU 1023 is not there: this machine has 0");
+	config.mode = PORT_MODE_GENERIC;
+	config.patient = true;
+	ck_assert_msg(port_manager_set(pm, &config, PORT_SET_CPUS | PORT_SET_MODE, &c) == 0, "%s", c.text);
+	ck_assert(strstr(status().cpus_why, "from Linux 6.15 on") != NULL);
+	close_switch();
+}
+END_TEST
+
 /* Before Linux 6.15: its frames would get past the switch. */
 START_TEST(port_in_generic_mode_is_spread_only_by_kernels_that_can)
 {
@@ -537,6 +558,7 @@ int main(void)
 	tcase_add_test(t, cpus_reach_the_datapath_and_leave_it);
 	tcase_add_test(t, cpus_that_are_not_there_are_refused);
 	tcase_add_test(t, cpus_of_a_file_are_those_that_are_there);
+	tcase_add_test(t, cpus_of_a_file_are_taken_by_a_port_that_is_there_too);
 	tcase_add_test(t, port_in_generic_mode_is_spread_only_by_kernels_that_can);
 	tcase_add_test(t, port_that_becomes_generic_is_not_spread_any_more);
 	tcase_add_test(t, device_of_a_port_is_no_other_port);
