@@ -118,7 +118,9 @@ bool ofbridge_port(
 
 /*
  * On: the bridge does what it does without a controller, NORMAL for all (fail mode standalone): its tables are emptied
- * and hold that one rule. Off: the rule goes, if it is still there, and nothing else is touched.
+ * and hold that one rule, and its groups and meters go with the rules that named them: who steers it next finds what a
+ * new bridge has, and adds them without being told that they exist. Off: the rule goes, if it is still there, and
+ * nothing else is touched.
  */
 void ofbridge_set_standalone(struct ofbridge *b, bool on);
 

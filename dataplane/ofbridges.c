@@ -634,6 +634,8 @@ void ofbridge_set_standalone(struct ofbridge *b, bool on)
 		return;
 	}
 	tables_flush(bridge_of(b)->tables, RULE_DELETE);
+	ofbridge_group_mod(b, &(struct group_mod){.command = OFPGC_DELETE, .id = GROUP_ALL});
+	ofbridge_meter_mod(b, &(struct meter_mod){.command = METER_DELETE, .id = METER_ALL});
 	pipeline_rule_put(b->all->parts.pl, b->id, &any, 0, &actions, NULL);
 	b->is_given_rules = false;
 	registry_of(b->all, b->id)->steered = 0;

@@ -187,6 +187,36 @@ START_TEST(flows_of_a_bridge_that_nobody_steered_are_asked_at_once)
 }
 END_TEST
 
+/* Else the next controller's would be told that they exist. */
+START_TEST(with_the_rules_of_a_bridge_that_stands_alone_go_its_groups_and_meters)
+{
+	const struct meter_band band = {.type = BAND_DROP, .rate = 1, .burst = 1};
+	const struct meter_mod meter = {
+		.command = METER_ADD, .flags = METER_PKTPS | METER_BURST, .id = 1, .n_bands = 1, .bands = &band};
+	struct meter_slots *slots = sets_meter_slots(lab.sets);
+	const struct bridge *has = pipeline_bridge(lab.pl, 1);
+	uint8_t frame[SIZE];
+	uint16_t slot;
+
+	make_frame(1, 2, frame);
+	ck_assert_int_eq(ofbridge_meter_mod(bridge, &meter), OF_OK);
+	slot = meters_find(has->meters, 1)->slot;
+	group_mod(0, 2, GROUP_TYPE_INDIRECT, "output:2", NULL);
+	group_mod(0, 1, GROUP_TYPE_ALL, "output:3", "group:2");
+	FLOW(.meter = 1, .apply = "group:1");
+	lab_settle(&lab);
+	arrive(PORT_1, frame);
+	ck_assert_uint_eq(meter_slots_users(slots, slot), 2);
+	ofbridge_set_standalone(bridge, true);
+	lab_settle(&lab);
+	ck_assert_uint_eq(groups_count(has->groups), 0);
+	ck_assert_uint_eq(meters_count(has->meters), 0);
+	ck_assert_uint_eq(tables_count(has->tables), 1);
+	lab_let_grace_pass(&lab);
+	ck_assert_uint_eq(meter_slots_users(slots, slot), 0);
+}
+END_TEST
+
 /* To NORMAL a frame with an 802.1ad tag is an untagged one, to a rule it has a VLAN. */
 static void expect_service_tag_is_found(uint8_t n_others)
 {
@@ -267,6 +297,7 @@ int main(void)
 	tcase_add_test(t, held_flows_outlive_a_link_that_flaps);
 	tcase_add_test(t, flows_of_a_steered_bridge_do_not_wait_for_ever);
 	tcase_add_test(t, flows_of_a_bridge_that_nobody_steered_are_asked_at_once);
+	tcase_add_test(t, with_the_rules_of_a_bridge_that_stands_alone_go_its_groups_and_meters);
 	tcase_add_test(t, a_new_rule_finds_frames_with_a_service_tag_among_those_without_a_tag);
 	tcase_add_test(t, a_new_rule_finds_frames_with_a_service_tag_by_their_key);
 	tcase_add_test(t, flows_come_back_to_the_fast_path_when_the_rule_that_kept_them_off_it_goes);
