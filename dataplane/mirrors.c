@@ -309,6 +309,7 @@ static void write_mirror(
 	mirror->sample = config->sample;
 	__atomic_store_n(&mirror->port, to->id, __ATOMIC_RELEASE);
 	mirrors->all[id] = (struct mirror){.used = true, .config = *config, .to = to->id};
+	pipeline_name_mirror(mirrors->pl, id, config->name);
 }
 
 int mirrors_add(struct mirrors *mirrors, const struct mirror_config *config, struct complaint *c)
@@ -343,6 +344,7 @@ static void remove_id(struct mirrors *mirrors, uint16_t id)
 	drop_pairs(mirrors, id);
 	memset(mirror->name, 0, sizeof(mirror->name));
 	mirrors->all[id].used = false;
+	pipeline_name_mirror(mirrors->pl, id, "");
 }
 
 int mirrors_remove(struct mirrors *mirrors, const char *bridge, const char *name, struct complaint *c)

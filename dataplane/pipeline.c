@@ -39,6 +39,7 @@ struct pipeline {
 	/* The same by bridge and OpenFlow number. */
 	uint16_t by_number[NUMBER_BUCKETS];
 	uint16_t next_by_number[SW_MAX_PORTS];
+	char mirror_names[SW_MAX_MIRRORS][SW_NAME_SIZE]; /* by id */
 };
 
 struct pipeline *pipeline_create(const struct fdb *fdb)
@@ -571,6 +572,16 @@ void pipeline_port_set_mirror(struct pipeline *pl, uint16_t id, uint16_t mirror,
 	pl->version += port->mirror != mirror || port->is_mirrors != is_mirrors;
 	port->mirror = mirror;
 	port->is_mirrors = is_mirrors;
+}
+
+void pipeline_name_mirror(struct pipeline *pl, uint16_t mirror, const char *name)
+{
+	snprintf(pl->mirror_names[mirror], sizeof(pl->mirror_names[mirror]), "%s", name);
+}
+
+const char *pipeline_mirror_name(const struct pipeline *pl, uint16_t mirror)
+{
+	return mirror < SW_MAX_MIRRORS && pl->mirror_names[mirror][0] ? pl->mirror_names[mirror] : "?";
 }
 
 void pipeline_bridge_set_datapath_id(struct pipeline *pl, uint16_t id, uint64_t datapath_id)

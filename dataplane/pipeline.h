@@ -308,6 +308,9 @@ void pipeline_port_swap_numbers(struct pipeline *pl, uint16_t id, uint16_t other
 void pipeline_port_known(struct pipeline *pl, uint16_t id);
 const struct port *pipeline_port_by_number(const struct pipeline *pl, uint16_t bridge, uint32_t of_port);
 void pipeline_port_set_mirror(struct pipeline *pl, uint16_t id, uint16_t mirror, bool is_mirrors);
+/* What people call a mirror; "": nothing any more. One without a name is "?". */
+void pipeline_name_mirror(struct pipeline *pl, uint16_t mirror, const char *name);
+const char *pipeline_mirror_name(const struct pipeline *pl, uint16_t mirror);
 void pipeline_port_set_config(struct pipeline *pl, uint16_t id, uint32_t of_config);
 void pipeline_bridge_set_datapath_id(struct pipeline *pl, uint16_t id, uint64_t datapath_id);
 

@@ -491,13 +491,13 @@ static void put_fork(struct text *text, const struct pipeline *pl, const struct 
 	put(text, "]");
 }
 
-static void put_tell(struct text *text, uint16_t arg)
+static void put_tell(struct text *text, const struct pipeline *pl, uint16_t arg)
 {
 	bool is_both = arg & SW_TELL_CONTROLLER && arg & ~SW_TELL_CONTROLLER;
 
 	put(text, "%s%s", arg & SW_TELL_CONTROLLER ? "controller" : "", is_both ? "," : "");
 	if (arg & ~SW_TELL_CONTROLLER)
-		put(text, "mirror:%u", arg & ~SW_TELL_CONTROLLER);
+		put(text, "mirror:%s", pipeline_mirror_name(pl, arg & ~SW_TELL_CONTROLLER));
 }
 
 static void put_step(struct text *text, const struct pipeline *pl, const struct sets *sets, const struct sw_step *step)
@@ -530,7 +530,7 @@ static void put_step(struct text *text, const struct pipeline *pl, const struct 
 		put(text, "meter:%u", meter_slots_at(sets_meter_slots(sets), step->arg)->id);
 		break;
 	case SW_OP_TELL:
-		put_tell(text, step->arg);
+		put_tell(text, pl, step->arg);
 		break;
 	case SW_OP_FORK:
 		put_fork(text, pl, sets, step->arg);

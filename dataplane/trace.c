@@ -63,9 +63,11 @@ static void put_op(struct text *text, const struct trace_parts *parts, const str
 	case XOP_COUNT:
 	case XOP_SAVE:
 	case XOP_RESTORE:
-	case XOP_MIRROR:
 	case XOP_FORK:
 		return;
+	case XOP_MIRROR:
+		text_put(text, ", a copy to mirror %s", pipeline_mirror_name(parts->pl, (uint16_t)op->mirror));
+		break;
 	case XOP_OUTPUT:
 		text_put(text, ", output to %s", port_name(parts->pl, op->port));
 		break;
@@ -129,7 +131,7 @@ static void describe_answer(const struct trace_parts *parts, const struct xlate 
 	if (answer->meter)
 		text_put(&text, "meter %u, ", meter_slots_at(sets_meter_slots(parts->sets), answer->meter)->id);
 	if (answer->mirror)
-		text_put(&text, "a copy to mirror %u, ", answer->mirror);
+		text_put(&text, "a copy to mirror %s, ", pipeline_mirror_name(parts->pl, answer->mirror));
 	if (answer->tells)
 		text_put(&text, "tell the controller, ");
 	if (!answer->n_outputs) {

@@ -778,7 +778,7 @@ static void mirror_it(struct walk *w)
 
 	if (!op)
 		return;
-	xlate_tell(&w->t, 0, "a copy goes to a mirror");
+	xlate_tell(&w->t, 0, "a copy goes to mirror %s", pipeline_mirror_name(w->t.pl, w->t.in->mirror));
 	op->mirror = w->t.in->mirror;
 	w->t.answer->mirror = w->t.in->mirror;
 }

@@ -141,7 +141,7 @@ START_TEST(a_frame_that_comes_up_is_copied_and_forwarded)
 	make_frame(1, 2, frame);
 	ck_assert_str_eq(arrive(FROM, frame), "");
 	ck_assert_str_eq(sent(), "4 2 3 5"); /* the copy, and a flood that passes over the mirror's port */
-	ck_assert_str_eq(arrive(FROM, frame), "mirror:1,normal,broadcast:p1+p2+p3+p5");
+	ck_assert_str_eq(arrive(FROM, frame), "mirror:m,normal,broadcast:p1+p2+p3+p5");
 	ck_assert_uint_eq(mirrors_counters(lab.mirrors, 1).copies, 1);
 	make_frame(2, 1, frame);
 	arrive(OTHER, frame);
@@ -162,7 +162,7 @@ START_TEST(what_is_dropped_is_copied_and_dropped)
 	arrive(FROM, frame);
 	ck_assert_str_eq(sent(), "4");
 	ck_assert_uint_eq(counters_read_drop(&lab.dp->memory, FROM, SW_DROP_RULE), 1);
-	ck_assert_str_eq(arrive(FROM, frame), "mirror:1,drop:rule");
+	ck_assert_str_eq(arrive(FROM, frame), "mirror:m,drop:rule");
 }
 END_TEST
 
@@ -188,7 +188,7 @@ START_TEST(flows_follow_a_mirror_that_comes_and_goes)
 	arrive(FROM, frame);
 	ck_assert_str_eq(arrive(FROM, frame), "normal,broadcast:p1+p2+p3+p4+p5");
 	mirror();
-	ck_assert_str_eq(arrive(FROM, frame), "mirror:1,normal,broadcast:p1+p2+p3+p5");
+	ck_assert_str_eq(arrive(FROM, frame), "mirror:m,normal,broadcast:p1+p2+p3+p5");
 	ck_assert_int_eq(mirrors_remove(lab.mirrors, "br1", "m", &c), 0);
 	cache_settle(lab.cache, lab.now_ns);
 	ck_assert_str_eq(arrive(FROM, frame), "normal,broadcast:p1+p2+p3+p4+p5");

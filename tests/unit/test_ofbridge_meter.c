@@ -93,7 +93,7 @@ START_TEST(a_mirrored_port_s_meter_is_run_by_the_program)
 	lab_settle(&lab);
 	arrive(PORT_1, frame);
 	ck_assert_str_eq(sent(), "4 2");
-	ck_assert_str_eq(steps_of_the_flow(frame), "meter:1,mirror:1,output:p2");
+	ck_assert_str_eq(steps_of_the_flow(frame), "meter:1,mirror:m,output:p2");
 	arrive(PORT_1, frame);
 	ck_assert(!last_passed);
 	arrive_unmetered(PORT_1, frame);
