@@ -2,6 +2,7 @@
 #include "ctl/grammar.h"
 
 #include "ofp/address.h"
+#include "ctl/value.h"
 #include "ctl/words.h"
 #include "dataplane/complaint.h"
 
@@ -25,6 +26,7 @@ struct parser {
 	unsigned at;
 	struct request *request;
 	const struct grammar_command *command;
+	const char *option; /* whose value is read; NULL: none */
 	struct grammar_problem *problem;
 	unsigned n_expected;
 	struct item expected[MAX_EXPECTED];
@@ -107,6 +109,8 @@ static void describe_value(const struct grammar_arg *arg, char *text, size_t siz
 	case ARG_BRIDGE:
 	case ARG_PORT:
 	case ARG_DEVICE:
+	case ARG_MIRROR:
+	case ARG_NAME:
 		append(text, size, "%s (1 to 15 of A-Z a-z 0-9 _ . -)", arg->name);
 		break;
 	case ARG_MAC:
@@ -181,6 +185,12 @@ static unsigned distance(const char *a, const char *b, size_t b_size)
 	return row[b_size];
 }
 
+/* Most letters are the same, or the first is: "tun" is near to "tap", "set" is far from "del". */
+static bool is_near(const char *word, const struct item *item, unsigned d)
+{
+	return 2 * d <= item->size || (d < item->size && word[0] == item->word[0]);
+}
+
 static void suggest(const struct parser *p, const char *word)
 {
 	const struct item *nearest = NULL;
@@ -190,7 +200,7 @@ static void suggest(const struct parser *p, const char *word)
 		if (!p->expected[i].word)
 			continue;
 		d = distance(word, p->expected[i].word, p->expected[i].size);
-		if (d < least && d < p->expected[i].size) {
+		if (d < least && is_near(word, &p->expected[i], d)) {
 			least = d;
 			nearest = &p->expected[i];
 		}
@@ -198,6 +208,24 @@ static void suggest(const struct parser *p, const char *word)
 	if (nearest)
 		append(p->problem->text, sizeof(p->problem->text), "; did you mean \"%.*s\"?", (int)nearest->size,
 			nearest->word);
+}
+
+#define ONE_WORD "; a list is one word: leave out the blank at the comma"
+
+/* What the parser looks at is a piece of a list that blanks have torn up. */
+static bool is_parted(const struct parser *p)
+{
+	const char *word = word_now(p), *before = p->at ? p->words->word[p->at - 1] : "";
+
+	return word && (word[0] == ',' || (*before && before[strlen(before) - 1] == ',') ||
+			       (*word && word[strlen(word) - 1] == ',' && p->at + 1 < p->words->n));
+}
+
+static void begin_text(struct parser *p)
+{
+	p->problem->text[0] = '\0';
+	if (p->option)
+		append(p->problem->text, sizeof(p->problem->text), "%s: ", p->option);
 }
 
 /* The word that the parser looks at cannot stand there. */
@@ -208,14 +236,17 @@ static int refuse(struct parser *p)
 
 	name_word(problem, p->words, p->at);
 	describe_expected(p, problem->expected, sizeof(problem->expected));
-	problem->text[0] = '\0';
+	begin_text(p);
 	if (!word) {
 		append(problem->text, sizeof(problem->text), "the line ends too soon");
 		return -EINVAL;
 	}
 	append(problem->text, sizeof(problem->text), p->n_expected ? "unknown word \"%s\"" : "\"%s\" is one too many",
 		problem->word);
-	suggest(p, word);
+	if (is_parted(p))
+		append(problem->text, sizeof(problem->text), ONE_WORD);
+	else
+		suggest(p, word);
 	return -EINVAL;
 }
 
@@ -223,103 +254,19 @@ static int refuse_value(struct parser *p, const char *why)
 {
 	name_word(p->problem, p->words, p->at);
 	describe_expected(p, p->problem->expected, sizeof(p->problem->expected));
-	p->problem->text[0] = '\0';
-	append(p->problem->text, sizeof(p->problem->text), "\"%s\" %s", p->problem->word, why);
+	begin_text(p);
+	append(p->problem->text, sizeof(p->problem->text), "\"%s\" %s%s", p->problem->word, why,
+		is_parted(p) ? ONE_WORD : "");
 	return -EINVAL;
 }
 
 /* ---- values ---- */
 
-static bool name_fits(const char *text)
-{
-	size_t n = strlen(text);
-
-	return n >= 1 && n < SW_NAME_SIZE &&
-	       strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-			    "0123456789_.-") == n &&
-	       strcmp(text, ".") != 0 && strcmp(text, "..") != 0;
-}
-
-static bool mac_fits(const char *text, uint8_t mac[6])
-{
-	int end = -1;
-
-	if (strlen(text) != 17 || strspn(text, "0123456789abcdefABCDEF:") != 17)
-		return false;
-	return sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &mac[0], &mac[1], &mac[2], &mac[3], &mac[4],
-		       &mac[5], &end) == 6 &&
-	       end == 17;
-}
-
-static bool number_fits(const char *text, uint64_t *ret)
-{
-	size_t n = strlen(text);
-
-	if (n < 1 || n > 18 || strspn(text, "0123456789") != n)
-		return false;
-	*ret = strtoull(text, NULL, 10);
-	return true;
-}
-
-/* "00:00:00:00:00:00:00:ff" without its colons; "" for anything else. */
-static void join_pairs(const char *text, char ret[17])
-{
-	size_t n = 0;
-
-	ret[0] = '\0';
-	if (strlen(text) != 23)
-		return;
-	for (size_t i = 0; i < 23; i++) {
-		if ((text[i] == ':') != (i % 3 == 2))
-			return;
-		if (text[i] != ':')
-			ret[n++] = text[i];
-	}
-	ret[n] = '\0';
-}
-
-/*
- * 16 digits, as it is shown; 0x and fewer, as Open vSwitch takes it; eight pairs, as some controllers print it. A few
- * digits alone may be decimal, in which other controllers print it: they are refused.
- */
-static bool dpid_fits(const char *text, uint64_t *ret)
-{
-	bool prefixed = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
-	const char *digits = prefixed ? text + 2 : text;
-	char joined[17];
-	size_t n;
-
-	if (strchr(text, ':')) {
-		join_pairs(text, joined);
-		digits = joined;
-	}
-	n = strlen(digits);
-	if (!n || n > 16 || (n < 16 && !prefixed) || strspn(digits, "0123456789abcdefABCDEF") != n)
-		return false;
-	*ret = strtoull(digits, NULL, 16);
-	return *ret != 0;
-}
-
-static bool choose(const char *choices, const char *text, uint64_t *ret)
-{
-	uint64_t index = 0;
-	size_t n;
-
-	for (const char *word = choices; *word; word += n + (word[n] == '|'), index++) {
-		n = strcspn(word, "|");
-		if (strlen(text) == n && !memcmp(word, text, n)) {
-			*ret = index;
-			return true;
-		}
-	}
-	return false;
-}
-
 static int number(struct parser *p, const struct grammar_arg *arg, uint64_t *ret)
 {
 	uint64_t n;
 
-	if (!number_fits(word_now(p), &n))
+	if (!value_number(word_now(p), &n))
 		return refuse_value(p, "is not a number");
 	if (n < arg->min || n > arg->max)
 		return refuse_value(p, "is out of range");
@@ -337,17 +284,17 @@ static int one_word(struct parser *p, const struct grammar_arg *arg, struct gram
 	case ARG_BRIDGE:
 	case ARG_PORT:
 	case ARG_DEVICE:
-		return name_fits(text) ? 0 : refuse_value(p, "cannot be a name");
+	case ARG_MIRROR:
+	case ARG_NAME:
+		return value_is_name(text) ? 0 : refuse_value(p, "cannot be a name");
 	case ARG_NETNS:
-		if (!*text || strlen(text) >= 64 || strchr(text, '/') || !strcmp(text, ".") || !strcmp(text, ".."))
-			return refuse_value(p, "cannot be a network namespace's name");
-		return 0;
+		return value_is_netns(text) ? 0 : refuse_value(p, "cannot be a network namespace's name");
 	case ARG_MAC:
-		return mac_fits(text, value->mac) ? 0 : refuse_value(p, "is not a MAC address");
+		return value_mac(text, value->mac) ? 0 : refuse_value(p, "is not a MAC address");
 	case ARG_NUMBER:
 		return number(p, arg, &value->number);
 	case ARG_CHOICE:
-		return choose(arg->choices, text, &value->number) ? 0 : refuse(p);
+		return value_choice(arg->choices, text, &value->number) ? 0 : refuse(p);
 	case ARG_FILE:
 		return *text && strlen(text) < 4096 ? 0 : refuse_value(p, "cannot be a path");
 	case ARG_ADDRESS:
@@ -358,7 +305,7 @@ static int one_word(struct parser *p, const struct grammar_arg *arg, struct gram
 	case ARG_CPUS:
 		return cpu_list_parse(text, SW_MAX_SPREAD, &p->request->cpus, &c) ? refuse_value(p, c.text) : 0;
 	case ARG_DPID:
-		return dpid_fits(text, &value->number) ? 0 : refuse_value(p, "is not a datapath id");
+		return value_dpid(text, &value->number) ? 0 : refuse_value(p, "is not a datapath id");
 	default:
 		return *text ? 0 : refuse_value(p, "is empty");
 	}
@@ -433,7 +380,8 @@ static int vlan(struct parser *p, const struct grammar_arg *arg)
 		p->n_expected = 0;
 		expect(p, &list_arg);
 		refuse_value(p, "");
-		snprintf(p->problem->text, sizeof(p->problem->text), "%s", c.text);
+		begin_text(p);
+		append(p->problem->text, sizeof(p->problem->text), "%s%s", c.text, is_parted(p) ? ONE_WORD : "");
 	}
 	return err;
 }
@@ -474,6 +422,9 @@ static int refuse_command(struct parser *p)
 	const char *word = word_now(p);
 	int err = refuse(p);
 
+	if (word && p->at == 1 && !strcmp(p->words->word[0], "mirror") && !strcmp(word, "set"))
+		append(p->problem->text, sizeof(p->problem->text),
+			"; a mirror is changed by mirror del and mirror add");
 	for (size_t i = 0; word && p->at == 0 && i < sizeof(not_yet) / sizeof(not_yet[0]); i++) {
 		if (strcmp(word, not_yet[i]) != 0)
 			continue;
@@ -593,9 +544,11 @@ static int options(struct parser *p)
 		advance(p);
 		if (!p->command->options[i].value.kind)
 			continue;
+		p->option = p->command->options[i].word;
 		err = take(p, &p->command->options[i].value, value);
 		if (err)
 			return err;
+		p->option = NULL;
 	}
 }
 

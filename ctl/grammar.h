@@ -73,6 +73,8 @@ enum arg_kind {
 	ARG_BRIDGE,  /* a bridge's name: 1 to 15 of [A-Za-z0-9_.-] */
 	ARG_PORT,    /* a port's, likewise */
 	ARG_DEVICE,  /* a network device's, likewise */
+	ARG_MIRROR,  /* a mirror's, likewise */
+	ARG_NAME,    /* one that nothing has yet, likewise */
 	ARG_NETNS,   /* a named network namespace */
 	ARG_MAC,     /* a unicast or multicast address, aa:bb:cc:dd:ee:ff */
 	ARG_NUMBER,  /* min .. max */
@@ -81,6 +83,7 @@ enum arg_kind {
 	ARG_FILE,    /* a path */
 	ARG_ADDRESS, /* tls:HOST:PORT */
 	ARG_TARGET,  /* tcp:HOST:PORT or tls:HOST:PORT */
+	ARG_PORTS,   /* ports' names with commas between them; whether they can be that is the statement's to say */
 	ARG_CPUS,    /* none, or a list of CPUs as 0,2-3, see cpu_list.h */
 	ARG_DPID,    /* a datapath id, not 0: 16 hex digits, 0x and fewer, or eight pairs */
 	ARG_TEXT,    /* a word of any kind */
