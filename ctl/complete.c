@@ -5,6 +5,7 @@
 #include "ctl/json.h"
 #include "ctl/render.h"
 #include "ctl/switchctl.h"
+#include "ctl/value.h"
 #include "ctl/words.h"
 #include "dataplane/complaint.h"
 
@@ -14,6 +15,7 @@
 
 struct offer {
 	struct client *client;
+	const char *bridge; /* that the line names; NULL: none */
 	const char *prefix;
 };
 
@@ -25,8 +27,29 @@ static void offer_word(const struct offer *offer, const char *word, size_t size)
 		printf("%.*s\n", (int)size, word);
 }
 
+/* Of a list with commas: as far as it goes, and one more, if that is not in it yet. */
+static void offer_more(const struct offer *offer, const char *word)
+{
+	const char *comma = strrchr(offer->prefix, ',');
+	size_t n = comma ? (size_t)(comma - offer->prefix) + 1 : 0;
+	char list[1024];
+
+	for (const char *at = offer->prefix; at < offer->prefix + n; at += strcspn(at, ",") + 1) {
+		if (strcspn(at, ",") == strlen(word) && !strncmp(at, word, strlen(word)))
+			return;
+	}
+	if ((size_t)snprintf(list, sizeof(list), "%.*s%s", (int)n, offer->prefix, word) < sizeof(list))
+		offer_word(offer, list, strlen(list));
+}
+
+static void offer_one(const struct offer *offer, const char *word)
+{
+	offer_word(offer, word, strlen(word));
+}
+
 /* Every name of what `show` lists. */
-static void offer_names(const struct offer *offer, const char *command, const char *list)
+static void offer_names(const struct offer *offer, const char *command, const char *list,
+	void (*each)(const struct offer *offer, const char *name))
 {
 	struct json_object *reply, *result, *array;
 	struct complaint c;
@@ -34,13 +57,39 @@ static void offer_names(const struct offer *offer, const char *command, const ch
 	if (!offer->client || client_ask(offer->client, command, NULL, NULL, &reply, &c))
 		return;
 	if (json_object_object_get_ex(reply, "result", &result) && json_object_object_get_ex(result, list, &array)) {
-		for (size_t i = 0; i < json_object_array_length(array); i++) {
-			const char *name = render_text(json_object_array_get_idx(array, i), "name");
-
-			offer_word(offer, name, strlen(name));
-		}
+		for (size_t i = 0; i < json_object_array_length(array); i++)
+			each(offer, render_text(json_object_array_get_idx(array, i), "name"));
 	}
 	json_object_put(reply);
+}
+
+/* Of the bridge that the line names, or of all. */
+static void offer_on_bridge(const struct offer *offer, const char *command, const char *list,
+	void (*each)(const struct offer *offer, const char *name))
+{
+	char line[100];
+
+	snprintf(line, sizeof(line), "%s %s", command, offer->bridge ? offer->bridge : "");
+	offer_names(offer, line, list, each);
+}
+
+/* Those of this machine. */
+static void offer_cpus(const struct offer *offer)
+{
+	struct cpu_list online;
+	char text[CPU_LIST_SIZE];
+
+	if (cpu_list_online(&online))
+		return;
+	if (!strchr(offer->prefix, ',')) {
+		offer_one(offer, "none");
+		if (cpu_list_format(&online, text, sizeof(text)) < sizeof(text))
+			offer_one(offer, text);
+	}
+	for (int cpu = cpu_list_next(&online, 0); cpu >= 0; cpu = cpu_list_next(&online, (unsigned)cpu + 1)) {
+		snprintf(text, sizeof(text), "%d", cpu);
+		offer_more(offer, text);
+	}
 }
 
 /* The result of `port show`, to be put by json_object_put(), or NULL. */
@@ -107,12 +156,20 @@ static void each(void *ctx, const char *word, size_t word_size, const struct gra
 	}
 	switch (arg->kind) {
 	case ARG_BRIDGE:
-		offer_names(offer, "bridge show", "bridges");
+		offer_names(offer, "bridge show", "bridges", offer_one);
 		break;
 	case ARG_PORT:
-		offer_names(offer, "port show", "ports");
-		if (arg->optional)
-			offer_names(offer, "bridge show", "bridges");
+	case ARG_MIRROR:
+		offer_on_bridge(offer, arg->kind == ARG_PORT ? "port show" : "mirror show",
+			arg->kind == ARG_PORT ? "ports" : "mirrors", offer_one);
+		if (!strncmp(arg->name, "BRIDGE-OR-", strlen("BRIDGE-OR-")))
+			offer_names(offer, "bridge show", "bridges", offer_one);
+		break;
+	case ARG_PORTS:
+		offer_on_bridge(offer, "port show", "ports", offer_more);
+		break;
+	case ARG_CPUS:
+		offer_cpus(offer);
 		break;
 	case ARG_DEVICE:
 		offer_devices(offer);
@@ -142,6 +199,9 @@ int complete_run(const char *const *given, unsigned n, struct client *client)
 
 	for (unsigned i = 0; i + 1 < n; i++)
 		words.word[words.n++] = given[i];
+	if (words.n > 2 &&
+		value_is_name(words.word[2])) /* a command's first argument is a bridge, where it has ports */
+		offer.bridge = words.word[2];
 	grammar_complete(&words, each, &offer);
 	return EXIT_OK;
 }

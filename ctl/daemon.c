@@ -292,6 +292,7 @@ static int read_wanted(struct daemon *d, struct model *model, struct complaint *
 		return 0;
 	}
 	model_init(&running);
+	running.resumed = true;
 	err = conf_read(d->paths.running, &running, &ignored, c);
 	if (err) {
 		log_warn("config: %s; starting from %s instead", c->text, d->paths.conf);

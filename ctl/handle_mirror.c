@@ -40,10 +40,17 @@ void mirror_del_asked(struct daemon *d, const struct request *request, struct re
 	reply_result(reply, NULL);
 }
 
+/* Which are asked for: `mirror show`, `mirror show BRIDGE`, `mirror show MIRROR`, `mirror show BRIDGE MIRROR`. */
 struct listing {
-	const char *bridge; /* NULL: any */
+	const char *bridge, *name; /* NULL: any */
 	struct json_object *mirrors;
 };
+
+static bool is_asked_for(const struct listing *listing, const struct mirror_config *config)
+{
+	return (!listing->bridge || !strcmp(listing->bridge, config->bridge)) &&
+	       (!listing->name || !strcmp(listing->name, config->name));
+}
 
 static void list_mirror(void *ctx, const struct mirror_config *config, const struct mirror_counters *counters)
 {
@@ -51,7 +58,7 @@ static void list_mirror(void *ctx, const struct mirror_config *config, const str
 	struct json_object *entry;
 	char from[MIRROR_MAX_FROM * SW_NAME_SIZE];
 
-	if (listing->bridge && strcmp(listing->bridge, config->bridge) != 0)
+	if (!is_asked_for(listing, config))
 		return;
 	statement_print_mirror_ports(config, from, sizeof(from));
 	entry = json_append_object(listing->mirrors);
@@ -65,17 +72,40 @@ static void list_mirror(void *ctx, const struct mirror_config *config, const str
 	json_add_number(entry, "ring_full", counters->ring_full);
 }
 
+static struct listing understand(const struct pipeline *pl, const struct request *request)
+{
+	const struct grammar_value *first = &request->args[0], *second = &request->args[1];
+	struct listing listing = {0};
+
+	if (second->given || (first->given && pipeline_bridge_by_name(pl, first->text)))
+		listing.bridge = first->text;
+	else if (first->given)
+		listing.name = first->text;
+	if (second->given)
+		listing.name = second->text;
+	return listing;
+}
+
 void mirror_show_asked(struct daemon *d, const struct request *request, struct reply *reply)
 {
-	struct listing listing = {.bridge = request->args[0].given ? request->args[0].text : NULL};
+	const struct pipeline *pl = vswitch_pipeline(d->vs);
+	struct listing listing = understand(pl, request);
 	struct json_object *result;
 
-	if (listing.bridge && !pipeline_bridge_by_name(vswitch_pipeline(d->vs), listing.bridge)) {
+	if (listing.bridge && !pipeline_bridge_by_name(pl, listing.bridge)) {
 		reply_refuse(reply, "there is no bridge %s", listing.bridge);
 		return;
 	}
 	result = json_object_new_object();
 	listing.mirrors = json_add_array(result, "mirrors");
 	vswitch_each_mirror(d->vs, list_mirror, &listing);
-	reply_result(reply, result);
+	if (!listing.name || json_object_array_length(listing.mirrors)) {
+		reply_result(reply, result);
+		return;
+	}
+	json_object_put(result);
+	if (listing.bridge)
+		reply_refuse(reply, "bridge %s has no mirror %s", listing.bridge, listing.name);
+	else
+		reply_refuse(reply, "there is no bridge and no mirror %s", listing.name);
 }

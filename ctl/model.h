@@ -63,6 +63,8 @@ struct model_mirror {
 };
 
 struct model {
+	/* Of a file that the switch has written: what does not go together in it has been told of, and is again. */
+	bool resumed;
 	unsigned n_bridges, n_ports, n_macs, n_mirrors, n_listeners, n_channels;
 	struct model_bridge *bridges;
 	struct model_port *ports;

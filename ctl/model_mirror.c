@@ -2,6 +2,7 @@
 /* The mirrors of a model. */
 #include "ctl/grammar.h"
 #include "ctl/model_parts.h"
+#include "dataplane/complaint.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -78,11 +79,39 @@ static int find_port(const struct model *model, const struct request *request, c
 	const char *name, struct grammar_problem *problem)
 {
 	const struct model_port *port = model_port(model, name);
+	const char *bridge = request->args[0].text;
+	struct complaint c;
 
-	if (port && !strcmp(port->config.bridge, request->args[0].text))
+	if (port && !strcmp(port->config.bridge, bridge))
 		return 0;
-	return grammar_fault(problem, request, value, "a port that was added above", "bridge %s has no port %s",
-		request->args[0].text, name);
+	mirrors_lack_port(bridge, name, port ? port->config.bridge : NULL, &c);
+	return grammar_fault(problem, request, value, "a port that was added above", "%s", c.text);
+}
+
+static int find_ports(const struct model *model, const struct request *request, const struct mirror_config *config,
+	struct grammar_problem *problem)
+{
+	int err = 0;
+
+	for (unsigned i = 0; !err && i < config->n_from; i++)
+		err = find_port(model, request, request_option(request, "from"), config->from[i], problem);
+	return err ? err : find_port(model, request, request_option(request, "to"), config->to, problem);
+}
+
+static int find_clash(const struct model *model, const struct request *request, const struct mirror_config *config,
+	struct grammar_problem *problem)
+{
+	struct complaint c;
+
+	for (unsigned i = 0; !model->resumed && i < model->n_mirrors; i++) {
+		const struct mirror_config *has = &model->mirrors[i].config;
+
+		if (mirrors_clash(has, config, &c))
+			return grammar_fault(problem, request,
+				request_option(request, mirror_names(has, config->to) ? "to" : "from"), "another port",
+				"%s", c.text);
+	}
+	return 0;
 }
 
 int model_add_mirror(struct model *model, const struct request *request, struct grammar_problem *problem)
@@ -96,10 +125,10 @@ int model_add_mirror(struct model *model, const struct request *request, struct 
 	if (!err && model_mirror(model, config.bridge, config.name))
 		err = grammar_fault(problem, request, &request->args[1], "another name",
 			"bridge %s has a mirror %s already", config.bridge, config.name);
-	for (unsigned i = 0; !err && i < config.n_from; i++)
-		err = find_port(model, request, request_option(request, "from"), config.from[i], problem);
 	if (!err)
-		err = find_port(model, request, request_option(request, "to"), config.to, problem);
+		err = find_ports(model, request, &config, problem);
+	if (!err)
+		err = find_clash(model, request, &config, problem);
 	if (!err && !model_put_mirror(model, &config)) {
 		grammar_fault(problem, request, NULL, "", "out of memory");
 		err = -ENOMEM;

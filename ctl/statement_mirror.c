@@ -15,8 +15,8 @@ static int add_port(const struct request *request, const char *name, size_t size
 	if (to->n_from == MIRROR_MAX_FROM)
 		return grammar_fault(problem, request, from, "fewer ports", "a mirror takes %d ports", MIRROR_MAX_FROM);
 	if (!size || size >= SW_NAME_SIZE)
-		return grammar_fault(
-			problem, request, from, "PORT[,PORT]...", "\"%s\" is not a list of ports", from->text);
+		return grammar_fault(problem, request, from, "PORT[,PORT]...",
+			"\"%s\" is not a list of ports, as p1,p2", from->text);
 	entry = to->from[to->n_from];
 	memcpy(entry, name, size);
 	for (unsigned i = 0; i < to->n_from; i++) {

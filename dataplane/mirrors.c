@@ -150,7 +150,7 @@ void mirrors_grace_ended(struct mirrors *mirrors)
 
 /* ---- which there are ---- */
 
-static bool names(const struct mirror_config *config, const char *port)
+bool mirror_names(const struct mirror_config *config, const char *port)
 {
 	for (uint32_t i = 0; i < config->n_from; i++) {
 		if (!strcmp(config->from[i], port))
@@ -175,7 +175,7 @@ static const struct mirror_config *mirror_from(const struct mirrors *mirrors, co
 	const struct mirror_config *config;
 
 	for (uint16_t id = 0; (config = mirrors_next(mirrors, id, &id));) {
-		if (!names(config, port))
+		if (!mirror_names(config, port))
 			continue;
 		*ret_id = id;
 		return config;
@@ -225,56 +225,72 @@ static void apply(struct mirrors *mirrors)
 	}
 }
 
-static const struct port *port_on(const struct mirrors *mirrors, const struct bridge *bridge, const char *name)
+int mirrors_clash(const struct mirror_config *has, const struct mirror_config *wanted, struct complaint *c)
+{
+	if (mirror_names(has, wanted->to))
+		return complain(c, -EBUSY, "port %s is mirrored by %s, so mirror %s cannot send copies to it",
+			wanted->to, has->name, wanted->name);
+	for (uint32_t i = 0; i < wanted->n_from; i++) {
+		const char *port = wanted->from[i];
+
+		if (mirror_names(has, port))
+			return complain(c, -EEXIST,
+				"port %s is mirrored by %s already, and so not by %s: a port has one mirror", port,
+				has->name, wanted->name);
+		if (!strcmp(has->to, port))
+			return complain(c, -EBUSY,
+				"port %s is where mirror %s sends, and drops what comes in: %s would mirror nothing",
+				port, has->name, wanted->name);
+	}
+	return 0;
+}
+
+int mirrors_lack_port(const char *bridge, const char *port, const char *on, struct complaint *c)
+{
+	if (on)
+		return complain(c, -ENOENT, "port %s is on bridge %s, and all ports of a mirror are on one: %s", port,
+			on, bridge);
+	if (!strcmp(port, "all"))
+		return complain(
+			c, -ENOENT, "bridge %s has no port all: a mirror names each of its ports, as p1,p2", bridge);
+	return complain(
+		c, -ENOENT, "bridge %s has no port %s: port show %s lists those that it has", bridge, port, bridge);
+}
+
+static int check_port(const struct mirrors *mirrors, const struct bridge *bridge, const char *name, struct complaint *c)
 {
 	const struct port *port = pipeline_port_by_name(mirrors->pl, name);
 
-	return port && port->bridge == bridge->id ? port : NULL;
+	if (port && port->bridge == bridge->id)
+		return 0;
+	return mirrors_lack_port(bridge->name, name, port ? pipeline_bridge(mirrors->pl, port->bridge)->name : NULL, c);
 }
 
-static int check_to(const struct mirrors *mirrors, const struct bridge *bridge, const struct mirror_config *config,
-	struct complaint *c)
+static int check_to(const struct mirrors *mirrors, const struct mirror_config *config, struct complaint *c)
 {
-	const struct port *to = port_on(mirrors, bridge, config->to);
-	const struct mirror_config *other;
-	uint16_t id;
-
-	if (!to)
-		return complain(c, -ENOENT, "bridge %s has no port %s", config->bridge, config->to);
-	if (names(config, config->to))
+	if (mirror_names(config, config->to))
 		return complain(c, -EINVAL, "port %s cannot be mirrored to itself: its copies would be copied again",
 			config->to);
-	other = mirror_from(mirrors, config->to, &id);
-	if (other)
-		return complain(c, -EBUSY, "port %s is mirrored by %s, so copies cannot be sent to it", config->to,
-			other->name);
-	if (to->vlan.mode != VLAN_OPEN)
+	if (pipeline_port_by_name(mirrors->pl, config->to)->vlan.mode != VLAN_OPEN)
 		return complain(c, -EINVAL,
 			"port %s has VLANs, and copies leave as they came: port set %s %s vlan open first", config->to,
 			config->bridge, config->to);
 	return 0;
 }
 
-static int check_from(const struct mirrors *mirrors, const struct bridge *bridge, const struct mirror_config *config,
+static int check(const struct mirrors *mirrors, const struct bridge *bridge, const struct mirror_config *config,
 	struct complaint *c)
 {
-	for (uint32_t i = 0; i < config->n_from; i++) {
-		const char *name = config->from[i];
-		const struct mirror_config *other;
-		uint16_t id;
+	const struct mirror_config *has;
+	int error = check_port(mirrors, bridge, config->to, c);
 
-		if (!port_on(mirrors, bridge, name))
-			return complain(c, -ENOENT, "bridge %s has no port %s", config->bridge, name);
-		other = mirror_from(mirrors, name, &id);
-		if (other)
-			return complain(c, -EEXIST, "port %s is mirrored by %s already", name, other->name);
-		other = mirror_to(mirrors, name);
-		if (other)
-			return complain(c, -EBUSY,
-				"port %s is where mirror %s sends: nothing that comes in by it goes on", name,
-				other->name);
-	}
-	return 0;
+	for (uint32_t i = 0; !error && i < config->n_from; i++)
+		error = check_port(mirrors, bridge, config->from[i], c);
+	if (!error)
+		error = check_to(mirrors, config, c);
+	for (uint16_t id = 0; !error && (has = mirrors_next(mirrors, id, &id));)
+		error = mirrors_clash(has, config, c);
+	return error;
 }
 
 /* The one that it had with the daemon before this, or a free one; 0: there is none. */
@@ -322,9 +338,7 @@ int mirrors_add(struct mirrors *mirrors, const struct mirror_config *config, str
 		return complain(c, -ENOENT, "there is no bridge %s", config->bridge);
 	if (find(mirrors, config->bridge, config->name))
 		return complain(c, -EEXIST, "bridge %s has a mirror %s already", config->bridge, config->name);
-	error = check_to(mirrors, bridge, config, c);
-	if (!error)
-		error = check_from(mirrors, bridge, config, c);
+	error = check(mirrors, bridge, config, c);
 	if (error)
 		return error;
 	id = choose_id(mirrors, bridge->id, config->name);
@@ -351,8 +365,11 @@ int mirrors_remove(struct mirrors *mirrors, const char *bridge, const char *name
 {
 	uint16_t id = find(mirrors, bridge, name);
 
+	if (!pipeline_bridge_by_name(mirrors->pl, bridge))
+		return complain(c, -ENOENT, "there is no bridge %s", bridge);
 	if (!id)
-		return complain(c, -ENOENT, "bridge %s has no mirror %s", bridge, name);
+		return complain(c, -ENOENT, "bridge %s has no mirror %s: mirror show %s lists those that it has",
+			bridge, name, bridge);
 	remove_id(mirrors, id);
 	apply(mirrors);
 	return 0;

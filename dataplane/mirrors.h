@@ -57,6 +57,12 @@ void mirrors_restored(struct mirrors *mirrors);
 /* -EEXIST, -ENOENT, -EINVAL, -EBUSY, -ENOSPC with a complaint; then nothing has changed. */
 int mirrors_add(struct mirrors *mirrors, const struct mirror_config *config, struct complaint *c);
 int mirrors_remove(struct mirrors *mirrors, const char *bridge, const char *name, struct complaint *c);
+/* Whether `wanted` can be beside `has`, which is another. -EEXIST, -EBUSY with a complaint that names both. */
+int mirrors_clash(const struct mirror_config *has, const struct mirror_config *wanted, struct complaint *c);
+/* Of a port that the bridge does not have; `on`: the bridge that has it, NULL: none has. -ENOENT. */
+int mirrors_lack_port(const char *bridge, const char *port, const char *on, struct complaint *c);
+/* Whether the mirror copies what comes in by the port. */
+bool mirror_names(const struct mirror_config *config, const char *port);
 void mirrors_remove_bridge(struct mirrors *mirrors, const char *bridge);
 /* A mirror that names the port, in its sources or as its own; NULL: none. */
 const struct mirror_config *mirrors_of_port(const struct mirrors *mirrors, const char *port);

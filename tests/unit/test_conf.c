@@ -109,6 +109,8 @@ START_TEST(what_is_printed_reads_back_as_the_same)
 }
 END_TEST
 
+#define PQR "bridge add a\nport add a p\nport add a q\nport add a r\n"
+
 /* What says where the fault is: file, line, column, word, what was expected. */
 static const struct refusal {
 	const char *text, *says;
@@ -141,6 +143,16 @@ static const struct refusal {
 	{"mirror add a m from p to q\n", "test.conf:1:12: there is no bridge a"},
 	{"bridge add a\nport add a p\nport add a q\nmirror add a m from p to q\nmirror add a m from p to q\n",
 		"test.conf:5:14: bridge a has a mirror m already"},
+	{"bridge add a\nbridge add b\nport add a p\nport add b q\nmirror add a m from q to p\n",
+		"test.conf:5:21: port q is on bridge b, and all ports of a mirror are on one: a"},
+	{"bridge add a\nport add a p\nmirror add a m from all to p\n",
+		"bridge a has no port all: a mirror names each of its ports, as p1,p2"},
+	{PQR "mirror add a m from p to q\nmirror add a n from p to r\n",
+		"test.conf:6:21: port p is mirrored by m already, and so not by n: a port has one mirror"},
+	{PQR "mirror add a m from p to q\nmirror add a n from r to p\n",
+		"test.conf:6:26: port p is mirrored by m, so mirror n cannot send copies to it"},
+	{PQR "mirror add a m from p to q\nmirror add a n from q to r\n",
+		"test.conf:6:21: port q is where mirror m sends, and drops what comes in: n would mirror nothing"},
 	{"controller add br0 tcp:h:1\n", "test.conf:1:16: there is no bridge br0"},
 	{"bridge add a\ncontroller add a tcp:h:1\ncontroller add a tcp:h:1\n",
 		"test.conf:3:18: the address tcp:h:1 is there already"},
@@ -157,6 +169,21 @@ START_TEST(a_wrong_file_is_refused_with_line_and_word)
 
 	ck_assert_int_eq(parse(refusals[_i].text, &model, &c), -EINVAL);
 	ck_assert_msg(strstr(c.text, refusals[_i].says), "%s", c.text);
+	model_free(&model);
+}
+END_TEST
+
+/* Else nothing of what ran would come back, for one mirror that never did. */
+START_TEST(what_ran_is_read_though_two_mirrors_do_not_go_together)
+{
+	const char text[] = PQR "mirror add a m from p to q\nmirror add a n from p to r\n";
+	struct model model;
+	struct complaint c;
+
+	model_init(&model);
+	model.resumed = true;
+	ck_assert_msg(!conf_parse("running.conf", "/etc", text, sizeof(text) - 1, &model, &c), "%s", c.text);
+	ck_assert_uint_eq(model.n_mirrors, 2);
 	model_free(&model);
 }
 END_TEST
@@ -470,6 +497,7 @@ int main(void)
 	tcase_add_test(tcase, a_file_becomes_a_model);
 	tcase_add_test(tcase, what_is_printed_reads_back_as_the_same);
 	LOOP(tcase, a_wrong_file_is_refused_with_line_and_word, refusals);
+	tcase_add_test(tcase, what_ran_is_read_though_two_mirrors_do_not_go_together);
 	tcase_add_test(tcase, a_file_cut_at_any_byte_is_read_or_refused);
 	tcase_add_test(tcase, a_file_with_any_byte_changed_never_crashes);
 	LOOP(tcase, a_hostile_file_is_read_or_refused, hostiles);

@@ -68,6 +68,7 @@ static const struct good {
 	{CMD_MIRROR_DEL, "mirror del br0 m"},
 	{CMD_MIRROR_SHOW, "mirror show"},
 	{CMD_MIRROR_SHOW, "mirror show br0"},
+	{CMD_MIRROR_SHOW, "mirror show br0 m"},
 	{CMD_CACHE_SHOW, "cache show"},
 	{CMD_CACHE_SHOW, "cache show limit 20"},
 	{CMD_CACHE_FLUSH, "cache flush"},
