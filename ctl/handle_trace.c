@@ -184,11 +184,15 @@ static void add_probe(struct json_object *result, const struct trace_result *tra
 		return;
 	json_add_text(kernel, "verdict", probe->verdict);
 	json_add_bool(kernel, "cached", probe->cached);
+	json_add_bool(kernel, "to_daemon", probe->went_up);
 	if (probe->cached)
 		json_add_number(kernel, "slot", probe->slot);
 	add_frame(kernel, "frame", probe->frame,
 		probe->size < sizeof(probe->frame) ? probe->size : (uint32_t)sizeof(probe->frame));
-	json_add_bool(result, "agree", trace->agree);
+	if (probe->cached || !trace->agree)
+		json_add_bool(result, "agree", trace->agree);
+	else
+		json_object_object_add(result, "agree", NULL); /* nobody knows yet */
 }
 
 static void trace(struct daemon *d, const char *bridge, const struct subject *subject, struct reply *reply)
@@ -206,6 +210,7 @@ static void trace(struct daemon *d, const char *bridge, const struct subject *su
 		return;
 	}
 	json_add_text(result, "key", trace->key);
+	json_add_text(result, "fields", trace->fields);
 	json_add_text(result, "megaflow", trace->megaflow);
 	json_add_text(result, "answer", trace->answer);
 	json_add_bool(result, "crafted", subject->crafted);

@@ -266,12 +266,22 @@ static void drops(struct json_object *result, FILE *out)
 		"Nothing was dropped.", out);
 }
 
+static const char *trace_verdict(struct json_object *result)
+{
+	if (member(result, "agree"))
+		return flag(result, "agree") ? "kernel and pipeline agree"
+					     : "KERNEL AND PIPELINE DISAGREE: please report this";
+	return flag(member(result, "kernel"), "to_daemon")
+		       ? "not cached: it goes to the daemon, which does as it says above"
+		       : "not cached: it is dropped on its way to the daemon";
+}
+
 static void trace(struct json_object *result, FILE *out)
 {
 	struct json_object *array = member(result, "reasoning"), *kernel = member(result, "kernel");
 	char safe[1200];
 
-	line(out, "key", render_text(result, "key"));
+	line(out, "key", render_text(result, "fields"));
 	for (size_t i = 0; i < length(array); i++) {
 		struct json_object *step = json_object_array_get_idx(array, i);
 		const char *text = render_text(step, "text");
@@ -286,9 +296,7 @@ static void trace(struct json_object *result, FILE *out)
 		return;
 	if (flag(result, "crafted"))
 		line(out, "", "(asked with a frame made up for this key)");
-	line(out, "verdict",
-		flag(result, "agree") ? "kernel and pipeline agree"
-				      : "KERNEL AND PIPELINE DISAGREE: please report this");
+	line(out, "verdict", trace_verdict(result));
 }
 
 static void statements(struct json_object *result, FILE *out)

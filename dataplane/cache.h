@@ -143,6 +143,8 @@ bool cache_reclaim(struct cache *cache, uint64_t now_ns);
 /* Removes every entry. */
 void cache_flush(struct cache *cache);
 uint32_t cache_count(const struct cache *cache);
+/* Whether there is an entry that matches this key: where the program does not find it something is wrong. */
+bool cache_has(const struct cache *cache, const struct sw_key *key);
 uint32_t cache_mask_count(const struct cache *cache);
 
 /* What the cache did since it was created. */

@@ -248,6 +248,16 @@ static void mark_stuck(struct cache *cache, uint32_t slot)
 		cache_mark(cache, slot);
 }
 
+/* The entry of this mask that matches the key, or INDEX_NONE. */
+static uint32_t find_under(const struct cache *cache, uint16_t mask, const struct sw_key *key)
+{
+	struct sw_key masked = key_masked(key, &cache->config->masks[mask].bits);
+
+	if (!(cache->masks.live >> mask & 1))
+		return INDEX_NONE;
+	return index_find(&cache->index, sw_hash_masked(cache->config, &masked, mask), mask, &masked);
+}
+
 void cache_doubt(struct cache *cache, const struct sw_key *key, uint32_t slot)
 {
 	if (is_hit_by(cache, slot, key)) {
@@ -255,14 +265,19 @@ void cache_doubt(struct cache *cache, const struct sw_key *key, uint32_t slot)
 		return;
 	}
 	for (uint16_t id = 0; id < SW_MAX_MASKS; id++) {
-		struct sw_key masked = key_masked(key, &cache->config->masks[id].bits);
-
-		if (!(cache->masks.live >> id & 1))
-			continue;
-		slot = index_find(&cache->index, sw_hash_masked(cache->config, &masked, id), id, &masked);
+		slot = find_under(cache, id, key);
 		if (slot != INDEX_NONE)
 			mark_stuck(cache, slot);
 	}
+}
+
+bool cache_has(const struct cache *cache, const struct sw_key *key)
+{
+	for (uint16_t id = 0; id < SW_MAX_MASKS; id++) {
+		if (find_under(cache, id, key) != INDEX_NONE)
+			return true;
+	}
+	return false;
 }
 
 void cache_refresh(struct cache *cache, const struct tally *tally, uint64_t now_ns)

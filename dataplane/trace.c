@@ -428,24 +428,25 @@ static void judge_hit(const struct trace_parts *parts, struct hit *hit, struct t
 
 	text = text_begin(ret->kernel, sizeof(ret->kernel));
 	program_format(parts->pl, parts->sets, flow->steps, flow->n_steps, steps, sizeof(steps));
-	text_put(&text, "flow %u answers: %s; verdict ", hit->probe->slot, steps);
+	text_put(&text, "flow found: %s; verdict ", steps);
 	put_verdict(&text, hit);
 	ret->agree = program_is_of(hit->whole, flow) && goes_as_asked(hit);
 }
 
 /* Nothing but a flow sends a frame out of a port. */
-static void judge_miss(struct trace_result *ret)
+static void judge_miss(const struct trace_parts *parts, struct trace_result *ret)
 {
 	const struct dp_probe *probe = &ret->probe;
 	struct text text;
 
 	text = text_begin(ret->kernel, sizeof(ret->kernel));
-	text_put(&text, "not in the cache; verdict %s", probe->verdict);
+	text_put(&text, "%s; verdict %s",
+		parts->is_cached ? "does not find the flow that is cached" : "no flow is cached", probe->verdict);
 	if (probe->drop != SW_DROP_NONE)
 		text_put(&text, " (%s)", drop_word(probe->drop));
 	else if (probe->went_up)
 		text_put(&text, ": it goes up to the daemon");
-	ret->agree = probe->drop != SW_DROP_NONE || probe->went_up;
+	ret->agree = !parts->is_cached && (probe->drop != SW_DROP_NONE || probe->went_up);
 }
 
 /* What an answer compiles to; `now`: the branch of it that frames take. */
@@ -481,8 +482,33 @@ static void ask_kernel(const struct trace_parts *parts, const struct programs *p
 	if (ret->probe.cached)
 		judge_hit(parts, &hit, ret);
 	else
-		judge_miss(ret);
+		judge_miss(parts, ret);
 	free(hit.room);
+}
+
+/* Bits that are names of others, or that only an address without a family would have. */
+static bool is_nobodys(enum field_id field)
+{
+	return field == FIELD_IN_PHY_PORT || field == FIELD_L3_SRC || field == FIELD_L3_DST || field == FIELD_L4_SRC ||
+	       field == FIELD_L4_DST;
+}
+
+/* What a frame of this key has; the rest of the key is zero in all frames of its kind, and tells nobody anything. */
+static struct sw_key fields_of(const struct sw_key *key)
+{
+	struct flow_match all = {.key = flow_of_key(key)};
+	struct flow mask = {0};
+
+	memset(&all.mask, 0xff, sizeof(all.mask));
+	for (int id = 0; id < N_FIELDS; id++) {
+		enum field_id field = (enum field_id)id;
+
+		if (!is_nobodys(field) && field_prerequisite_met(field, &all))
+			flow_look(&mask, field);
+	}
+	if (!key->f.eth_type_be)
+		mask.x.f.eth_type_be = 0;
+	return mask.fast;
 }
 
 int trace_run(const struct trace_parts *parts, const struct sw_key *key, const void *frame, uint32_t size,
@@ -490,8 +516,8 @@ int trace_run(const struct trace_parts *parts, const struct sw_key *key, const v
 {
 	struct flow_names names = pipeline_names(parts->pl);
 	struct xlate *answer = malloc(sizeof(*answer));
+	struct sw_key all, fields = fields_of(key);
 	struct programs programs;
-	struct sw_key all;
 
 	if (!answer)
 		return complain(c, -ENOMEM, "out of memory");
@@ -504,6 +530,7 @@ int trace_run(const struct trace_parts *parts, const struct sw_key *key, const v
 	normal_carry_out(parts->pl, key, sink, answer);
 	describe_answer(parts, answer, ret);
 	key_format(key, &all, &names, ret->key, sizeof(ret->key));
+	key_format(key, &fields, &names, ret->fields, sizeof(ret->fields));
 	key_format(key, &answer->mask, &names, ret->megaflow, sizeof(ret->megaflow));
 	if (frame)
 		ask_kernel(parts, &programs, answer, key->f.in_ifindex, frame, size, ret);

@@ -7,7 +7,8 @@
  * by BPF_PROG_TEST_RUN on the loaded program with the live maps: a hit runs the cached steps, a miss says so. They
  * agree when the cached steps and flags are those that the answer compiles to now (C2), and the frame goes where the
  * answer, carried out for this frame, asks for (N1): up, out of that port with that tag, to the members of a broadcast,
- * or nowhere for that reason. A miss agrees with any answer (C1), as long as it goes up or nowhere.
+ * or nowhere for that reason. Of a miss there is nothing to compare (C1), as long as it goes up or nowhere, and the
+ * cache has no flow for it either: else they disagree.
  */
 #ifndef DATAPLANE_TRACE_H
 #define DATAPLANE_TRACE_H
@@ -20,6 +21,7 @@ struct trace_parts {
 	struct datapath *dp;
 	const struct pipeline *pl;
 	struct sets *sets;
+	bool is_cached; /* by what the daemon has put into the maps */
 };
 
 /*

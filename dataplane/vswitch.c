@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dataplane/vswitch.h"
 
+#include "bpf/extract.h"
 #include "dataplane/cache.h"
 #include "dataplane/complaint.h"
 #include "dataplane/log.h"
@@ -742,6 +743,8 @@ int vswitch_trace(struct vswitch *vs, const char *bridge_name, const struct sw_k
 	uint32_t size, const struct trace_sink *sink, struct trace_result *ret, struct complaint *c)
 {
 	struct trace_parts parts = {.dp = vs->dp, .pl = vs->pl, .sets = vs->sets};
+	struct sw_headers headers;
+	struct sw_key whole = *key;
 	const struct bridge *bridge = find_bridge(vs, bridge_name, c);
 	const struct port *port;
 
@@ -751,6 +754,10 @@ int vswitch_trace(struct vswitch *vs, const char *bridge_name, const struct sw_k
 	if (!port || port->bridge != bridge->id)
 		return complain(c, -EINVAL,
 			"in_port: bridge %s has no port of that name or number whose device is there", bridge_name);
+	if (frame)
+		sw_extract(frame, (const uint8_t *)frame + size, key->f.in_ifindex, SW_KEY_WORDS, &whole, &headers);
+	vswitch_settle(vs); /* what is asked is what the maps are to say after this turn */
+	parts.is_cached = cache_has(vs->cache, &whole);
 	return trace_run(&parts, key, frame, size, sink, ret, c);
 }
 

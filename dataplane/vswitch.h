@@ -191,11 +191,14 @@ size_t vswitch_format_steps(const struct vswitch *vs, const struct cache_view *v
 struct trace_result {
 	char answer[600]; /* the pipeline's, in words */
 	char key[400];
+	char fields[400];   /* of the key those that such a frame has */
 	char megaflow[400]; /* the match it would be cached under */
 	bool probed;
 	struct dp_probe probe; /* when probed */
 	char kernel[600];      /* its verdict in words, or why it was not asked */
-	bool agree;            /* when probed: program and pipeline say the same; see trace.h */
+	/* When probed: program and pipeline say the same, or, of a frame that is not cached (probe.cached), nothing was
+	 * to be expected; see trace.h. */
+	bool agree;
 };
 int vswitch_trace(struct vswitch *vs, const char *bridge, const struct sw_key *key, const void *frame, uint32_t size,
 	const struct trace_sink *sink, struct trace_result *ret, struct complaint *c);

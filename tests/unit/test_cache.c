@@ -27,15 +27,19 @@ START_TEST(a_flow_that_was_put_is_hit_with_its_steps)
 	struct dp_memory_hit hit;
 
 	send_two_to(2);
-	ck_assert(!lab_lookup(&lab, &key, &hit));
+	ck_assert(!lab_lookup(&lab, &key, &hit) && !cache_has(lab.cache, &key));
 	ck_assert_int_eq(lab_miss(&lab, &key), 0);
+	ck_assert(cache_has(lab.cache, &key));
 	hit = lab_hit(&lab, &key);
 	ck_assert_uint_eq(hit.flow->n_steps, 1);
 	ck_assert_uint_eq(hit.flow->steps[0].op, SW_OP_OUTPUT);
 	ck_assert_uint_eq(hit.flow->steps[0].arg, 2);
 	ck_assert_uint_eq(hit.flow->in_port, 1);
 	key.f.in_ifindex = IFINDEX_OF + 3;
-	ck_assert(!lab_lookup(&lab, &key, &hit));
+	ck_assert(!lab_lookup(&lab, &key, &hit) && !cache_has(lab.cache, &key));
+	key = lab_key(1, 1, 2);
+	cache_flush(lab.cache);
+	ck_assert(!cache_has(lab.cache, &key));
 }
 END_TEST
 

@@ -21,6 +21,7 @@
 
 struct deed {
 	bool miss;
+	bool is_cached; /* all the same */
 	enum { OUT, BROADCAST, UP, DROP, PASS } what;
 	uint16_t port;     /* OUT */
 	enum sw_drop drop; /* DROP */
@@ -316,6 +317,8 @@ static const struct row rows[] = {
 	{"a miss is dropped", OPEN, KNOWN, NULL, IN("p1") A TO_B,
 		{.miss = true, .what = DROP, .drop = SW_DROP_MISS_LIMIT}, .agree = true,
 		.text = "verdict drop (miss_limit)"},
+	{"a miss of what is cached", OPEN, KNOWN, NULL, IN("p1") A TO_B, {.miss = true, .is_cached = true, .what = UP},
+		.agree = false, .text = "does not find the flow that is cached"},
 	{"a miss goes out", OPEN, KNOWN, NULL, IN("p1") A TO_B, {.miss = true, .what = OUT, .port = 2}, .agree = false},
 };
 
@@ -344,7 +347,8 @@ START_TEST(they_agree_or_not)
 	uint32_t size;
 
 	set_up(&box, row);
-	parts = (struct trace_parts){.dp = box.dp, .pl = box.bench.pl, .sets = box.sets};
+	parts = (struct trace_parts){
+		.dp = box.dp, .pl = box.bench.pl, .sets = box.sets, .is_cached = row->deed.is_cached};
 	key = key_of(&box.bench, row->frame);
 	put_flow(&box, &key, row->flags_off);
 	deed = row->deed;
@@ -364,6 +368,38 @@ START_TEST(they_agree_or_not)
 }
 END_TEST
 
+static const struct {
+	const char *key, *fields;
+} shown[] = {
+	{IN("p1") A TO_B, "in_port=p1,vlan_vid=none,eth_src=02:00:00:00:00:0a,eth_dst=02:00:00:00:00:0b"},
+	{IN("p1") A TO_B V10 ",eth_type=0x0806,arp_spa=10.0.0.1",
+		"in_port=p1,vlan_vid=10,vlan_pcp=0,eth_src=02:00:00:00:00:0a,eth_dst=02:00:00:00:00:0b,eth_type=0x0806,"
+		"arp_spa=10.0.0.1,arp_tpa=0.0.0.0,arp_op=0"},
+	{IN("p1") A TO_B ",eth_type=0x0800,ip_proto=17,ip_src=10.0.0.1,udp_dst=53",
+		"in_port=p1,vlan_vid=none,eth_src=02:00:00:00:00:0a,eth_dst=02:00:00:00:00:0b,eth_type=0x0800,"
+		"ip_proto=17,ip_dscp=0,ip_ecn=0,ip_ttl=0,ip_frag=no,ip_src=10.0.0.1,ip_dst=0.0.0.0,udp_src=0,udp_dst="
+		"53"},
+};
+
+START_TEST(of_a_key_what_such_a_frame_has_is_shown)
+{
+	struct trace_result *result = malloc(sizeof(*result));
+	struct complaint complaint = {""};
+	struct trace_parts parts;
+	struct sw_key key;
+	struct box box;
+
+	set_up(&box, &rows[0]);
+	parts = (struct trace_parts){.dp = box.dp, .pl = box.bench.pl, .sets = box.sets};
+	key = key_of(&box.bench, shown[_i].key);
+	ck_assert_int_eq(trace_run(&parts, &key, NULL, 0, NULL, result, &complaint), 0);
+	ck_assert_str_eq(result->fields, shown[_i].fields);
+	ck_assert(strstr(result->key, "tcp_flags=") && !result->probed);
+	close_box(&box);
+	free(result);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tcase = tcase_create("trace");
@@ -372,6 +408,7 @@ int main(void)
 	int n_failed;
 
 	tcase_add_loop_test(tcase, they_agree_or_not, 0, (int)(sizeof(rows) / sizeof(rows[0])));
+	tcase_add_loop_test(tcase, of_a_key_what_such_a_frame_has_is_shown, 0, (int)(sizeof(shown) / sizeof(shown[0])));
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
