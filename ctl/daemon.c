@@ -183,8 +183,8 @@ static void load_ended(struct daemon *d)
 	if (!reply)
 		return;
 	if (progress.failed) {
-		reply_refuse(reply, "%u of %u changes failed (config show lists them), the first: %s", progress.failed,
-			progress.total, progress.trouble);
+		reply_refuse(reply, "%u of %u change%s failed (config show lists them), the first: %s", progress.failed,
+			progress.total, progress.total == 1 ? "" : "s", progress.trouble);
 		return;
 	}
 	result = json_object_new_object();

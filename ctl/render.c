@@ -34,6 +34,12 @@ static bool flag(struct json_object *object, const char *name)
 	return json_object_object_get_ex(object, name, &member) && json_object_get_boolean(member);
 }
 
+/* What the word behind that number ends in. */
+static const char *plural(struct json_object *object, const char *name)
+{
+	return render_number(object, name) == 1 ? "" : "s";
+}
+
 static void line(FILE *out, const char *label, const char *text)
 {
 	char safe[2400];
@@ -173,7 +179,9 @@ static void mirrors(struct json_object *result, FILE *out)
 
 static void flushed(struct json_object *result, FILE *out)
 {
-	fprintf(out, "%llu addresses forgotten\n", render_number(result, "flushed"));
+	unsigned long long n = render_number(result, "flushed");
+
+	fprintf(out, "%llu address%s forgotten\n", n, n == 1 ? "" : "es");
 }
 
 static void flows(struct json_object *result, FILE *out)
@@ -195,8 +203,9 @@ static void flows(struct json_object *result, FILE *out)
 			table_cell(table, "%s", render_text(flow, "actions"));
 	}
 	table_print(table, "No flow is cached.", out);
-	fprintf(out, "%zu of %llu flows shown, %llu masks, room for %llu flows\n", length(array),
-		render_number(result, "total"), render_number(result, "masks"), render_number(result, "limit"));
+	fprintf(out, "%zu of %llu flow%s shown, %llu mask%s, room for %llu flows\n", length(array),
+		render_number(result, "total"), plural(result, "total"), render_number(result, "masks"),
+		plural(result, "masks"), render_number(result, "limit"));
 }
 
 static void print_dropped(struct json_object *result, FILE *out)
@@ -233,8 +242,8 @@ static void print_told(struct json_object *ports, FILE *out)
 			   full = told(ports, "ring_full"), stale = told(ports, "stale");
 
 	if (copies + limit + full)
-		fprintf(out, "told        %llu copies; %llu over a limit, %llu for want of room, %llu stale\n", copies,
-			limit, full, stale);
+		fprintf(out, "told        %llu cop%s; %llu over a limit, %llu for want of room, %llu stale\n", copies,
+			copies == 1 ? "y" : "ies", limit, full, stale);
 }
 
 static void print_totals(struct json_object *result, FILE *out)
@@ -242,13 +251,13 @@ static void print_totals(struct json_object *result, FILE *out)
 	unsigned long long fast = render_number(result, "fast_path_frames");
 	unsigned long long slow = render_number(result, "slow_path_frames");
 
-	fprintf(out, "fast path   %llu frames", fast);
+	fprintf(out, "fast path   %llu frame%s", fast, plural(result, "fast_path_frames"));
 	if (fast + slow)
 		fprintf(out, " (%.3f %%)", 100.0 * (double)fast / (double)(fast + slow));
-	fprintf(out, "\nslow path   %llu frames\n", slow);
+	fprintf(out, "\nslow path   %llu frame%s\n", slow, plural(result, "slow_path_frames"));
 	print_told(member(result, "ports"), out);
-	fprintf(out, "flows       %llu of %llu, %llu masks\n", render_number(result, "flows"),
-		render_number(result, "flow_limit"), render_number(result, "masks"));
+	fprintf(out, "flows       %llu of %llu, %llu mask%s\n", render_number(result, "flows"),
+		render_number(result, "flow_limit"), render_number(result, "masks"), plural(result, "masks"));
 	fprintf(out, "addresses   %llu\n", render_number(result, "addresses"));
 	print_dropped(result, out);
 }
@@ -325,7 +334,7 @@ static void loaded(struct json_object *result, FILE *out)
 	unsigned long long n = render_number(result, "steps");
 
 	if (n)
-		fprintf(out, "%llu changes made\n", n);
+		fprintf(out, "%llu change%s made\n", n, plural(result, "steps"));
 	else
 		fprintf(out, "nothing to change\n");
 }
@@ -377,8 +386,8 @@ static void of_listeners(struct json_object *array, FILE *out)
 	for (size_t i = 0; i < length(array); i++) {
 		struct json_object *entry = json_object_array_get_idx(array, i);
 
-		snprintf(text, sizeof(text), "%s, %llu connections", render_text(entry, "address"),
-			render_number(entry, "connections"));
+		snprintf(text, sizeof(text), "%s, %llu connection%s", render_text(entry, "address"),
+			render_number(entry, "connections"), plural(entry, "connections"));
 		line(out, "listening", text);
 	}
 	channel_notes(array, out);
@@ -445,8 +454,9 @@ static void openflow(struct json_object *result, FILE *out)
 		line(out, "fail mode", text);
 		snprintf(text, sizeof(text), "%llu", render_number(bridge, "controllers"));
 		line(out, "controllers", text);
-		snprintf(text, sizeof(text), "%llu rules, %llu groups, %llu meters", render_number(bridge, "rules"),
-			render_number(bridge, "groups"), render_number(bridge, "meters"));
+		snprintf(text, sizeof(text), "%llu rule%s, %llu group%s, %llu meter%s", render_number(bridge, "rules"),
+			plural(bridge, "rules"), render_number(bridge, "groups"), plural(bridge, "groups"),
+			render_number(bridge, "meters"), plural(bridge, "meters"));
 		line(out, "holds", text);
 		of_listeners(member(bridge, "listeners"), out);
 		of_connections(member(bridge, "connections"), out);
