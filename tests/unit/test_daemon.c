@@ -715,6 +715,24 @@ START_TEST(a_restart_goes_on_with_what_was_done_by_hand)
 }
 END_TEST
 
+/* Of a load that merged, say: one of them never ran, and is to cost no more than itself. */
+START_TEST(a_restart_goes_on_though_two_mirrors_do_not_go_together)
+{
+	struct complaint c;
+	FILE *out;
+
+	write_conf(base);
+	ck_assert_msg(!daemon_restore(&d, &c), "%s", c.text);
+	expect_ok("port add br0 p9 type tap");
+	restart(true);
+	out = fopen(d.paths.running, "a");
+	fputs("mirror add br0 m from p1 to p2\nmirror add br0 n from p1 to p9\n", out);
+	fclose(out);
+	ck_assert_msg(!daemon_restore(&d, &c), "%s", c.text);
+	expect_statement("port add br0 p9 type tap of-port 4");
+}
+END_TEST
+
 START_TEST(an_edited_file_wins_over_what_was_done_by_hand)
 {
 	struct complaint c;
@@ -817,6 +835,7 @@ int main(void)
 	tcase_add_test(tcase, relative_paths_are_refused);
 	tcase_add_test(tcase, nothing_is_configured_while_a_load_is_under_way);
 	tcase_add_test(tcase, a_restart_goes_on_with_what_was_done_by_hand);
+	tcase_add_test(tcase, a_restart_goes_on_though_two_mirrors_do_not_go_together);
 	tcase_add_test(tcase, an_edited_file_wins_over_what_was_done_by_hand);
 	tcase_add_test(tcase, a_start_without_pinned_state_takes_the_file);
 	tcase_add_test(tcase, a_missing_file_is_an_error_only_if_it_was_named);
