@@ -153,6 +153,7 @@ static void describe(const struct daemon *d, const struct port *port, struct jso
 
 	json_add_text(ret, "name", port->name);
 	json_add_text(ret, "bridge", bridge ? bridge->name : "");
+	json_add_bool(ret, "is_mirrors", port->is_mirrors);
 	if (!vswitch_port_status(d->vs, port->name, &status))
 		describe_status(&status, ret);
 	if (config)

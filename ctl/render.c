@@ -148,6 +148,9 @@ static void port_reasons(struct json_object *array, FILE *out)
 
 		if (*reason)
 			note(render_text(port, "name"), width, reason, out);
+		if (flag(port, "is_mirrors"))
+			note(render_text(port, "name"), width,
+				"copies of a mirror leave by it, and nothing else passes", out);
 		if (*render_text(port, "cpus_why"))
 			note(render_text(port, "name"), width, render_text(port, "cpus_why"), out);
 		snprintf(text, sizeof(text), "leaves by %s", path);

@@ -575,8 +575,10 @@ int vswitch_port_set(struct vswitch *vs, const struct port_config *config, unsig
 	const struct mirror_config *mirror = mirrors_of_port(vs->mirrors, config->name);
 
 	if (mirror && !strcmp(mirror->to, config->name) && which & PORT_SET_VLAN && config->vlan.mode != VLAN_OPEN)
-		return complain(c, -EBUSY, "mirror %s sends to port %s, by which copies leave as they came: vlan open",
-			mirror->name, config->name);
+		return complain(c, -EBUSY,
+			"mirror %s sends to port %s, and copies leave as they came, with any tag: mirror del %s %s "
+			"first",
+			mirror->name, config->name, mirror->bridge, mirror->name);
 	return port_manager_set(vs->ports, config, which, c);
 }
 
