@@ -17,6 +17,8 @@
 #define MAX_FRAME (WORDS_LINE_SIZE / 2)
 #define HOW       "in_port=PORT and the frame's bytes in hex, or a key as in_port=PORT,eth_dst=MAC,…"
 
+#define NO_DEVICE "the device of that port is not there: port show says why"
+
 /* What is to be traced: a key, and the frame that it was taken from or that was crafted for it. */
 struct subject {
 	struct sw_key key;
@@ -105,8 +107,7 @@ static int read_frame(
 	int err;
 
 	if (!port || !port->ifindex)
-		return fault(problem, request, request->rest,
-			port ? "the device of that port is not there" : "there is no such port");
+		return fault(problem, request, request->rest, port ? NO_DEVICE : "there is no such port");
 	err = read_hex(request, request->rest + 1, subject, problem);
 	if (err)
 		return err;
@@ -117,6 +118,21 @@ static int read_frame(
 	return 0;
 }
 
+/* in_port names a port of which there is no more than that. */
+static bool lacks_device(const struct ports *ports, const char *key)
+{
+	const char *at = strstr(key, "in_port=");
+	const struct port *port;
+	char name[SW_NAME_SIZE];
+
+	if (!at || (at != key && at[-1] != ','))
+		return false;
+	at += strlen("in_port=");
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(at, ","), at);
+	port = find_port(ports, name);
+	return port && !port->ifindex;
+}
+
 static int read_key(
 	struct daemon *d, const struct request *request, struct subject *subject, struct grammar_problem *problem)
 {
@@ -125,6 +141,8 @@ static int read_key(
 	struct flow_match match;
 	struct complaint c;
 
+	if (lacks_device(&ports, request->words->word[request->rest]))
+		return fault(problem, request, request->rest, NO_DEVICE);
 	if (flow_parse(request->words->word[request->rest], &names, &match, &c))
 		return fault(problem, request, request->rest, c.text);
 	if (!match.mask.x.f.in_ifindex)

@@ -284,7 +284,7 @@ static const char *trace_verdict(struct json_object *result)
 		return flag(result, "agree") ? "kernel and pipeline agree"
 					     : "KERNEL AND PIPELINE DISAGREE: please report this";
 	return flag(member(result, "kernel"), "to_daemon")
-		       ? "not cached: it goes to the daemon, which does as it says above"
+		       ? "not cached: it goes to the daemon, which does what the answer says"
 		       : "not cached: it is dropped on its way to the daemon";
 }
 

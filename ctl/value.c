@@ -11,7 +11,7 @@ bool value_is_name(const char *text)
 {
 	size_t n = strlen(text);
 
-	return n >= 1 && n < SW_NAME_SIZE &&
+	return n >= 1 && n < SW_NAME_SIZE && strncmp(text, "--", 2) != 0 && /* an option, misspelt */
 	       strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 			    "0123456789_.-") == n &&
 	       strcmp(text, ".") != 0 && strcmp(text, "..") != 0;

@@ -10,10 +10,12 @@
 static void say_missing(const struct cpu_list *missing, const struct cpu_list *online, char *text, size_t size)
 {
 	char lacks[CPU_LIST_SIZE], has[CPU_LIST_SIZE];
+	unsigned n = cpu_list_count(missing);
 
 	cpu_list_format(missing, lacks, sizeof(lacks));
 	cpu_list_format(online, has, sizeof(has));
-	snprintf(text, size, "CPU %s is not there: this machine has %s", lacks, has);
+	snprintf(text, size, "CPU%s %s %s not there: this machine has %s", n == 1 ? "" : "s", lacks,
+		n == 1 ? "is" : "are", has);
 }
 
 int port_cpus_check(const struct cpu_list *wanted, struct complaint *c)

@@ -135,6 +135,7 @@ static const struct bad {
 	{"bridge add sixteen_letters_", "sixteen_letters_", "1 to 15", "cannot be a name"},
 	{"bridge add a/b", "a/b", "1 to 15", "cannot be a name"},
 	{"bridge add ..", "..", "1 to 15", "cannot be a name"},
+	{"port show --jsn", "--jsn", "1 to 15", "cannot be a name"},
 	{"bridge add \"\"", "", "1 to 15", "cannot be a name"},
 	{"bridge del", END, "BRIDGE", "too soon"},
 	{"bridge set br0", END, "ageing, mac-limit, forward-reserved, datapath-id, fail-mode", "too soon"},

@@ -330,12 +330,12 @@ START_TEST(cpus_of_a_file_are_those_that_are_there)
 	run("ip link add p1 type veth peer name c1; ip link set c1 up; ip link set p1 up");
 	open_switch();
 	ck_assert_int_lt(port_manager_add(pm, &config, &c), 0);
-	ck_assert_msg(strstr(c.text, "CPU 1022-1023 is not there") != NULL, "said: %s", c.text);
+	ck_assert_msg(strstr(c.text, "CPUs 1022-1023 are not there") != NULL, "said: %s", c.text);
 	config.patient = true;
 	ck_assert_int_eq(port_manager_add(pm, &config, &c), 0);
 	ck_assert_int_eq(status().phase, PORT_UP);
 	ck_assert_uint_eq(there.cpus.bits[0], 1);
-	ck_assert(strstr(status().cpus_why, "CPU 1022-1023 is not there") != NULL);
+	ck_assert(strstr(status().cpus_why, "CPUs 1022-1023 are not there") != NULL);
 	ck_assert(cpu_list_same(&port_manager_config(pm, "p1")->cpus, &config.cpus));
 	close_switch();
 }
