@@ -50,6 +50,13 @@
 
 #define SW_METER_TRIES 32
 
+/* In the program a global function, which the verifier walks once, not for each band and all that is known by then. */
+#ifdef __bpf__
+#define SW_METER_FUNCTION __attribute__((noinline))
+#else
+#define SW_METER_FUNCTION SW_INLINE
+#endif
+
 SW_INLINE __u64 sw_meter_read(const struct sw_meter_band *band)
 {
 	return *(const volatile __u64 *)&band->full_at;
@@ -76,11 +83,15 @@ SW_INLINE __u64 sw_meter_bound(const struct sw_meter_band *band)
  * Takes `amount` units out of the band's bucket, and `more` if it has that too. How much was taken: 0 if there is no
  * room for `amount`. A full bucket lets a frame of any size through and owes what it did not have.
  */
-SW_INLINE __u64 sw_meter_take(struct sw_meter_band *band, __u64 amount, __u64 more, __u64 now_ns)
+SW_METER_FUNCTION __u64 sw_meter_take(struct sw_meter_band *band, __u64 amount, __u64 more, __u64 now_ns)
 {
-	__u64 filled = now_ns * band->fill, was = sw_meter_read(band), found, lack, taken;
+	__u64 filled, was, found, lack, taken;
 	__u32 i;
 
+	if (!band)
+		return 0;
+	filled = now_ns * band->fill;
+	was = sw_meter_read(band);
 	for (i = 0; i < SW_METER_TRIES; i++) {
 		lack = sw_meter_lack(was, filled);
 		if (sw_unlikely(lack > sw_meter_bound(band))) {
