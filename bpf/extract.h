@@ -227,6 +227,15 @@ SW_INLINE __be16 sw_key_tci_be(__u64 word0)
 #endif
 }
 
+/* 1 if a is less than b, 0 else, by arithmetic: behind a branch the verifier would go on with two cases. */
+SW_INLINE __u32 sw_is_less(__u32 a, __u32 b)
+{
+	__u32 less = (a - b) >> 31;
+
+	__asm__("" : "+r"(less));
+	return less;
+}
+
 SW_INLINE void sw_extract_link(
 	const void *data, const void *data_end, __u32 in_ifindex, struct sw_key *key, struct sw_headers *ret)
 {
@@ -249,8 +258,7 @@ SW_INLINE void sw_extract_link(
 				l3 = sizeof(*eth) + sizeof(*tag);
 			}
 		}
-		if (sw_unlikely(sw_swap16(type_be) < SW_ETH_TYPE_MIN))
-			type_be = 0;
+		type_be &= sw_is_less(sw_swap16(type_be), SW_ETH_TYPE_MIN) - 1;
 	}
 	key->w[0] = sw_key_word0(in_ifindex, type_be, tci_be);
 	ret->eth_type_be = type_be;
