@@ -300,7 +300,8 @@ SW_INLINE void note_key(struct sw_note *note, const struct sw_recall_key *key, _
 	note->verdict = verdict;
 }
 
-static __attribute__((noinline)) int note_link(
+/* A global function, as note_deep() is: verified once, not for each way on which a frame can have been looked up. */
+__attribute__((noinline)) int note_link(
 	struct xdp_md *ctx, __u32 epoch, __u64 verdict, __u32 is_tagged, const struct sw_extras *extras)
 {
 	struct sw_row *row = row_get(bpf_get_smp_processor_id());
@@ -337,7 +338,7 @@ SW_INLINE __be16 note_flags_mask(__u64 verdict, __u32 ip_proto)
 	return flow ? core.config.masks[flow->mask % SW_MAX_MASKS].bits.f.tcp_flags_be : sw_swap16(0x0fff);
 }
 
-static __attribute__((noinline)) int note_deep(
+__attribute__((noinline)) int note_deep(
 	struct xdp_md *ctx, __u32 epoch, __u64 verdict, __u32 is_tagged, const struct sw_extras *extras)
 {
 	struct sw_row *row = row_get(bpf_get_smp_processor_id());
