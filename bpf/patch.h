@@ -29,14 +29,25 @@ SW_INLINE int patch_fits(const struct sw_patch *patch, const struct sw_wire_ipv4
 	return patch->does && ip->ttl >= patch->ttl_least && (!patch->ip_proto || patch->ip_proto == ip->proto);
 }
 
+SW_INLINE __u16 patch_mended(__u16 csum, __u64 growth)
+{
+	return ~csum_fold_few((csum ^ 0xffff) + growth);
+}
+
+/* Each protocol by itself: what both would share, the field's place and the protocol, is no constant then. */
 SW_INLINE void patch_mend_l4(void *l4, __u32 ip_proto, __u64 growth)
 {
-	__u16 *csum = l4 + (ip_proto == SW_IP_UDP ? 6 : 16), mended;
+	__u16 *csum = l4 + 16, mended;
 
-	if (ip_proto == SW_IP_UDP && !*csum)
+	if (ip_proto != SW_IP_UDP) {
+		*csum = patch_mended(*csum, growth);
 		return;
-	mended = ~csum_fold_few((*csum ^ 0xffff) + growth);
-	*csum = ip_proto == SW_IP_UDP && !mended ? 0xffff : mended;
+	}
+	csum = l4 + 6;
+	if (!*csum)
+		return;
+	mended = patch_mended(*csum, growth);
+	*csum = mended ? mended : 0xffff;
 }
 
 /* New addresses, and by how much the sums over them grow. */
