@@ -49,6 +49,7 @@ struct account {
 	__u32 vid;       /* of its tag; 0: none */
 	__u32 n_at_once; /* hash buckets */
 	__u32 n;         /* asked for */
+	__u32 n_lost;    /* will not be made */
 	__u32 differ;    /* they are rewritten, and counted, at egress; and may go back where it came from */
 	__u32 is_generic, is_broken; /* the frame came in generic mode; and met a member that does not take it */
 };
@@ -130,6 +131,7 @@ __attribute__((noinline)) int copy_lost(struct account *account, __u32 id, __u32
 	else if (!(features & COPY_NDO_XMIT) && !account->is_generic)
 		reason = SW_DROP_XMIT;
 	drop_count(account->cpu, id, reason, 1);
+	account->n_lost++;
 	account->is_broken = account->is_generic;
 	return 0;
 }
@@ -237,8 +239,9 @@ SW_INLINE void copies_walk_all(__u32 n_buckets, struct account *account)
 }
 
 /*
- * Counts the copies of the frame in the CPU's scratch for every member of the set but the one that it came in by. A
- * global function is verified once, not for each way that leads here; Linux 6.1 would give up else.
+ * Counts the copies of the frame in the CPU's scratch for every member of the set but the one that it came in by. 0:
+ * there is no such member, for devices that vanish leave the set by themselves: nobody loses a copy, and so the frame
+ * itself is lost. A global function is verified once, not for each way that leads here; Linux 6.1 would give up else.
  */
 __attribute__((noinline)) int copies_count(struct xdp_md *ctx, __u32 set_id, __u32 differ)
 {
@@ -256,10 +259,11 @@ __attribute__((noinline)) int copies_count(struct xdp_md *ctx, __u32 set_id, __u
 	account.differ = differ;
 	account.vid = tagged ? sw_swap16(tagged->tci_be) & SW_VLAN_VID : 0;
 	account.is_generic = came_generic(ctx);
-	if (!core.config.is_trial)
-		copies_walk_all(set->n_buckets, &account);
+	if (core.config.is_trial)
+		return 1;
+	copies_walk_all(set->n_buckets, &account);
 	s->n_copies = account.is_broken ? 0 : account.n;
-	return 0;
+	return account.n + account.n_lost;
 }
 
 /* Redirects the frame, which is the one in the scratch, to all of those; where they differ, back as well. */
@@ -267,7 +271,8 @@ SW_INLINE int copies_send(struct xdp_md *ctx, const struct frame *frame, __u32 s
 {
 	__u64 flags = differ ? BPF_F_BROADCAST : BPF_F_BROADCAST | BPF_F_EXCLUDE_INGRESS;
 
-	copies_count(ctx, set_id, differ);
+	if (!copies_count(ctx, set_id, differ))
+		return frame_drop(frame, frame->in_port, SW_DROP_NO_OUTPUT);
 	if (bpf_redirect_map(members, 0, flags) != XDP_REDIRECT)
 		return frame_drop(frame, frame->in_port, SW_DROP_REDIRECT);
 	return XDP_REDIRECT;

@@ -172,6 +172,24 @@ static void run_case(const struct program_case *c, int way, bool forked)
 		close(fd);
 }
 
+/* All others have gone, which the kernel takes out of the set at once, and the daemon a while later, or never. */
+START_TEST(a_broadcast_to_nobody_but_who_sent_it_has_no_output)
+{
+	const struct sw_step steps[] = {STEP(VLAN_PUSH, 10), STEP(BROADCAST, SET)};
+	uint32_t ids[] = {TRIAL_IN, 4}, ifindexes[] = {TRIAL_LO, trial_taker};
+	struct packet in;
+
+	trial_setup(&f);
+	fixture_set_members(&f, SET, ids, ifindexes, 1 + _i, 1518);
+	f.set_info[SET].n_members = 2;
+	packet_plain(&in, UNTAGGED, 64);
+	trial_put(&f, &in, 0, steps, 2);
+	ck_assert_int_eq(trial_run(&f, &in).verdict, _i ? XDP_REDIRECT : XDP_DROP);
+	ck_assert_uint_eq(fixture_drops(&f, TRIAL_IN, SW_DROP_NO_OUTPUT), !_i);
+	ck_assert_uint_eq(fixture_all_drops(&f), !_i);
+}
+END_TEST
+
 START_TEST(a_program_does_what_its_steps_say)
 {
 	run_case(&cases[_i / TRIAL_N_WAYS], _i % TRIAL_N_WAYS, false);
@@ -508,6 +526,7 @@ static Suite *suite(void)
 	TCase *tcase = tcase_create("program");
 
 	tcase_set_timeout(tcase, 120);
+	tcase_add_loop_test(tcase, a_broadcast_to_nobody_but_who_sent_it_has_no_output, 0, 2);
 	tcase_add_loop_test(tcase, a_program_does_what_its_steps_say, 0, TRIAL_N_WAYS * N_CASES);
 	tcase_add_loop_test(tcase, a_branch_does_what_its_steps_say, 0, TRIAL_N_WAYS * N_CASES);
 	tcase_add_test(tcase, one_word_leads_all_flows_elsewhere);
