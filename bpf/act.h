@@ -167,8 +167,10 @@ static __attribute__((noinline)) int act_broadcast(
 	if (!members)
 		return frame_drop(frame, frame->in_port, SW_DROP_BAD_PROGRAM);
 	if (flow->n_steps - 1U > first) {
-		enum sw_drop reason = act_rewrite(ctx, frame, flow, first);
+		enum sw_drop reason;
 
+		metered_remark(ctx, frame);
+		reason = act_rewrite(ctx, frame, flow, first);
 		if (reason)
 			return frame_drop(frame, frame->in_port, reason);
 	}
@@ -192,6 +194,7 @@ SW_INLINE int act_steps(struct xdp_md *ctx, struct frame *frame, const struct sw
 		if (tell_ends(ctx, frame, last > first ? 0 : terminal->arg))
 			return XDP_DROP;
 		if (last > first) {
+			metered_remark(ctx, frame);
 			reason = act_rewrite(ctx, frame, flow, first);
 			if (reason)
 				return frame_drop(frame, frame->in_port, reason);
@@ -257,6 +260,7 @@ SW_INLINE int act_forward(struct xdp_md *ctx, struct frame *frame, union sw_fdb_
 	if (tell_ends(ctx, frame, fits ? to.port : 0))
 		return XDP_DROP;
 	if (!fits) {
+		metered_remark(ctx, frame);
 		reason = act_retag(ctx, frame->tci, to.out, vid);
 		if (reason)
 			return frame_drop(frame, frame->in_port, reason);

@@ -86,8 +86,9 @@ __attribute__((noinline)) int metered_raise(struct xdp_md *ctx, __u32 levels)
 }
 
 /*
- * Does what the meter asked for. Before the first edit of a REWRITE, which may set another DSCP; else when all is done:
- * from there the stack has room for it, and a redirect that is asked for leaves the bytes alone.
+ * Does what the meter asked for. Before the first edit of a REWRITE, which may set another DSCP, and before a tag comes
+ * or goes, behind which the IP header is in sight or not; else when all is done: a redirect that is asked for leaves
+ * the bytes alone.
  */
 SW_INLINE void metered_remark(struct xdp_md *ctx, struct frame *frame)
 {

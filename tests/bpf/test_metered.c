@@ -433,6 +433,40 @@ START_TEST(a_remark_comes_before_what_the_program_rewrites)
 }
 END_TEST
 
+/* A tag that a frame gets or loses lays its IP header bare to a remark, or hides it from one: that comes before, too.
+ */
+START_TEST(a_remark_comes_before_a_tag_that_goes)
+{
+	const struct sw_step steps[][3] = {{STEP(METER, REMARKS), STEP(VLAN_POP, 0), STEP(OUTPUT, TRIAL_OUT)},
+		{STEP(METER, REMARKS), STEP(VLAN_PUSH, 7), STEP(OUTPUT, TRIAL_OUT)},
+		{STEP(METER, REMARKS), STEP(NORMAL, 7), STEP(BROADCAST, SET)}};
+	struct packet_spec spec = {.tci = 5, .ip_version = 4, .ip_proto = 17, .size = 100};
+	struct fixture_address untagged = there;
+	bool is_hidden = _i != 1;
+	uint64_t seed = 5;
+	struct packet in;
+	struct outcome o;
+	uint32_t slot;
+
+	trial_setup(&f);
+	put_meters();
+	untagged.vid = 7;
+	untagged.out = SW_FDB_OUT_UNTAGGED;
+	fixture_put_address(&f, &untagged);
+	fixture_set_members(&f, SET, &(uint32_t){4}, &trial_taker, 1, 1518);
+	spec.outer_tpid = is_hidden ? 0x8100 : 0;
+	packet_make(&in, &spec, &seed);
+	in.bytes[in.l3 + 1] = 10 << 2;
+	packet_set_macs(&in, there.mac, 0x020000000002);
+	slot = trial_put(&f, &in, 0, steps[_i], 3);
+	fixture_set_bridge(&f, slot, 1);
+	o = trial_run(&f, &in);
+	ck_assert_int_eq(o.verdict, XDP_REDIRECT);
+	ck_assert_uint_eq(o.out.size, is_hidden ? in.size - 4 : in.size + 4);
+	ck_assert_uint_eq(o.out.bytes[is_hidden ? 19 : 23], is_hidden ? 10 << 2 : 12 << 2);
+}
+END_TEST
+
 /* ---- rates ---- */
 
 struct runner {
@@ -530,6 +564,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(tcase, frames_pass_on_the_credit_of_their_cpu, 0, TRIAL_N_WAYS);
 	tcase_add_test(tcase, remarks_are_the_daemons);
 	tcase_add_loop_test(tcase, a_remark_comes_before_what_the_program_rewrites, 0, 3);
+	tcase_add_loop_test(tcase, a_remark_comes_before_a_tag_that_goes, 0, 3);
 	tcase_add_loop_test(tcase, small_frames_come_through_at_the_rate, 0, 2);
 	tcase_add_loop_test(tcase, cpus_that_share_a_meter_get_the_rate_together, 0, 2);
 	suite_add_tcase(s, tcase);
