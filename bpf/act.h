@@ -29,6 +29,8 @@
 #include "upcall.h"
 #include "vlan.h"
 
+#define ACT_METERED (-1) /* an answer beside SW_DROP_* and REWRITE_UNFIT: its meter has ended the frame */
+
 SW_INLINE __u32 act_first(const struct frame *frame)
 {
 	return tell_first(frame);
@@ -322,11 +324,16 @@ SW_INLINE enum sw_upcall act_rewrite_hindrance(
 	return rewrite->looks && rewrite_look(ctx, rewrite) ? SW_UPCALL_REWRITE : SW_UPCALL_NONE;
 }
 
-/* Rewrites, and counts the length that came of it; 0: the frame goes on. REWRITE_UNFIT: up. */
+/*
+ * Rewrites, and counts the length that came of it; 0: the frame goes on. REWRITE_UNFIT: up. A rewrite that may still
+ * turn out to be none for the frame comes before its meter, which is asked about the frame as it came.
+ */
 SW_INLINE int act_rewrite_all(struct xdp_md *ctx, struct frame *frame, const struct sw_rewrite *rewrite)
 {
 	int reason = rewrite_run(ctx, rewrite);
 
+	if (!reason && rewrite->looks & SW_LOOK_UNDO && metered_away(frame))
+		return ACT_METERED;
 	frame->size = frame_first_size(ctx);
 	return reason;
 }
@@ -362,10 +369,12 @@ static __attribute__((noinline)) int act_rewritten(struct xdp_md *ctx, struct fr
 	reason = act_rewrite_hindrance(ctx, frame, rewrite, set);
 	if (reason)
 		return upcall(ctx, frame, reason);
-	if (tell_ends(ctx, frame, 0))
+	if (!(rewrite->looks & SW_LOOK_UNDO) && tell_ends(ctx, frame, 0))
 		return XDP_DROP;
 	metered_remark(ctx, frame);
 	reason = act_rewrite_all(ctx, frame, rewrite);
+	if (reason == ACT_METERED)
+		return XDP_DROP;
 	if (reason == REWRITE_UNFIT)
 		return upcall(ctx, frame, SW_UPCALL_REWRITE);
 	if (reason)

@@ -681,6 +681,22 @@ static void choose_fork_form(struct walk *w)
 	}
 }
 
+/* What is done to a frame that the program then finds to be the daemon's, who does it once more: what must not be. */
+static const char *why_not_twice(const struct walk *w)
+{
+	const struct xlate *answer = w->t.answer;
+
+	if (!rewrite_may_undo(answer->rewrites, answer->n_rewrites))
+		return NULL;
+	if (answer->tells)
+		return "it goes to the controller, and may turn out on the way to be none for the program";
+	if (answer->mirror)
+		return "its port is mirrored, and it may turn out on the way to be none for the program";
+	return xlate_is_remarked(w->t.bridge, answer)
+		       ? "its meter remarks, and it may turn out on the way to be none for the program"
+		       : NULL;
+}
+
 /* Where the frame itself leaves by a port, a copy is enough for the controller. */
 static void choose_telling(struct walk *w, const struct census *census)
 {
@@ -689,8 +705,7 @@ static void choose_telling(struct walk *w, const struct census *census)
 	answer->tells = census->n_told && census->n_outputs + census->n_normals;
 	if (census->n_told && !answer->tells)
 		only_by_daemon(w, "it goes to the controller");
-	if (answer->tells && rewrite_may_undo(answer->rewrites, answer->n_rewrites))
-		only_by_daemon(w, "it goes to the controller, and may turn out on the way to be none for the program");
+	only_by_daemon(w, why_not_twice(w));
 }
 
 /* One of the four forms of an answer; see pipeline.h. */

@@ -21,6 +21,15 @@ static bool may_stand_before(const struct xop *op)
 	       (op->type == XOP_REWRITE && is_all_one_to_a_meter(op->action));
 }
 
+bool xlate_is_remarked(const struct bridge *bridge, const struct xlate *answer)
+{
+	for (uint32_t i = 0; i < answer->n_ops; i++) {
+		if (answer->ops[i].type == XOP_METER)
+			return meters_find(bridge->meters, answer->ops[i].meter)->remarks;
+	}
+	return false;
+}
+
 const char *xlate_meter(const struct bridge *bridge, struct xlate *answer)
 {
 	const struct meter *meter = NULL;

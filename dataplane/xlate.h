@@ -72,6 +72,8 @@ uint64_t view_tunnel_id(const struct view *view);
 /* Whether the answer's meters are one that the program can run in front of all else: puts it there. NULL, or why not.
  */
 const char *xlate_meter(const struct bridge *bridge, struct xlate *answer);
+/* Whether its one meter may write into the frame. */
+bool xlate_is_remarked(const struct bridge *bridge, const struct xlate *answer);
 
 /* Tells a line of reasoning; costs nothing while nobody listens. */
 static inline void __attribute__((format(printf, 3, 4)))

@@ -133,6 +133,12 @@ static const struct step_case {
 		0, 1},
 	{"a_ttl_that_ends", {STEP(METER, SHUT), STEP(REWRITE, 2), STEP(OUTPUT, TRIAL_OUT)}, 3, 60, GOES_UP,
 		SW_UPCALL_REWRITE, 0, 0},
+	{"a_ttl_that_turns_out_to_end", {STEP(METER, OPEN), STEP(REWRITE, 3), STEP(OUTPUT, TRIAL_OUT)}, 3, 60, GOES_UP,
+		SW_UPCALL_REWRITE, 0, 0},
+	{"a_rewrite_that_might_have", {STEP(METER, OPEN), STEP(REWRITE, 4), STEP(OUTPUT, TRIAL_OUT)}, 3, 60, GOES, 0, 1,
+		0},
+	{"a_rewrite_that_might_have_and_that_it_ends", {STEP(METER, SHUT), STEP(REWRITE, 4), STEP(OUTPUT, TRIAL_OUT)},
+		3, 60, ENDS, SW_DROP_METER, 0, 1},
 	{"normal_to_a_known_address", {STEP(METER, OPEN), STEP(NORMAL, 0), STEP(BROADCAST, SET)}, 3, 60, GOES, 0, 1, 0},
 	{"normal_that_it_ends", {STEP(METER, SHUT), STEP(NORMAL, 0), STEP(BROADCAST, SET)}, 3, 60, ENDS, SW_DROP_METER,
 		0, 1},
@@ -149,14 +155,23 @@ static const struct step_case {
 
 #define N_STEP_CASES (int)(sizeof(step_cases) / sizeof(step_cases[0]))
 
-/* Rewrite 1 sets an address, 2 decrements the TTL. */
+/*
+ * Rewrite 1 sets an address, 2 decrements the TTL. 3 does so behind a label that it puts on and takes off, so that only
+ * on the way it shows that the TTL ends (SW_LOOK_UNDO); 4 sets it before.
+ */
 static void put_rewrites(void)
 {
 	const struct action set = {.type = ACTION_SET_FIELD, .field = FIELD_ETH_DST, .value = {2, 0, 0, 0, 0, 9}};
+	const struct action push = {.type = ACTION_PUSH_MPLS, .arg = 0x8847};
+	const struct action pop = {.type = ACTION_POP_MPLS, .arg = 0x0800};
+	const struct action ttl = {.type = ACTION_SET_NW_TTL, .arg = 9};
 	const struct action dec = {.type = ACTION_DEC_NW_TTL}, *sets[] = {&set}, *decs[] = {&dec};
+	const struct action *late[] = {&ttl, &push, &pop, &dec};
 
 	ck_assert(rewrite_compile(sets, 1, &f.rewrites[1]));
 	ck_assert(rewrite_compile(decs, 1, &f.rewrites[2]));
+	ck_assert(rewrite_compile(late + 1, 3, &f.rewrites[3]));
+	ck_assert(rewrite_compile(late, 4, &f.rewrites[4]));
 }
 
 static const struct fixture_address there = {

@@ -166,6 +166,25 @@ START_TEST(what_is_dropped_is_copied_and_dropped)
 }
 END_TEST
 
+/* A rewrite that turns out on the way to be none for a frame sends it up, whose copy is made there: one is enough. */
+START_TEST(what_may_go_up_behind_its_copy_is_the_daemons)
+{
+	const struct action push = {.type = ACTION_PUSH_MPLS, .arg = 0x8847}, dec = {.type = ACTION_DEC_MPLS_TTL},
+			    out = {.type = ACTION_OUTPUT, .arg = OTHER};
+	const struct action lists[2][3] = {{push, out}, {push, dec, out}};
+	const struct actions actions = {.n = 2 + (uint32_t)_i, .list = lists[_i]};
+	struct flow_match all = {0};
+	uint8_t frame[SIZE];
+
+	mirror();
+	ck_assert_int_eq(pipeline_rule_put(lab.pl, 1, &all, 9, &actions, NULL), 0);
+	cache_settle(lab.cache, lab.now_ns);
+	make_frame(1, 2, frame);
+	arrive(FROM, frame);
+	ck_assert_str_eq(arrive(FROM, frame), _i ? "upcall:action" : "mirror:m,rewrite:[push_mpls:0x8847],output:p2");
+}
+END_TEST
+
 START_TEST(what_comes_in_by_its_port_goes_nowhere)
 {
 	uint8_t frame[SIZE];
@@ -320,6 +339,7 @@ int main(void)
 	tcase_add_test(t, no_more_than_there_is_room_for);
 	tcase_add_test(t, a_frame_that_comes_up_is_copied_and_forwarded);
 	tcase_add_test(t, what_is_dropped_is_copied_and_dropped);
+	tcase_add_loop_test(t, what_may_go_up_behind_its_copy_is_the_daemons, 0, 2);
 	tcase_add_test(t, what_comes_in_by_its_port_goes_nowhere);
 	tcase_add_test(t, flows_follow_a_mirror_that_comes_and_goes);
 	tcase_add_test(t, a_copy_that_is_handed_over_is_sent_and_makes_a_pair);

@@ -189,6 +189,26 @@ START_TEST(what_stands_before_a_meter_must_be_all_one_to_it)
 }
 END_TEST
 
+/* A frame that a rewrite turns out to be none for goes up as it came: the program rewrites first, and meters then. */
+START_TEST(a_meter_that_remarks_stands_before_no_rewrite_that_may_be_undone)
+{
+	const struct meter_band band = {.type = BAND_DSCP_REMARK, .prec_level = 1, .rate = 1, .burst = 1};
+	const struct meter_mod mod = {.flags = METER_PKTPS | METER_BURST, .id = 2, .n_bands = 1, .bands = &band};
+	uint8_t frame[SIZE];
+
+	make_frame(1, 2, frame);
+	meter_mod(METER_ADD, 1, 1, 1);
+	ck_assert_int_eq(ofbridge_meter_mod(bridge, &mod), OF_OK);
+	FLOW(.meter = 1, .apply = "push_mpls:0x8847,dec_mpls_ttl,output:2");
+	ck_assert_str_eq(why_not(frame), "");
+	FLOW(.meter = 2, .apply = "push_mpls:0x8847,dec_mpls_ttl,output:2");
+	ck_assert_str_eq(
+		why_not(frame), "its meter remarks, and it may turn out on the way to be none for the program");
+	FLOW(.meter = 2, .apply = "push_mpls:0x8847,output:2");
+	ck_assert_str_eq(why_not(frame), "");
+}
+END_TEST
+
 /* A remark is not seen by later tables: what they say of the DSCP that the frame had holds (docs/openflow.md). */
 START_TEST(a_table_behind_a_remark_sees_the_dscp_that_the_frame_had)
 {
@@ -438,6 +458,7 @@ int main(void)
 	tcase_add_test(t, a_modified_meter_holds_for_cached_flows_at_once_and_its_bucket_is_full);
 	tcase_add_test(t, with_a_meter_go_its_rules_its_flows_and_its_slot);
 	tcase_add_test(t, what_stands_before_a_meter_must_be_all_one_to_it);
+	tcase_add_test(t, a_meter_that_remarks_stands_before_no_rewrite_that_may_be_undone);
 	tcase_add_test(t, a_table_behind_a_remark_sees_the_dscp_that_the_frame_had);
 	tcase_add_test(t, normal_behind_a_meter_learns_and_floods_what_it_lets_through);
 	tcase_add_test(t, a_meter_that_comes_back_after_a_restart_goes_on_where_it_was);
