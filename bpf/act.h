@@ -11,7 +11,8 @@
  *
  * In front of all that may stand a METER (bpf/metered.h), and a TELL (bpf/tell.h). They are run when nothing is left
  * that would send the frame up, and before a byte is changed or the frame dropped for another reason: what goes up has
- * not been metered, nor told of.
+ * not been metered, nor told of. A rewrite that only finds out on the way that a frame is none for it comes before its
+ * meter (act_rewrite_all()).
  */
 #ifndef SW_ACT_H
 #define SW_ACT_H

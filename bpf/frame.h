@@ -67,6 +67,20 @@ SW_INLINE __u32 frame_size(struct xdp_md *ctx)
 	return frame_is_split(ctx) ? bpf_xdp_get_buff_len(ctx) : frame_first_size(ctx);
 }
 
+/* Also where a driver has no room for any. */
+SW_INLINE int frame_has_metadata(const struct xdp_md *ctx)
+{
+	return (void *)(long)ctx->data_meta < frame_data(ctx);
+}
+
+/* What a sender has put in front of a frame is not passed on, nor read by whoever looks for ours there. */
+SW_INLINE void frame_strip(struct xdp_md *ctx)
+{
+	__u32 size = ctx->data - ctx->data_meta;
+
+	bpf_xdp_adjust_meta(ctx, size);
+}
+
 SW_INLINE int frame_drop(const struct frame *frame, __u32 culprit, enum sw_drop reason)
 {
 	drop_count(frame->cpu, culprit, reason, 1);

@@ -9,8 +9,9 @@
  * the first one's map element (bq->xdp_prog; since Linux 5.14). So either egress program sees unicast and copies, and
  * only marks tell which is which.
  *
- * A sender's own metadata is nobody's instruction: it does not know the magic, and none is left behind that could be
- * sent back (mark_read() spoils what it has read).
+ * A sender's own metadata is nobody's instruction: it does not know the magic. But members without a program send
+ * copies with their marks on, and a veth hands metadata to whoever reads its other end: another port of ours, perhaps,
+ * by which the frame may come in again. So what comes in loses its metadata first of all (frame_strip()).
  */
 #ifndef SW_MARK_H
 #define SW_MARK_H

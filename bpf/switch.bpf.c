@@ -530,8 +530,11 @@ static __attribute__((noinline)) int short_deep(struct xdp_md *ctx)
 
 SW_INLINE int fast_path(struct xdp_md *ctx)
 {
-	int verdict = recall_way(ctx);
+	int verdict;
 
+	if (sw_unlikely(frame_has_metadata(ctx)))
+		frame_strip(ctx);
+	verdict = recall_way(ctx);
 	if (sw_likely(verdict != NEXT))
 		return verdict;
 	verdict = sw_likely(sw_read(core.config.depth) <= SW_L2_WORDS) ? short_link(ctx) : short_deep(ctx);

@@ -421,13 +421,14 @@ START_TEST(floods_and_copies_of_one_bulk_do_not_mix)
 }
 END_TEST
 
-/* With the magic of a switch whose seed is 0, and as a flood's, which would be counted. */
+/* With the magic of a switch whose seed is 0, or ours; with a mark's name or not; and as a flood's or as a copy's. */
 START_TEST(a_senders_own_mark_is_nobodys_instruction)
 {
-	const struct sw_mark forged = {.magic = SW_MARK_MAGIC(0ULL), .copies = _i ? COPIES : SW_MARK_FLOOD};
+	struct sw_mark forged = {.copies = _i & 1 ? COPIES : SW_MARK_FLOOD, .name = _i & 2 ? SW_MARK_NAME : 0};
 	struct packet unicast, p, copy;
 
 	begin(0);
+	forged.magic = SW_MARK_MAGIC(_i & 4 ? f.config->seed : 0ULL);
 	plan_three();
 	packet_plain(&p, UNTAGGED, 200);
 	unicast = p;
@@ -613,7 +614,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(t, copies_and_unicast_of_one_bulk_do_not_mix, 0, 2);
 	tcase_add_loop_test(t, floods_and_unicast_of_one_bulk_do_not_mix, 0, 2);
 	tcase_add_loop_test(t, floods_and_copies_of_one_bulk_do_not_mix, 0, 2);
-	tcase_add_loop_test(t, a_senders_own_mark_is_nobodys_instruction, 0, 2);
+	tcase_add_loop_test(t, a_senders_own_mark_is_nobodys_instruction, 0, 8);
 	tcase_add_loop_test(t, random_copies_of_random_frames_are_the_daemons, 0, 2);
 	suite_add_tcase(s, t);
 	return s;

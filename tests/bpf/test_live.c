@@ -5,11 +5,14 @@
  */
 #include "live_lab.h"
 
+#include "bpf/extract.h"
+
 #include <arpa/inet.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 #include <bpf/bpf.h>
+#include <linux/if_link.h>
 #include <xdp/xsk.h>
 
 #define BRIDGE     7
@@ -123,6 +126,33 @@ START_TEST(a_flood_that_came_tagged_is_untagged_there_too)
 	check_silence(1);
 	ck_assert_uint_eq(fixture_port_stats(&f, 2).tx_bytes, 296);
 	ck_assert_uint_eq(fixture_port_stats(&f, 3).tx_bytes, 300);
+	ck_assert_uint_eq(fixture_all_drops(&f), 0);
+}
+END_TEST
+
+/* What is behind port 3 is another port of ours. Its frames leave as its rule says, flooded or not before they came. */
+START_TEST(a_flood_that_comes_in_by_another_port_is_unicast_like_any)
+{
+	const struct sw_step flood = {.op = SW_OP_BROADCAST, .arg = SET}, output = {.op = SW_OP_OUTPUT, .arg = 2};
+	const struct sw_port port = {.id = 4, .max_rx_frame = 1518};
+	struct packet tagged, untagged;
+	struct sw_headers headers;
+	struct sw_key key;
+
+	setup(_i);
+	packet_plain(&tagged, 10, 300);
+	untagged = tagged;
+	packet_retag(&untagged, UNTAGGED);
+	put(&tagged, 0, &flood, 1);
+	sw_extract(tagged.bytes, tagged.bytes + tagged.size, q_ifindex[3], SW_KEY_WORDS, &key, &headers);
+	fixture_set_port(&f, q_ifindex[3], &port);
+	fixture_put(&f, &key, 0, 4, 0, &output, 1);
+	ck_assert_int_eq(
+		bpf_xdp_attach(q_ifindex[3], bpf_program__fd(f.skel->progs.sw_ingress), XDP_FLAGS_DRV_MODE, NULL), 0);
+	put_frame(&tagged);
+	check_arrives(2, &untagged);
+	check_arrives(2, &tagged);
+	bpf_xdp_attach(q_ifindex[3], -1, XDP_FLAGS_DRV_MODE, NULL);
 	ck_assert_uint_eq(fixture_all_drops(&f), 0);
 }
 END_TEST
@@ -504,6 +534,7 @@ static Suite *live_suite(void)
 	tcase_add_loop_test(tcase, tags_arrive_as_written, 0, 2);
 	tcase_add_loop_test(tcase, a_flood_is_untagged_for_each_port_of_its_own, 0, 2);
 	tcase_add_loop_test(tcase, a_flood_that_came_tagged_is_untagged_there_too, 0, 2);
+	tcase_add_loop_test(tcase, a_flood_that_comes_in_by_another_port_is_unicast_like_any, 0, 2);
 	tcase_add_loop_test(tcase, normal_sends_to_where_an_address_lives, 0, 2);
 	tcase_add_loop_test(tcase, normal_floods_until_an_address_is_learned, 0, 2);
 	tcase_add_loop_test(tcase, an_unfinished_checksum_arrives_finished, 0, 2);

@@ -2,6 +2,7 @@
 /* What the shipped program does with a frame: the steps of its flow, the misses, lengths and limits. */
 #include "trial.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 #include <unistd.h>
 #include <bpf/bpf.h>
@@ -190,6 +191,43 @@ START_TEST(a_broadcast_to_nobody_but_who_sent_it_has_no_output)
 }
 END_TEST
 
+/* Metadata of a sender's is neither passed on nor taken for ours, which stands just before what goes up. */
+START_TEST(what_a_sender_put_in_front_of_a_frame_stays_behind)
+{
+	const struct sw_meta forged = {.magic = SW_META_MAGIC, .reason = SW_UPCALL_FRAGS};
+	struct xdp_md ctx = {.ingress_ifindex = TRIAL_LO, .data = sizeof(forged)}, ctx_out = {0};
+	bool is_known = _i & 1, is_recalled = _i & 2;
+	struct packet in, framed;
+	struct outcome o;
+	int fd;
+
+	trial_setup(&f);
+	fd = trial_daemon_arrives(&f);
+	packet_plain(&in, 10, 64);
+	if (is_known)
+		trial_lead(&f, TRIAL_HOME, &in, trial_put_output(&f, &in, 0));
+	fixture_begin_epoch(&f);
+	if (is_recalled)
+		trial_run(&f, &in);
+	memcpy(framed.bytes, &forged, sizeof(forged));
+	memcpy(framed.bytes + sizeof(forged), in.bytes, in.size);
+	framed.size = ctx.data_end = sizeof(forged) + in.size;
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = framed.bytes, .data_size_in = framed.size,
+		.data_out = o.out.bytes, .data_size_out = sizeof(o.out.bytes), .ctx_in = &ctx,
+		.ctx_size_in = sizeof(ctx), .ctx_out = &ctx_out, .ctx_size_out = sizeof(ctx_out), .repeat = 1);
+	ck_assert_int_eq(bpf_prog_test_run_opts(bpf_program__fd(f.skel->progs.sw_ingress), &opts), 0);
+	close(fd);
+	o.out.size = opts.data_size_out;
+	o.meta_size = ctx_out.data;
+	ck_assert_int_eq(opts.retval, XDP_REDIRECT);
+	ck_assert_uint_eq(fixture_recalled(&f), is_known && is_recalled);
+	if (is_known)
+		trial_check_same(&o.out, &in);
+	else
+		trial_check_meta(&o, SW_UPCALL_MISS, 0);
+}
+END_TEST
+
 START_TEST(a_program_does_what_its_steps_say)
 {
 	run_case(&cases[_i / TRIAL_N_WAYS], _i % TRIAL_N_WAYS, false);
@@ -327,10 +365,27 @@ START_TEST(a_miss_goes_up_with_metadata)
 }
 END_TEST
 
+#define ETH_MPLS   0x8847
+#define ETH_PBB    0x88e7
+#define N_UNSTATED 98
+
+/* A frame of this type is given so many backbone headers, and one label more or none, and leaves. */
+static void put_pushes(uint32_t id, uint16_t type, uint8_t n, uint8_t n_labels)
+{
+	const struct sw_step steps[] = {{.op = SW_OP_REWRITE, .arg = (uint16_t)id}, STEP(OUTPUT, TRIAL_OUT)};
+	const struct sw_key key = {.f.in_ifindex = TRIAL_LO, .f.eth_type_be = htons(type)};
+	struct sw_rewrite *rewrite = &f.rewrites[id];
+
+	for (uint8_t i = 0; i < n; i++)
+		rewrite->edits[i] = (struct sw_edit){.op = SW_EDIT_PUSH_PBB, .arg = ETH_PBB};
+	rewrite->edits[n] = (struct sw_edit){.op = SW_EDIT_PUSH_MPLS, .arg = ETH_MPLS};
+	rewrite->n_edits = n + n_labels;
+	fixture_put(&f, &key, 0, TRIAL_IN, 0, steps, 2);
+}
+
 /*
- * The frame of one run is that of the next: each upcall puts metadata in front of the last one's, until there is no
- * room for more. From then on the daemon takes it for a miss and counts it, unless the flow says that it does not
- * count.
+ * The frame of one run is that of the next: the first two take all its headroom but 14 bytes, which is too little for
+ * metadata. The daemon takes each of the others for a miss and counts it, unless the flow says that it does not count.
  */
 START_TEST(what_goes_up_without_metadata_is_left_to_the_daemon_to_count)
 {
@@ -338,34 +393,37 @@ START_TEST(what_goes_up_without_metadata_is_left_to_the_daemon_to_count)
 				    forked[] = {STEP(FORK, FORK)},
 				    metered[] = {STEP(METER, METER), STEP(BROADCAST, SET)},
 				    *const steps[] = {broadcast, up, forked, metered};
+	const struct sw_key bits = {.f.in_ifindex = UINT32_MAX, .f.eth_type_be = UINT16_MAX};
+	const struct sw_key key = {.f.in_ifindex = TRIAL_LO, .f.eth_type_be = htons(ETH_MPLS)};
 	uint32_t member_ids[] = {4}, member_ifindexes[] = {TRIAL_LO}, slot, n_counted;
-	struct sw_flow_stats counted;
 	struct packet in;
 	struct outcome o;
 	int fd;
 
 	trial_setup(&f);
+	f.config->n_order = 0;
+	fixture_set_mask(&f, 0, &bits);
 	fixture_set_members(&f, SET, member_ids, member_ifindexes, 1, 100);
 	packet_plain(&in, UNTAGGED, 200);
+	put_pushes(1, 0x0800, 7, 0);
+	put_pushes(2, ETH_PBB, 4, 1);
 	f.forks[FORK] = (struct sw_fork){.kind = SW_FORK_FAILOVER, .n_branches = 2, .live = TAKEN};
 	f.forks[FORK].branch[TAKEN] = (struct sw_flow){.n_steps = 1, .steps = {broadcast[0]}};
 	f.meters[METER].id = 1;
-	slot = trial_put(&f, &in, 0, steps[_i], steps[_i] == metered ? 2 : 1);
+	slot = fixture_put(&f, &key, 0, TRIAL_IN, 0, steps[_i], steps[_i] == metered ? 2 : 1);
 	fd = trial_daemon_arrives(&f);
-	ck_assert_int_eq(trial_run_split(&f, &in, 0, 100, &o), 0);
+	ck_assert_int_eq(trial_run_split(&f, &in, 0, 2 + N_UNSTATED, &o), 0);
 	close(fd);
 	ck_assert_int_eq(o.verdict, XDP_REDIRECT);
-	n_counted = steps[_i] == up ? 100 : o.meta_size / sizeof(struct sw_meta);
-	ck_assert_uint_gt(n_counted, 0);
-	ck_assert_uint_lt(o.meta_size / sizeof(struct sw_meta), 100);
-	counted = steps[_i] == metered ? f.stopped[slot] : fixture_flow_stats(&f, slot);
-	ck_assert_uint_eq(counted.packets, n_counted);
-	ck_assert_uint_eq(counted.bytes, n_counted * in.size);
-	if (steps[_i] == metered)
-		ck_assert_uint_eq(fixture_flow_stats(&f, slot).packets, 0);
-	if (steps[_i] == forked)
-		ck_assert_uint_eq(fixture_branch_stats(&f, FORK, TAKEN).packets, n_counted);
-	ck_assert_uint_eq(fixture_port_stats(&f, TRIAL_IN).upcalls, 100);
+	ck_assert_uint_eq(o.meta_size, 0);
+	ck_assert_uint_eq(o.out.size, in.size + 7 * 18 + 4 * 18 + 4);
+	n_counted = steps[_i] == up ? N_UNSTATED : 0;
+	ck_assert_uint_eq(fixture_flow_stats(&f, slot).packets, n_counted);
+	ck_assert_uint_eq(fixture_flow_stats(&f, slot).bytes, n_counted * o.out.size);
+	ck_assert_uint_eq(f.stopped[slot].packets, 0);
+	ck_assert_uint_eq(f.stopped[slot].bytes, 0);
+	ck_assert_uint_eq(fixture_branch_stats(&f, FORK, TAKEN).packets, 0);
+	ck_assert_uint_eq(fixture_port_stats(&f, TRIAL_IN).upcalls, N_UNSTATED);
 }
 END_TEST
 
@@ -526,6 +584,7 @@ static Suite *suite(void)
 	TCase *tcase = tcase_create("program");
 
 	tcase_set_timeout(tcase, 120);
+	tcase_add_loop_test(tcase, what_a_sender_put_in_front_of_a_frame_stays_behind, 0, 4);
 	tcase_add_loop_test(tcase, a_broadcast_to_nobody_but_who_sent_it_has_no_output, 0, 2);
 	tcase_add_loop_test(tcase, a_program_does_what_its_steps_say, 0, TRIAL_N_WAYS * N_CASES);
 	tcase_add_loop_test(tcase, a_branch_does_what_its_steps_say, 0, TRIAL_N_WAYS * N_CASES);
