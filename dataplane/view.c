@@ -184,7 +184,7 @@ static bool is_shown(const struct view *view, bool transport, struct sw_key *mas
 		l4_bits(&bits);
 	if (is_seen(view, &bits, mask))
 		return true;
-	if (!transport && key->f.ip_proto)
+	if (!transport && key->f.ip_proto && key->f.eth_type_be != htons(SW_ETH_ARP)) /* ARP has none */
 		key_look(mask, FIELD_IP_PROTO);
 	else if (key->f.l4_src_be)
 		mask->f.l4_src_be |= highest_bit(key->f.l4_src_be);
