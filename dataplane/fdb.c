@@ -23,18 +23,28 @@ enum cell_state {
 	CELL_LIMBO, /* neither has anything, but a program may hold what it read: waits for a grace period */
 };
 
+/* The orders of use in which a learned entry stands. */
+enum order_kind { OF_BRIDGE, OF_PORT, N_ORDERS };
+
+struct order {
+	uint32_t oldest, newest;
+	uint32_t n;
+};
+
 struct cell {
 	struct fdb_entry entry; /* in limbo: that was there last */
-	uint32_t older, newer;  /* of learned entries: neighbours in the order of use */
-	uint8_t state;          /* enum cell_state */
-	bool is_dirty;          /* it is in `dirty` */
-	uint8_t n_resting;      /* how often it is in `limbo`; free only when not at all */
+	struct {
+		uint32_t older, newer;
+	} in[N_ORDERS];
+	uint8_t state;     /* enum cell_state */
+	bool is_dirty;     /* it is in `dirty` */
+	uint8_t n_resting; /* how often it is in `limbo`; free only when not at all */
 };
 
 struct bridge_state {
 	uint32_t n_entries, limit;
 	uint64_t ageing_ns; /* 0: never */
-	uint32_t oldest, newest;
+	struct order learned;
 };
 
 /* One allocation that is mostly never touched, and so costs nothing. */
@@ -42,6 +52,7 @@ struct fdb {
 	struct fdb_storage storage;
 	struct fdb_events events;
 	struct bridge_state bridges[SW_MAX_BRIDGES];
+	struct order ports[SW_MAX_PORTS];
 	uint32_t n_entries, limit;
 	bool is_stale; /* what `out` answers may have changed for any entry */
 	uint32_t n_dirty;
@@ -199,33 +210,53 @@ static uint32_t live_from(const struct fdb *fdb, uint32_t i)
 
 /* ---- the order of use ---- */
 
-static void age_list_append(struct fdb *fdb, uint32_t i)
+static struct order *order_of(struct fdb *fdb, const struct fdb_entry *entry, enum order_kind kind)
 {
-	struct cell *cell = &fdb->cells[i];
-	struct bridge_state *bridge = &fdb->bridges[cell->entry.key.bridge];
-
-	cell->older = bridge->newest;
-	cell->newer = NONE;
-	if (bridge->newest == NONE)
-		bridge->oldest = i;
-	else
-		fdb->cells[bridge->newest].newer = i;
-	bridge->newest = i;
+	return kind == OF_BRIDGE ? &fdb->bridges[entry->key.bridge].learned : &fdb->ports[entry->port];
 }
 
-static void age_list_remove(struct fdb *fdb, uint32_t i)
+static void order_append(struct fdb *fdb, uint32_t i, enum order_kind kind)
+{
+	struct cell *cell = &fdb->cells[i];
+	struct order *order = order_of(fdb, &cell->entry, kind);
+
+	cell->in[kind].older = order->newest;
+	cell->in[kind].newer = NONE;
+	if (order->newest == NONE)
+		order->oldest = i;
+	else
+		fdb->cells[order->newest].in[kind].newer = i;
+	order->newest = i;
+	order->n++;
+}
+
+static void order_remove(struct fdb *fdb, uint32_t i, enum order_kind kind)
 {
 	const struct cell *cell = &fdb->cells[i];
-	struct bridge_state *bridge = &fdb->bridges[cell->entry.key.bridge];
+	struct order *order = order_of(fdb, &cell->entry, kind);
+	uint32_t older = cell->in[kind].older, newer = cell->in[kind].newer;
 
-	if (cell->older == NONE)
-		bridge->oldest = cell->newer;
+	if (older == NONE)
+		order->oldest = newer;
 	else
-		fdb->cells[cell->older].newer = cell->newer;
-	if (cell->newer == NONE)
-		bridge->newest = cell->older;
+		fdb->cells[older].in[kind].newer = newer;
+	if (newer == NONE)
+		order->newest = older;
 	else
-		fdb->cells[cell->newer].older = cell->older;
+		fdb->cells[newer].in[kind].older = older;
+	order->n--;
+}
+
+static void orders_append(struct fdb *fdb, uint32_t i)
+{
+	order_append(fdb, i, OF_BRIDGE);
+	order_append(fdb, i, OF_PORT);
+}
+
+static void orders_remove(struct fdb *fdb, uint32_t i)
+{
+	order_remove(fdb, i, OF_BRIDGE);
+	order_remove(fdb, i, OF_PORT);
 }
 
 /* ---- entries ---- */
@@ -257,7 +288,7 @@ static void add(struct fdb *fdb, uint32_t i, const struct fdb_key *key, uint16_t
 	cell->state = cell->state == CELL_DYING ? CELL_LIVE : CELL_FRESH;
 	live_add(fdb, i);
 	if (!is_static(cell))
-		age_list_append(fdb, i);
+		orders_append(fdb, i);
 	write_times(fdb, i);
 	mark_dirty(fdb, i);
 	tell_changed(fdb, key);
@@ -268,10 +299,10 @@ static void rewrite(struct fdb *fdb, uint32_t i, uint16_t port, uint16_t flags, 
 	struct cell *cell = &fdb->cells[i];
 
 	if (!is_static(cell))
-		age_list_remove(fdb, i);
+		orders_remove(fdb, i);
 	cell->entry = (struct fdb_entry){cell->entry.key, port, flags, now_ns, now_ns};
 	if (!is_static(cell))
-		age_list_append(fdb, i);
+		orders_append(fdb, i);
 	write_times(fdb, i);
 	mark_dirty(fdb, i);
 	tell_changed(fdb, &cell->entry.key);
@@ -287,8 +318,8 @@ static void refresh(struct fdb *fdb, uint32_t i, uint64_t now_ns)
 	write_times(fdb, i);
 	if (is_static(cell))
 		return;
-	age_list_remove(fdb, i);
-	age_list_append(fdb, i);
+	orders_remove(fdb, i);
+	orders_append(fdb, i);
 }
 
 /* What the program never had leaves nothing to clear: its cell is free at once. */
@@ -298,7 +329,7 @@ static void remove_entry(struct fdb *fdb, uint32_t i)
 
 	live_remove(fdb, i);
 	if (!is_static(cell))
-		age_list_remove(fdb, i);
+		orders_remove(fdb, i);
 	if (cell->state == CELL_FRESH)
 		cell->state = cell->n_resting ? CELL_LIMBO : CELL_FREE;
 	else
@@ -475,7 +506,7 @@ static void adopt(struct fdb *fdb)
 	}
 	for (uint32_t n = 0; n < n_found; n++) {
 		if (is_live(&fdb->cells[found[n]]) && !is_static(&fdb->cells[found[n]]))
-			age_list_append(fdb, found[n]);
+			orders_append(fdb, found[n]);
 	}
 	fdb->is_stale = true;
 }
@@ -491,10 +522,12 @@ struct fdb *fdb_create(const struct fdb_storage *storage, uint32_t limit, const 
 	if (events)
 		fdb->events = *events;
 	for (int i = 0; i < SW_MAX_BRIDGES; i++) {
-		fdb->bridges[i].oldest = fdb->bridges[i].newest = NONE;
+		fdb->bridges[i].learned = (struct order){NONE, NONE, 0};
 		fdb->bridges[i].limit = FDB_DEFAULT_LIMIT;
 		fdb->bridges[i].ageing_ns = FDB_DEFAULT_AGEING_S * NS_PER_S;
 	}
+	for (int i = 0; i < SW_MAX_PORTS; i++)
+		fdb->ports[i] = (struct order){NONE, NONE, 0};
 	adopt(fdb);
 	return fdb;
 }
@@ -518,11 +551,41 @@ const struct fdb_entry *fdb_lookup(const struct fdb *fdb, const struct fdb_key *
 	return i == NONE ? NULL : &fdb->cells[i].entry;
 }
 
+/* Whose the entry is that would make way: one of this bridge, or any where it is the storage that is full. */
+static bool may_yield(const struct fdb *fdb, const struct order *port, uint16_t bridge)
+{
+	return port->n && (fdb->bridges[bridge].n_entries < fdb->bridges[bridge].limit ||
+				  fdb->cells[port->oldest].entry.key.bridge == bridge);
+}
+
+/* Of the ports that may yield that with most entries; NULL: there is none. */
+static const struct order *fullest(const struct fdb *fdb, uint16_t bridge)
+{
+	const struct order *best = NULL;
+
+	for (int i = 1; i < SW_MAX_PORTS; i++) {
+		if ((!best || fdb->ports[i].n > best->n) && may_yield(fdb, &fdb->ports[i], bridge))
+			best = &fdb->ports[i];
+	}
+	return best;
+}
+
+/* F6. One goes where one comes: so no limit is exceeded by more than it was. */
+static bool make_way(struct fdb *fdb, uint16_t bridge, uint16_t port)
+{
+	const struct order *other = fullest(fdb, bridge);
+
+	if (!other || fdb->ports[port].n + 1 >= other->n)
+		return false;
+	remove_entry(fdb, other->oldest);
+	return true;
+}
+
 enum fdb_learned fdb_learn(struct fdb *fdb, const struct fdb_key *key, uint16_t port, uint64_t now_ns)
 {
 	uint32_t i = find(fdb, key);
 
-	assert(key->bridge && key->bridge < SW_MAX_BRIDGES);
+	assert(key->bridge && key->bridge < SW_MAX_BRIDGES && port < SW_MAX_PORTS);
 	if (i != NONE && fdb->cells[i].entry.port == port)
 		refresh(fdb, i, now_ns);
 	if (i != NONE && is_static(&fdb->cells[i]))
@@ -533,8 +596,8 @@ enum fdb_learned fdb_learn(struct fdb *fdb, const struct fdb_key *key, uint16_t 
 		rewrite(fdb, i, port, 0, now_ns);
 		return FDB_MOVED;
 	}
-	i = fdb_has_room(fdb, key->bridge) ? choose(fdb, key) : NONE;
-	if (i == NONE)
+	i = choose(fdb, key);
+	if (i == NONE || !(fdb_has_room(fdb, key->bridge) || make_way(fdb, key->bridge, port)))
 		return FDB_FULL;
 	add(fdb, i, key, port, 0, now_ns);
 	return FDB_NEW;
@@ -621,20 +684,21 @@ static bool take_mark(struct fdb *fdb, uint32_t i)
 /* The same for one bridge. */
 static uint64_t age_bridge(struct fdb *fdb, const struct bridge_state *bridge, uint64_t now_ns)
 {
-	while (bridge->ageing_ns && bridge->oldest != NONE) {
-		struct fdb_entry *entry = &fdb->cells[bridge->oldest].entry;
+	while (bridge->ageing_ns && bridge->learned.oldest != NONE) {
+		struct fdb_entry *entry = &fdb->cells[bridge->learned.oldest].entry;
 
 		if (entry->used_ns > now_ns) { /* a time to come can only be adopted rubbish */
 			entry->used_ns = now_ns;
-			write_times(fdb, bridge->oldest);
+			write_times(fdb, bridge->learned.oldest);
 		}
 		if (now_ns - entry->used_ns < bridge->ageing_ns)
 			return entry->used_ns + bridge->ageing_ns;
-		if (take_mark(fdb, bridge->oldest)) { /* used since the last harvest, perhaps while no daemon ran */
+		if (take_mark(fdb,
+			    bridge->learned.oldest)) { /* used since the last harvest, perhaps while no daemon ran */
 			epoch_end(fdb->storage.epoch);
-			refresh(fdb, bridge->oldest, now_ns);
+			refresh(fdb, bridge->learned.oldest, now_ns);
 		} else {
-			remove_entry(fdb, bridge->oldest);
+			remove_entry(fdb, bridge->learned.oldest);
 		}
 	}
 	return UINT64_MAX;
@@ -710,6 +774,18 @@ void fdb_harvest(struct fdb *fdb, uint64_t now_ns)
 bool fdb_has_room(const struct fdb *fdb, uint16_t bridge)
 {
 	return fdb->bridges[bridge].n_entries < fdb->bridges[bridge].limit && fdb->n_entries < fdb->limit;
+}
+
+uint32_t fdb_most(const struct fdb *fdb, uint16_t bridge)
+{
+	const struct order *port = fullest(fdb, bridge);
+
+	return port ? port->n : 0;
+}
+
+uint32_t fdb_count_of_port(const struct fdb *fdb, uint16_t port)
+{
+	return fdb->ports[port].n;
 }
 
 uint32_t fdb_count(const struct fdb *fdb, uint16_t bridge)

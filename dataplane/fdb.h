@@ -20,9 +20,13 @@
  * F5 The cell of an entry that was removed is cleared by the next fdb_settle(), and given to another key only when a
  *    grace period that began after that has ended (A6 of abi.h). An address that is back sooner gets its cell again, so
  *    that none ever has two.
+ * F6 No port's addresses keep another's out: where there is no room the port with most learned addresses loses the one
+ *    that it has not used for longest, if who asks has fewer yet when he has got it. So a port that floods the table
+ *    with invented addresses ends with what the others leave it, and never with less than any of them has.
  *
- * Limits: each bridge has one (fdb_set_limit). A full table learns nothing more, and forgets nothing for it: an
- * attacker who invents addresses then floods only his own. Static entries count, but only a full storage refuses one.
+ * Limits: each bridge has one (fdb_set_limit). But for F6 a full table learns nothing more, and forgets nothing for it:
+ * an attacker who invents addresses then floods only his own. Static entries count, but only a full storage refuses
+ * one, and they are nobody's share. A port's entries are taken to be all of one bridge, as they are but for moments.
  * Storage is full at fdb_create()'s limit, and for an address both of whose buckets are full (cells that wait for a
  * grace period count). MEASURED with random addresses: none of 48,000, two of 65,536.
  *
@@ -99,7 +103,10 @@ const struct fdb_entry *fdb_lookup(const struct fdb *fdb, const struct fdb_key *
 
 enum fdb_learned { FDB_REFRESHED, FDB_NEW, FDB_MOVED, FDB_IS_STATIC, FDB_FULL };
 
-/* A frame from `key` came in by `port`. Group and all-zero addresses are the caller's to keep out. */
+/*
+ * A frame from `key` came in by `port`. Group and all-zero addresses are the caller's to keep out. Where it is new and
+ * there is no room, another port's entry may have gone for it (F6).
+ */
 enum fdb_learned fdb_learn(struct fdb *fdb, const struct fdb_key *key, uint16_t port, uint64_t now_ns);
 
 /* Adds or replaces a static entry. -ENOSPC: the storage is full, for this address or for any. */
@@ -140,8 +147,14 @@ void fdb_grace_ended(struct fdb *fdb); /* the last that began, and so all; harml
 /* Refreshes, as used now, every address that the program marked since the last call. */
 void fdb_harvest(struct fdb *fdb, uint64_t now_ns);
 
-/* Whether the bridge can learn one more address. */
+/* Whether the bridge can learn one more address, of whatever port. */
 bool fdb_has_room(const struct fdb *fdb, uint16_t bridge);
+/*
+ * Where it has none: how many learned addresses the port has that would make way (F6), and how many this port has. A
+ * port learns while it would still have fewer.
+ */
+uint32_t fdb_most(const struct fdb *fdb, uint16_t bridge);
+uint32_t fdb_count_of_port(const struct fdb *fdb, uint16_t port);
 uint32_t fdb_count(const struct fdb *fdb, uint16_t bridge); /* 0: all */
 
 /* Walks the entries of a bridge (0: all), in no order. `each` must not change the table. */

@@ -512,6 +512,12 @@ void pipeline_bridge_set_learning(struct pipeline *pl, uint16_t id, bool learnin
 	pl->bridges[id]->learning = learning;
 }
 
+void pipeline_port_set_behind(struct pipeline *pl, uint16_t id, bool is_behind)
+{
+	pl->version += pl->ports[id]->is_behind != is_behind;
+	pl->ports[id]->is_behind = is_behind;
+}
+
 void pipeline_port_set_vlan(struct pipeline *pl, uint16_t id, const struct vlan_config *vlan)
 {
 	pl->ports[id]->vlan = *vlan;

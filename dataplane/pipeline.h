@@ -87,6 +87,7 @@ struct port {
 	bool csum;          /* frames from it may carry unfinished checksums */
 	uint32_t max_frame; /* bytes, Ethernet header and one tag among them, that can be sent out of it */
 	uint16_t mirror;    /* id of the mirror that has copies of what comes in; 0: none has */
+	bool is_behind;     /* it learns also where its bridge does not: others have more addresses (F6 of fdb.h) */
 	bool is_mirrors;    /* a mirror's copies leave by it, and nothing else comes in or leaves */
 	uint32_t of_config; /* OFPPC_* that a port-mod has set (ofbridge.h) */
 	uint8_t mac[6];     /* of its device; zero while it has never had one */
@@ -298,6 +299,8 @@ void pipeline_bridge_set(
 	struct pipeline *pl, uint16_t id, uint32_t ageing_s, uint32_t fdb_limit, bool forward_reserved);
 /* Whether the FDB takes one more address of this bridge. Raises the version only when that is news. */
 void pipeline_bridge_set_learning(struct pipeline *pl, uint16_t id, bool learning);
+/* Whether addresses of others make way for its next. Raises the version only when that is news. */
+void pipeline_port_set_behind(struct pipeline *pl, uint16_t id, bool is_behind);
 void pipeline_port_set_vlan(struct pipeline *pl, uint16_t id, const struct vlan_config *vlan);
 
 /* An OpenFlow number for a port: `of_port`; 0: it keeps the one that it got when it was added. -EEXIST. */

@@ -249,10 +249,10 @@ static void compile_fork(struct sets *sets, const struct pipeline *pl, const str
 		add(ret, SW_OP_FORK, ret->fork);
 }
 
-static void add_normal(struct program *program, const struct bridge *bridge, uint16_t vid)
+static void add_normal(struct program *program, const struct bridge *bridge, const struct port *in, uint16_t vid)
 {
 	add(program, SW_OP_NORMAL, vid);
-	if (bridge->learning)
+	if (bridge->learning || (in && in->is_behind))
 		program->flags |= SW_FLOW_LEARN;
 	if (bridge->forward_reserved)
 		program->flags |= SW_FLOW_RESERVED;
@@ -312,7 +312,7 @@ void program_compile(struct sets *sets, const struct pipeline *pl, const struct 
 	if (is_metered && !xlate->n_branches && (xlate->tells || xlate->mirror))
 		add(ret, SW_OP_TELL, (xlate->tells ? SW_TELL_CONTROLLER : 0) | xlate->mirror);
 	if (xlate->normal && is_metered)
-		add_normal(ret, pipeline_bridge(pl, xlate->bridge), xlate->vid);
+		add_normal(ret, pipeline_bridge(pl, xlate->bridge), in_port, xlate->vid);
 	if (!is_metered || xlate->in_daemon || !xlate->cacheable || !is_fast(pl, xlate) || is_too_long(ret, xlate))
 		go_up(ret);
 	else if (xlate->n_branches)

@@ -49,6 +49,8 @@ struct vswitch {
 	bool fdb_waits;                /* for a grace period that it asked for */
 	bool sweep_armed;
 	bool age_stale; /* an address was learned, or ageing was set: the next may be due sooner than `age` fires */
+	bool fdb_news;  /* who has how many addresses is no more as it was */
+	bool share_due; /* ports that had their share may go on: once a sweep, for it has all flows asked */
 	bool restored;  /* every bridge and port that a restart brings back is there */
 };
 
@@ -97,6 +99,7 @@ static void sweep_due(void *arg)
 		arm(vs, vs->sweep, SLICE_MS);
 	else
 		fdb_harvest(vs->fdb, vswitch_now_ns(vs));
+	vs->share_due |= !vs->sweep_armed;
 	arm_what_is_due(vs);
 }
 
@@ -185,6 +188,7 @@ static void fdb_changed(void *ctx, const struct fdb_key *key)
 	struct vswitch *vs = ctx;
 
 	vs->age_stale = true;
+	vs->fdb_news = true;
 }
 
 static struct fdb_out fdb_out(void *ctx, const struct fdb_entry *entry)
@@ -417,12 +421,40 @@ static bool may_learn(const struct vswitch *vs, const struct bridge *bridge)
 	       fdb_count(vs->fdb, 0) + SW_MAX_FDB / 16 < SW_MAX_FDB;
 }
 
-static void settle_fdb(struct vswitch *vs)
+/*
+ * Which of a full bridge's ports learn nevertheless (F6). Who has got his share stops at once; but he goes on only once
+ * a sweep, if others have more again: two ports that pass addresses to and fro could have all flows asked all the time.
+ */
+static void share_out(struct vswitch *vs, const struct bridge *bridge, bool may_go_on)
+{
+	const uint32_t most = fdb_most(vs->fdb, bridge->id);
+	const struct port *port = NULL;
+
+	while ((port = pipeline_next_port(vs->pl, port ? port->id : 0))) {
+		if (port->bridge == bridge->id)
+			pipeline_port_set_behind(vs->pl, port->id,
+				fdb_count_of_port(vs->fdb, port->id) + 1 < most && (port->is_behind || may_go_on));
+	}
+}
+
+static void settle_learning(struct vswitch *vs)
 {
 	const struct bridge *bridge = NULL;
 
-	while ((bridge = pipeline_next_bridge(vs->pl, bridge ? bridge->id : 0)))
+	while ((bridge = pipeline_next_bridge(vs->pl, bridge ? bridge->id : 0))) {
+		bool had_room = bridge->learning;
+
 		pipeline_bridge_set_learning(vs->pl, bridge->id, may_learn(vs, bridge));
+		if (!bridge->learning && (had_room || vs->fdb_news || vs->share_due))
+			share_out(vs, bridge, had_room || vs->share_due);
+	}
+	vs->fdb_news = false;
+	vs->share_due = false;
+}
+
+static void settle_fdb(struct vswitch *vs)
+{
+	settle_learning(vs);
 	if (vs->fdb_version != pipeline_version(vs->pl))
 		fdb_republish(vs->fdb);
 	vs->fdb_version = pipeline_version(vs->pl);
@@ -557,6 +589,7 @@ int vswitch_bridge_set(
 
 int vswitch_port_add(struct vswitch *vs, const struct port_config *config, struct complaint *c)
 {
+	vs->share_due = true; /* it has none yet */
 	return port_manager_add(vs->ports, config, c);
 }
 

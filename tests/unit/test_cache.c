@@ -277,6 +277,25 @@ START_TEST(a_bridge_that_begins_or_ceases_to_learn_replaces_its_flows_and_no_oth
 }
 END_TEST
 
+/* F6 of fdb.h */
+START_TEST(of_a_bridge_that_does_not_learn_a_port_that_is_behind_does)
+{
+	struct sw_key key = lab_key(1, 1, 2), other = lab_key(2, 2, 1);
+
+	lab_miss(&lab, &key);
+	lab_miss(&lab, &other);
+	pipeline_bridge_set_learning(lab.pl, 1, false);
+	pipeline_port_set_behind(lab.pl, 2, true);
+	cache_settle(lab.cache, lab.now_ns);
+	ck_assert(!(lab_hit(&lab, &key).flow->flags & SW_FLOW_LEARN));
+	ck_assert(lab_hit(&lab, &other).flow->flags & SW_FLOW_LEARN);
+	ck_assert_uint_eq(cache_totals(lab.cache)->replaced, 1);
+	pipeline_port_set_behind(lab.pl, 2, false);
+	cache_settle(lab.cache, lab.now_ns);
+	ck_assert(!(lab_hit(&lab, &other).flow->flags & SW_FLOW_LEARN));
+}
+END_TEST
+
 START_TEST(a_bridge_that_learns_as_before_asks_no_flow)
 {
 	struct sw_key key = lab_key(1, 1, 2);
@@ -649,6 +668,7 @@ static Suite *suite(void)
 	tcase_add_test(t, a_changed_answer_gives_a_flow_another_slot_at_the_next_settle);
 	tcase_add_loop_test(t, a_change_of_the_fdb_leaves_every_flow_alone, 0, 2 * N_FDB_CHANGES);
 	tcase_add_test(t, a_bridge_that_begins_or_ceases_to_learn_replaces_its_flows_and_no_others);
+	tcase_add_test(t, of_a_bridge_that_does_not_learn_a_port_that_is_behind_does);
 	tcase_add_test(t, a_bridge_that_learns_as_before_asks_no_flow);
 	tcase_add_test(t, a_bridge_that_forwards_reserved_addresses_tells_its_flows);
 	tcase_add_test(t, a_change_of_a_port_replaces_the_flows_that_flood_to_it_and_no_others);

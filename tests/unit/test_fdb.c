@@ -255,7 +255,7 @@ END_TEST
 
 /* ---- limits ---- */
 
-START_TEST(a_full_bridge_learns_nothing_and_forgets_nothing)
+START_TEST(a_full_bridge_learns_nothing_of_the_port_that_filled_it_and_forgets_nothing)
 {
 	struct fdb_key first = key_of(1, 0, 1), elsewhere = key_of(2, 0, 1), fixed = key_of(1, 0, 99);
 	struct bench bench;
@@ -278,6 +278,119 @@ START_TEST(a_full_bridge_learns_nothing_and_forgets_nothing)
 	ck_assert_int_eq(fdb_learn(bench.fdb, &first, 6, 20 * S), FDB_MOVED);
 	ck_assert_int_eq(fdb_learn(bench.fdb, &elsewhere, 6, 20 * S), FDB_NEW);
 	ck_assert_int_eq(fdb_add_static(bench.fdb, &fixed, 6, 20 * S, NULL), 0);
+	close_bench(&bench);
+}
+END_TEST
+
+static enum fdb_learned learn_at(struct bench *bench, uint8_t last, uint16_t port, uint64_t now_ns)
+{
+	struct fdb_key key = key_of(1, 0, last);
+
+	return fdb_learn(bench->fdb, &key, port, now_ns);
+}
+
+static bool knows(const struct bench *bench, uint8_t last)
+{
+	struct fdb_key key = key_of(1, 0, last);
+
+	return port_of(bench->fdb, &key);
+}
+
+/* F6 */
+START_TEST(where_there_is_no_room_the_port_with_most_addresses_yields_what_it_used_least)
+{
+	struct bench bench;
+
+	open_bench(&bench);
+	fdb_set_limit(bench.fdb, 1, 4);
+	for (uint8_t i = 1; i <= 4; i++)
+		ck_assert_int_eq(learn_at(&bench, i, 5, i * S), FDB_NEW);
+	ck_assert_int_eq(learn_at(&bench, 1, 5, 5 * S), FDB_REFRESHED); /* now 2 is the one that goes first */
+	fdb_settle(bench.fdb);
+	ck_assert_uint_eq(fdb_most(bench.fdb, 1), 4);
+	ck_assert_int_eq(learn_at(&bench, 11, 6, 6 * S), FDB_NEW);
+	ck_assert(!knows(&bench, 2) && knows(&bench, 11));
+	ck_assert_int_eq(bench.n_news, 6);
+	ck_assert_int_eq(learn_at(&bench, 12, 6, 6 * S), FDB_NEW);
+	ck_assert(!knows(&bench, 3));
+	ck_assert_uint_eq(fdb_most(bench.fdb, 1), 2);
+	ck_assert_uint_eq(fdb_count_of_port(bench.fdb, 5), 2);
+	ck_assert_uint_eq(fdb_count_of_port(bench.fdb, 6), 2);
+	ck_assert_int_eq(learn_at(&bench, 13, 6, 6 * S), FDB_FULL); /* it has as many */
+	ck_assert_int_eq(learn_at(&bench, 6, 5, 6 * S), FDB_FULL);
+	ck_assert_int_eq(learn_at(&bench, 21, 7, 6 * S), FDB_NEW);
+	ck_assert_int_eq(learn_at(&bench, 22, 7, 6 * S), FDB_FULL); /* no sense in taking turns */
+	ck_assert_uint_eq(fdb_count(bench.fdb, 1), 4);
+	fdb_settle(bench.fdb);
+	ck_assert(lab_agrees(bench.fdb, &bench.storage));
+	close_bench(&bench);
+}
+END_TEST
+
+START_TEST(static_entries_yield_to_nobody_and_are_nobodys_share)
+{
+	struct bench bench;
+
+	open_bench(&bench);
+	fdb_set_limit(bench.fdb, 1, 3);
+	for (uint8_t i = 1; i <= 3; i++) {
+		struct fdb_key key = key_of(1, 0, i);
+
+		ck_assert_int_eq(fdb_add_static(bench.fdb, &key, 5, S, NULL), 0);
+	}
+	ck_assert_uint_eq(fdb_most(bench.fdb, 1), 0);
+	ck_assert_int_eq(learn_at(&bench, 11, 6, S), FDB_FULL);
+	fdb_set_limit(bench.fdb, 1, 5);
+	ck_assert_int_eq(learn_at(&bench, 11, 6, S), FDB_NEW);
+	ck_assert_int_eq(learn_at(&bench, 12, 6, S), FDB_NEW);
+	ck_assert_int_eq(learn_at(&bench, 4, 5, S), FDB_NEW); /* 0 against 2 */
+	ck_assert(!knows(&bench, 11));
+	ck_assert_int_eq(learn_at(&bench, 5, 5, S), FDB_FULL); /* 1 against 1 */
+	ck_assert_int_eq(learn_at(&bench, 12, 7, S), FDB_MOVED);
+	fdb_set_limit(bench.fdb, 1, 6);
+	ck_assert_int_eq(learn_at(&bench, 13, 6, S), FDB_NEW);
+	fdb_set_limit(bench.fdb, 1, 2); /* there are more than that now, and it does not become worse */
+	ck_assert_int_eq(learn_at(&bench, 5, 5, 2 * S), FDB_FULL);
+	ck_assert_uint_eq(fdb_count(bench.fdb, 1), 6);
+	for (uint8_t i = 1; i <= 3; i++)
+		ck_assert(knows(&bench, i));
+	close_bench(&bench);
+}
+END_TEST
+
+START_TEST(a_bridge_that_fills_the_storage_yields_to_another)
+{
+	struct fdb_key elsewhere = key_of(2, 0, 1), more = key_of(2, 0, 2);
+	struct bench bench;
+
+	open_bench(&bench);
+	fdb_set_limit(bench.fdb, 2, 1);
+	for (uint8_t i = 0; i < LIMIT; i++)
+		ck_assert_int_eq(learn_at(&bench, i, 5, (1 + i) * S), FDB_NEW);
+	ck_assert_uint_eq(fdb_most(bench.fdb, 2), LIMIT);
+	ck_assert_int_eq(fdb_learn(bench.fdb, &elsewhere, 6, LIMIT * S), FDB_NEW);
+	ck_assert(!knows(&bench, 0));
+	ck_assert_uint_eq(fdb_most(bench.fdb, 2), 1); /* its own limit is reached, and bridge 1 does not matter */
+	ck_assert_int_eq(fdb_learn(bench.fdb, &more, 7, LIMIT * S), FDB_FULL);
+	ck_assert_uint_eq(fdb_count(bench.fdb, 0), LIMIT);
+	close_bench(&bench);
+}
+END_TEST
+
+START_TEST(whose_addresses_they_are_is_known_after_a_restart)
+{
+	struct bench bench;
+
+	open_bench(&bench);
+	for (uint8_t i = 1; i <= 4; i++)
+		ck_assert_int_eq(learn_at(&bench, i, i == 4 ? 6 : 5, i * S), FDB_NEW);
+	fdb_settle(bench.fdb);
+	restart(&bench, LIMIT);
+	fdb_set_limit(bench.fdb, 1, 4);
+	ck_assert_uint_eq(fdb_count_of_port(bench.fdb, 5), 3);
+	ck_assert_uint_eq(fdb_count_of_port(bench.fdb, 6), 1);
+	ck_assert_int_eq(learn_at(&bench, 11, 6, 9 * S), FDB_NEW);
+	ck_assert(!knows(&bench, 1) && knows(&bench, 2) && knows(&bench, 3));
 	close_bench(&bench);
 }
 END_TEST
@@ -639,7 +752,11 @@ int main(void)
 	tcase_add_test(tcase, an_entry_ages_when_its_time_has_come_and_not_before);
 	tcase_add_test(tcase, bridges_age_by_their_own_time);
 	tcase_add_test(tcase, pruning_removes_what_is_not_wanted_says_so_and_spares_statics);
-	tcase_add_test(tcase, a_full_bridge_learns_nothing_and_forgets_nothing);
+	tcase_add_test(tcase, a_full_bridge_learns_nothing_of_the_port_that_filled_it_and_forgets_nothing);
+	tcase_add_test(tcase, where_there_is_no_room_the_port_with_most_addresses_yields_what_it_used_least);
+	tcase_add_test(tcase, static_entries_yield_to_nobody_and_are_nobodys_share);
+	tcase_add_test(tcase, a_bridge_that_fills_the_storage_yields_to_another);
+	tcase_add_test(tcase, whose_addresses_they_are_is_known_after_a_restart);
 	tcase_add_test(tcase, a_full_storage_refuses_with_a_reason);
 	tcase_add_test(tcase, two_full_buckets_refuse_an_address_with_a_reason_of_their_own);
 	tcase_add_test(tcase, nearly_every_address_finds_a_cell);

@@ -19,6 +19,7 @@
 #define S         1000000000ULL
 #define N_STEPS   30000
 #define N_BRIDGES 3
+#define N_PORTS   4   /* of each bridge */
 #define N_POOL    64  /* addresses in play */
 #define LIMIT     40  /* entries, all bridges together */
 #define CROWDED   100 /* the first of the two buckets */
@@ -52,7 +53,7 @@ static struct world {
 	uint64_t rested[LAB_CELLS]; /* the key that a cell had when it was cleared last */
 	uint32_t n_began, n_ended, n_unasked;
 	/* What the stream has come by. */
-	uint32_t n_crowded, n_harvested, n_reused, n_revived;
+	uint32_t n_crowded, n_harvested, n_reused, n_revived, n_yielded, n_kept;
 } world;
 
 /* Not ck_assert_msg(), which makes a system call even when all is well, and there are millions of these. */
@@ -150,12 +151,66 @@ static bool may_be_crowded_out(int which)
 
 /* ---- steps ---- */
 
+/* The learned entries of a port, by now. */
+static uint32_t twin_share(uint16_t port)
+{
+	uint32_t n = 0;
+
+	for (int i = 0; i < N_POOL; i++)
+		n += world.now[i].is_there && !world.now[i].is_static && world.now[i].port == port;
+	return n;
+}
+
+/* F6: the port whose entry would make way, the first of equals, or 0. */
+static uint16_t twin_fullest(uint16_t bridge)
+{
+	bool is_bridge_full = twin_count(bridge) >= world.limit[bridge];
+	uint16_t best = 0;
+
+	for (uint16_t port = 1; port <= N_BRIDGES * N_PORTS; port++) {
+		if (is_bridge_full && (port - 1) / N_PORTS + 1 != bridge)
+			continue;
+		if (twin_share(port) > (best ? twin_share(best) : 0))
+			best = port;
+	}
+	return best;
+}
+
+static bool twin_would_yield(uint16_t bridge, uint16_t port)
+{
+	uint16_t other = twin_fullest(bridge);
+
+	return other && twin_share(port) + 1 < twin_share(other);
+}
+
+/* The entry of that port which is not there any more: it must be one that was not used after any that still is. */
+static void twin_yield(uint16_t port)
+{
+	uint64_t oldest_ns = UINT64_MAX;
+	int gone = -1;
+
+	for (int i = 0; i < N_POOL; i++) {
+		if (!world.now[i].is_there || world.now[i].is_static || world.now[i].port != port)
+			continue;
+		if (world.times[i].used_ns < oldest_ns)
+			oldest_ns = world.times[i].used_ns;
+		if (fdb_lookup(world.fdb, &world.pool[i]))
+			continue;
+		expect(gone < 0);
+		gone = i;
+	}
+	expect(gone >= 0 && world.times[gone].used_ns == oldest_ns);
+	twin_remove(gone);
+	world.n_yielded++;
+}
+
 static enum fdb_learned learn_expected(int i, uint16_t port)
 {
 	const struct twin_entry *entry = &world.now[i];
+	uint16_t bridge = world.pool[i].bridge;
 
 	if (!entry->is_there)
-		return twin_has_room(world.pool[i].bridge) ? FDB_NEW : FDB_FULL;
+		return twin_has_room(bridge) || twin_would_yield(bridge, port) ? FDB_NEW : FDB_FULL;
 	if (entry->is_static)
 		return FDB_IS_STATIC;
 	return entry->port == port ? FDB_REFRESHED : FDB_MOVED;
@@ -172,6 +227,9 @@ static void learn(int i, uint16_t port)
 		return;
 	}
 	expect(learned == expected);
+	world.n_kept += learned == FDB_FULL;
+	if (learned == FDB_NEW && !twin_has_room(world.pool[i].bridge))
+		twin_yield(twin_fullest(world.pool[i].bridge));
 	if (learned == FDB_NEW || learned == FDB_MOVED)
 		twin_put(i, port, false);
 	else if (learned != FDB_FULL && world.now[i].port == port)
@@ -432,7 +490,7 @@ static void open_world(void)
 static void step(void)
 {
 	int i = (int)seeded_below(&world.random, N_POOL);
-	uint16_t port = (uint16_t)(1 + seeded_below(&world.random, 4));
+	uint16_t port = (uint16_t)(1 + N_PORTS * (world.pool[i].bridge - 1) + seeded_below(&world.random, N_PORTS));
 	uint32_t what = seeded_below(&world.random, 1000), how = seeded_below(&world.random, 16);
 
 	if (what < 500)
@@ -494,6 +552,7 @@ static void compare(void)
 		uint32_t n_walked = 0;
 
 		expect(!bridge || fdb_has_room(world.fdb, bridge) == twin_has_room(bridge));
+		expect(!bridge || fdb_most(world.fdb, bridge) == twin_share(twin_fullest(bridge)));
 		fdb_each(world.fdb, bridge, count_entry, &n_walked);
 		expect(fdb_count(world.fdb, bridge) == twin_count(bridge) && n_walked == twin_count(bridge));
 	}
@@ -506,7 +565,8 @@ START_TEST(it_does_what_a_plain_list_does_and_the_program_sees_it_settled)
 		step();
 		compare();
 	}
-	expect(world.n_crowded && world.n_harvested && world.n_reused && world.n_revived);
+	expect(world.n_crowded && world.n_harvested && world.n_reused && world.n_revived && world.n_yielded &&
+		world.n_kept);
 	fdb_destroy(world.fdb);
 	lab_storage_free(&world.storage);
 }

@@ -635,6 +635,10 @@ START_TEST(every_change_raises_the_version_and_no_other_call_does)
 	RAISED(pipeline_bridge_set_learning(bench.pl, 1, false));
 	KEPT(pipeline_bridge_set_learning(bench.pl, 1, false));
 	RAISED(pipeline_bridge_set_learning(bench.pl, 1, true));
+	KEPT(pipeline_port_set_behind(bench.pl, 1, false)); /* as it began */
+	RAISED(pipeline_port_set_behind(bench.pl, 1, true));
+	KEPT(pipeline_port_set_behind(bench.pl, 1, true));
+	RAISED(pipeline_port_set_behind(bench.pl, 1, false));
 	RAISED(pipeline_rule_put(bench.pl, 1, &match, 3, &drop, NULL));
 	RAISED(pipeline_rule_remove(bench.pl, 1, &match, 3, NULL));
 	KEPT(pipeline_rule_remove(bench.pl, 1, &match, 3, NULL));
