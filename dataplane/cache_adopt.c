@@ -30,6 +30,8 @@ struct adoption {
 	bool forks[SW_MAX_FORKS]; /* that are sound */
 	bool *indexed;            /* by slot: a cell names it */
 	uint32_t n_flows[SW_MAX_MASKS];
+	uint16_t owner[SW_MAX_MASKS]; /* the port whose flows they are, if those of one are more than half */
+	uint32_t lead[SW_MAX_MASKS];  /* of that port so far, over all others */
 	uint32_t n_dropped;
 };
 
@@ -313,6 +315,20 @@ static void hold_all_sets(struct cache *cache)
 	cache->holds_adopted_sets = true;
 }
 
+/*
+ * For which port a mask was written nobody knows any more. It is taken to be the one's that has most of its flows,
+ * found as in any vote for a majority: who has made many masks has hardly any company under them.
+ */
+static void vote(struct adoption *a, uint16_t mask, uint16_t in_port)
+{
+	if (!a->lead[mask])
+		a->owner[mask] = in_port;
+	if (a->owner[mask] == in_port)
+		a->lead[mask]++;
+	else
+		a->lead[mask]--;
+}
+
 /* Counts on from what the slot has: only what comes after belongs to our totals. */
 static void enter(struct adoption *a, uint32_t slot)
 {
@@ -333,6 +349,7 @@ static void enter(struct adoption *a, uint32_t slot)
 	program_hold(cache->sets, &held);
 	cache_harvest(cache, slot, 0);
 	a->n_flows[flow->mask]++;
+	vote(a, flow->mask, flow->in_port);
 	sieve_note(&cache->sieve, slot, flow->mask, &flow->key);
 	cache_live_add(cache, slot);
 }
@@ -378,7 +395,7 @@ int cache_adopt(struct cache *cache)
 		hold_all_sets(cache);
 		enter_all(&a);
 		sieve_renew(&cache->sieve, cache->live, cache->n_slots, cache->n_live);
-		masks_adopt(&cache->masks, a.n_flows);
+		masks_adopt(&cache->masks, a.n_flows, a.owner);
 		cache->ask_all = true;
 		if (a.n_dropped)
 			log_info("dropped %u cached flows that a daemon before left unfinished", a.n_dropped);

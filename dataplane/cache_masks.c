@@ -82,12 +82,13 @@ static void rebuild_order(struct sw_config *config, uint64_t ids)
 	__atomic_store_n(&config->n_order, n, __ATOMIC_RELEASE);
 }
 
-void masks_adopt(struct masks *masks, const uint32_t n_flows[SW_MAX_MASKS])
+void masks_adopt(struct masks *masks, const uint32_t n_flows[SW_MAX_MASKS], const uint16_t owner[SW_MAX_MASKS])
 {
 	struct sw_config *config = masks->config;
 
 	for (uint32_t id = 0; id < SW_MAX_MASKS; id++) {
 		config->masks[id].n_flows = n_flows[id];
+		masks->owner[id] = owner[id];
 		if (n_flows[id])
 			masks->live |= 1ULL << id;
 	}

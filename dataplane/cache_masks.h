@@ -57,10 +57,10 @@ struct masks {
 /* Begins with an empty table; that of an adopted datapath is left for masks_adopt(). */
 void masks_init(struct masks *masks, struct sw_config *config, bool adopted);
 /*
- * Takes over what config holds, given the live flows of each mask in n_flows[]: repairs the order, counts anew. A mask
- * without flows is in limbo.
+ * Takes over what config holds, given the live flows of each mask in n_flows[] and the port whose they are: repairs the
+ * order, counts anew. A mask without flows is in limbo.
  */
-void masks_adopt(struct masks *masks, const uint32_t n_flows[SW_MAX_MASKS]);
+void masks_adopt(struct masks *masks, const uint32_t n_flows[SW_MAX_MASKS], const uint16_t owner[SW_MAX_MASKS]);
 
 /*
  * The id of a mask for a flow of this port that is to look at these bits: of just these, or, where the table is full,

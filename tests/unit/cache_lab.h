@@ -441,6 +441,18 @@ static inline void lab_check_cells(const struct lab *lab)
 	free(n_overflow);
 }
 
+/* A flow of port 1 under a mask of its own for each n, with a key that has its bits set. */
+static inline int lab_put_under_mask(struct lab *lab, uint32_t n)
+{
+	struct sw_key mask = {.f = {.eth_dst = {255}}}, key = lab_key(1, 0, 0);
+
+	mask.f.eth_src[n % 48 / 8] = 1 << n % 8;
+	mask.f.eth_type_be = n / 48;
+	memset(key.f.eth_src, 255, 6);
+	key.f.eth_type_be = UINT16_MAX;
+	return cache_put(lab->cache, &key, lab_answer(1, &mask, 2), lab->now_ns);
+}
+
 static inline bool lab_sieve_lets_through(const struct lab *lab, uint16_t mask, const struct sw_key *key)
 {
 	const struct dp_memory *memory = &lab->dp->memory;

@@ -438,16 +438,9 @@ END_TEST
 
 /* ---- masks ---- */
 
-/* A mask of its own for each n, and a key that has its bits set. */
 static int put_under_mask(uint32_t n)
 {
-	struct sw_key mask = {.f = {.eth_dst = {255}}}, key = lab_key(1, 0, 0);
-
-	mask.f.eth_src[n % 48 / 8] = 1 << n % 8;
-	mask.f.eth_type_be = n / 48;
-	memset(key.f.eth_src, 255, 6);
-	key.f.eth_type_be = UINT16_MAX;
-	return cache_put(lab.cache, &key, lab_answer(1, &mask, 2), lab.now_ns);
+	return lab_put_under_mask(&lab, n);
 }
 
 START_TEST(when_masks_run_out_the_one_hit_least_makes_way)

@@ -333,6 +333,32 @@ START_TEST(whatever_stands_in_the_maps_adoption_makes_it_consistent)
 }
 END_TEST
 
+START_TEST(the_port_that_had_most_masks_made_gives_one_up_after_a_restart_too)
+{
+	const struct sw_key mask = {.f = {.vlan_tci_be = UINT16_MAX}};
+	struct sw_key key = lab_key(2, 0, 0), shared = lab_key(1, 0, 0);
+	struct dp_memory_hit hit;
+	uint16_t others;
+
+	for (uint16_t n = 0; n < 5; n++) { /* two of five under it are another's, and do not make it his */
+		struct sw_key *of = n % 4 ? &key : &shared;
+
+		of->f.vlan_tci_be = htons(SW_VLAN_PRESENT | n);
+		ck_assert_int_eq(cache_put(lab.cache, of, lab_answer(n % 4 ? 2 : 1, &mask, 3), lab.now_ns), 0);
+	}
+	for (uint32_t n = 0; n < SW_MAX_MASKS - 1; n++)
+		ck_assert_int_eq(lab_put_under_mask(&lab, n), 0);
+	lab_restart(&lab);
+	ck_assert_int_eq(lab_put_under_mask(&lab, SW_MAX_MASKS), -ENOSPC);
+	others = lab_hit(&lab, &key).flow->mask;
+	for (uint32_t slot = 0; slot < lab.dp->memory.config->n_flows; slot++)
+		dp_flow_stats(&lab.dp->memory, 0, slot)->packets += lab.dp->memory.flows[slot].mask == others ? 0 : 5;
+	cache_sweep(lab.cache, lab.now_ns += SECOND);
+	ck_assert_uint_eq(cache_mask_count(lab.cache), SW_MAX_MASKS - 1);
+	ck_assert(lab_lookup(&lab, &key, &hit)); /* though nobody hit it */
+}
+END_TEST
+
 #define N(array) (int)(sizeof(array) / sizeof((array)[0]))
 
 static Suite *suite(void)
@@ -349,6 +375,7 @@ static Suite *suite(void)
 	tcase_add_test(t, slots_that_the_last_daemon_gave_up_wait_for_a_grace_period);
 	tcase_add_loop_test(t, a_flow_is_adopted_if_its_program_is_plausible, 0, N(programs));
 	tcase_add_loop_test(t, whatever_stands_in_the_maps_adoption_makes_it_consistent, 0, N(spoilers));
+	tcase_add_test(t, the_port_that_had_most_masks_made_gives_one_up_after_a_restart_too);
 	suite_add_tcase(s, t);
 	return s;
 }
