@@ -159,12 +159,15 @@ bool model_drop_mac(struct model *model, const struct static_mac *mac)
 	return true;
 }
 
-void model_drop_on_port(struct model *model, const char *name)
+void model_drop_on_port(struct model *model, const char *name, const char *but_of)
 {
 	for (unsigned i = model->n_macs; i-- > 0;) {
-		if (!strcmp(model->macs[i].mac.port, name))
-			model_drop_mac(model, &model->macs[i].mac);
+		const struct static_mac *mac = &model->macs[i].mac;
+
+		if (!strcmp(mac->port, name) && (!but_of || strcmp(mac->bridge, but_of) != 0))
+			model_drop_mac(model, mac);
 	}
+	model_drop_mirrors_with(model, name, but_of);
 }
 
 bool model_drop_port(struct model *model, const char *name)

@@ -97,9 +97,10 @@ struct model_channel *model_channel(
 /* Takes an element out. False: there is none. */
 bool model_drop_bridge(struct model *model, const char *name);
 bool model_drop_port(struct model *model, const char *name);
-/* What stands on it: a bridge's ports, addresses, mirrors and channels, a port's addresses. */
+/* What stands on it: a bridge's ports, addresses, mirrors and channels, a port's addresses and mirrors. */
 void model_drop_on_bridge(struct model *model, const char *name);
-void model_drop_on_port(struct model *model, const char *name);
+/* But for those of bridge `but_of`; NULL: of none. */
+void model_drop_on_port(struct model *model, const char *name, const char *but_of);
 bool model_drop_mirror(struct model *model, const char *bridge, const char *name);
 bool model_drop_mac(struct model *model, const struct static_mac *mac);
 bool model_drop_listener(struct model *model, const char *address);

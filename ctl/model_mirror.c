@@ -53,6 +53,25 @@ void model_drop_mirrors_of(struct model *model, const char *bridge)
 	}
 }
 
+static bool names(const struct mirror_config *config, const char *port)
+{
+	for (unsigned i = 0; i < config->n_from; i++) {
+		if (!strcmp(config->from[i], port))
+			return true;
+	}
+	return !strcmp(config->to, port);
+}
+
+void model_drop_mirrors_with(struct model *model, const char *port, const char *but_of)
+{
+	for (unsigned i = model->n_mirrors; i-- > 0;) {
+		const struct mirror_config *config = &model->mirrors[i].config;
+
+		if (names(config, port) && (!but_of || strcmp(config->bridge, but_of) != 0))
+			drop(model, i);
+	}
+}
+
 int model_merge_mirrors(struct model *model, const struct model *from)
 {
 	for (unsigned i = 0; i < from->n_mirrors; i++) {

@@ -15,6 +15,8 @@ int model_copy_trouble(char **to, const char *from);
 
 /* model_mirror.c */
 void model_drop_mirrors_of(struct model *model, const char *bridge);
+/* Those that name the port, but for those of bridge `but_of`. */
+void model_drop_mirrors_with(struct model *model, const char *port, const char *but_of);
 int model_merge_mirrors(struct model *model, const struct model *from);
 bool model_same_mirror(const struct mirror_config *a, const struct mirror_config *b);
 int model_add_mirror(struct model *model, const struct request *request, struct grammar_problem *problem);

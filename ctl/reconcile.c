@@ -451,9 +451,14 @@ void reconcile_made_bridge(struct reconcile *rec, const char *name)
 	model_drop_bridge(&rec->failed, name);
 }
 
+/* What names it as a port of another bridge can never be made, nor loaded again. */
 void reconcile_made_port(struct reconcile *rec, const char *name)
 {
+	const struct port_config *made = vswitch_port_config(rec->vs, name);
+
 	model_drop_port(&rec->failed, name);
+	if (made)
+		model_drop_on_port(&rec->failed, name, made->bridge);
 }
 
 void reconcile_made_mac(struct reconcile *rec, const struct static_mac *mac)
@@ -489,7 +494,7 @@ bool reconcile_gone_bridge(struct reconcile *rec, const char *name)
 
 bool reconcile_gone_port(struct reconcile *rec, const char *name)
 {
-	model_drop_on_port(&rec->failed, name);
+	model_drop_on_port(&rec->failed, name, NULL);
 	return model_drop_port(&rec->failed, name);
 }
 

@@ -407,10 +407,20 @@ void vswitch_lookups(const struct vswitch *vs, struct lookup_counters *ret)
 		.frames = 10, .home = 5, .hints = 2, .walks = 2, .misses = 1, .searches = 3, .probes = 4, .looks = 3};
 }
 
-/* ---- mirrors: none is refused, and none is there ---- */
+/* ---- mirrors: only one of ports that are not there is refused, and none is there ---- */
+
+static bool has_port(const struct vswitch *vs, const char *bridge_name, const char *port_name)
+{
+	const struct bridge *bridge = pipeline_bridge_by_name(vs->pl, bridge_name);
+	const struct port *port = pipeline_port_by_name(vs->pl, port_name);
+
+	return bridge && port && port->bridge == bridge->id;
+}
 
 int vswitch_mirror_add(struct vswitch *vs, const struct mirror_config *config, struct complaint *c)
 {
+	if (!has_port(vs, config->bridge, config->from[0]) || !has_port(vs, config->bridge, config->to))
+		return complain(c, -ENOENT, "no such port");
 	return 0;
 }
 

@@ -615,6 +615,49 @@ START_TEST(a_failed_statement_can_be_made_or_dropped_by_hand)
 }
 END_TEST
 
+/* What would be saved must be what can be loaded. */
+START_TEST(what_failed_goes_with_the_port_that_it_names)
+{
+	struct complaint c;
+
+	write_conf(
+		"bridge add br0\nbridge add br1\nport add br0 p1\nport add br0 p2\nport add br0 p3\n"
+		"fdb add br0 02:00:00:00:00:07 p1\nmirror add br0 one from p1 to p3\nmirror add br0 two from p2 to p1\n"
+		"mirror add br0 three from p2 to p3\n");
+	fake_vswitch_refuse(d.vs, "p1");
+	ck_assert_msg(!daemon_restore(&d, &c), "%s", c.text);
+	expect_statement("mirror add br0 one from p1 to p3\",\"state\":\"failed");
+	expect_statement("mirror add br0 two from p2 to p1\",\"state\":\"failed");
+	expect_statement("fdb add br0 02:00:00:00:00:07 p1\",\"state\":\"failed");
+	if (_i) { /* it is wanted elsewhere */
+		fake_vswitch_refuse(d.vs, NULL);
+		expect_ok("port add br1 p1");
+	} else {
+		expect_ok("port del br0 p1");
+	}
+	expect_no_statement("mirror add br0 one from p1 to p3");
+	expect_no_statement("mirror add br0 two from p2 to p1");
+	expect_no_statement("fdb add br0 02:00:00:00:00:07 p1");
+	expect_ok("config save");
+	expect_ok("config load");
+}
+END_TEST
+
+START_TEST(what_failed_stays_while_its_port_is_made_by_hand)
+{
+	struct complaint c;
+
+	write_conf("bridge add br0\nport add br0 p1\nport add br0 p2\nmirror add br0 one from p1 to p2\n");
+	fake_vswitch_refuse(d.vs, "p1");
+	ck_assert_msg(!daemon_restore(&d, &c), "%s", c.text);
+	fake_vswitch_refuse(d.vs, NULL);
+	expect_ok("port add br0 p1");
+	expect_statement("mirror add br0 one from p1 to p2\",\"state\":\"failed");
+	expect_ok("config save");
+	expect_ok("config load");
+}
+END_TEST
+
 START_TEST(a_load_that_fails_in_part_says_so)
 {
 	write_conf(base);
@@ -829,6 +872,8 @@ int main(void)
 	tcase_add_test(tcase, a_wrong_file_changes_nothing);
 	tcase_add_test(tcase, a_failed_statement_stays_in_the_configuration);
 	tcase_add_test(tcase, a_failed_statement_can_be_made_or_dropped_by_hand);
+	tcase_add_loop_test(tcase, what_failed_goes_with_the_port_that_it_names, 0, 2);
+	tcase_add_test(tcase, what_failed_stays_while_its_port_is_made_by_hand);
 	tcase_add_test(tcase, a_load_that_fails_in_part_says_so);
 	tcase_add_test(tcase, a_load_exchanges_numbers_in_any_order);
 	tcase_add_test(tcase, saving_and_loading_loses_nothing);
