@@ -25,12 +25,14 @@ struct entry {
 	struct sw_meter_band *own;      /* where it has no slot */
 	uint64_t ran_ns;                /* of its own ones, last */
 	uint8_t *order;                 /* bands in order of falling rate, the first of equals first */
+	bool waits;                     /* it has no slot because there was none */
 };
 
 struct meters {
 	struct meter_slots *slots;
 	uint16_t bridge;
 	struct id_map map; /* to struct entry */
+	uint32_t n_waiting;
 };
 
 struct meters *meters_create(struct meter_slots *slots, uint16_t bridge)
@@ -141,7 +143,17 @@ static void sort(struct entry *entry)
 	}
 }
 
-/* A slot with its buckets full, or that of a meter of before the start that is the same, as it is. */
+static void set_waits(struct meters *meters, struct entry *entry, bool waits)
+{
+	meters->n_waiting += waits;
+	meters->n_waiting -= entry->waits;
+	entry->waits = waits;
+}
+
+/*
+ * A slot with its buckets as they are, or that of a meter of before the start that is the same, as that is. What its
+ * bands have counted so far is counted on from.
+ */
 static void take_slot(struct meters *meters, struct entry *entry)
 {
 	struct sw_meter meter = {.id = entry->meter.id, .bridge = meters->bridge, .n_bands = entry->meter.n_bands};
@@ -153,10 +165,12 @@ static void take_slot(struct meters *meters, struct entry *entry)
 	for (uint32_t i = 0; i < meter.n_bands; i++)
 		meter.bands[i] = entry->own[entry->order[i]];
 	entry->meter.slot = meter_slots_take(meters->slots, &meter);
+	set_waits(meters, entry, !entry->meter.slot);
 	for (uint32_t i = 0; entry->meter.slot && i < meter.n_bands; i++) {
 		struct sw_flow_stats had = meter_slots_stats(meters->slots, entry->meter.slot, i);
+		struct meter_band_stats *stats = &entry->stats[entry->order[i]];
 
-		entry->stats[entry->order[i]] = (struct meter_band_stats){had.packets, had.bytes};
+		*stats = (struct meter_band_stats){had.packets - stats->packets, had.bytes - stats->bytes};
 	}
 }
 
@@ -189,6 +203,7 @@ static struct entry *entry_create(struct meters *meters, const struct meter_mod 
 
 static void leave_slot(struct meters *meters, struct entry *entry)
 {
+	set_waits(meters, entry, false);
 	if (entry->meter.slot)
 		meter_slots_drop(meters->slots, entry->meter.slot);
 }
@@ -344,6 +359,21 @@ static uint32_t own_band_exceeded(struct entry *entry, uint32_t size, uint64_t n
 			worst = i;
 	}
 	return worst;
+}
+
+const struct meter *meters_serve(struct meters *meters, uint64_t now_ns)
+{
+	uint32_t i = 0;
+	struct entry *entry;
+
+	if (!meters->n_waiting || !meter_slots_any_free(meters->slots))
+		return NULL;
+	while (!((struct entry *)meters->map.values[i])->waits)
+		i++;
+	entry = meters->map.values[i];
+	wake(entry, now_ns);
+	take_slot(meters, entry);
+	return &entry->meter;
 }
 
 static uint32_t band_exceeded(struct meters *meters, struct entry *entry, uint32_t size, uint64_t now_ns)

@@ -14,7 +14,7 @@
  *
  * Whose buckets: where there are slots (meter_slots.h), a meter of up to SW_METER_BANDS bands has its buckets and the
  * counters of its bands there, and the program runs it too: one bucket, whichever way a frame takes. The others are the
- * daemon's alone.
+ * daemon's alone; of these, who lacks nothing but a slot waits for one.
  *
  * Counting: frames that came to the meter are its tally's (tally.h), which whoever runs it, or the cache, adds to; for
  * the bands meters_run() counts, or the program.
@@ -97,6 +97,12 @@ void meters_hold(struct meters *meters, uint32_t id, int change);
 
 /* For how many frames the band has applied. */
 struct meter_band_stats meters_band_stats(const struct meters *meters, const struct meter *meter, uint32_t band);
+
+/*
+ * A slot is free that a meter waits for: the meter, which has got it, and goes on with its buckets and counters as they
+ * were; cached flows that go through it are to be asked again. NULL: there is none.
+ */
+const struct meter *meters_serve(struct meters *meters, uint64_t now_ns);
 
 enum meter_verdict { METER_PASS, METER_DROP, METER_REMARK };
 /*

@@ -27,6 +27,7 @@ struct meter_slots {
 	uint32_t n_rows;
 	uint64_t swept_ns; /* 0: never */
 	uint32_t next;     /* where the search for a free one begins */
+	uint32_t n_held;
 	uint32_t n_users[SW_MAX_METERS];
 	bool adopted[SW_MAX_METERS];  /* by meter_slots_hold_all() */
 	bool orphaned[SW_MAX_METERS]; /* the meter was an earlier daemon's, and nobody has claimed it yet */
@@ -117,7 +118,7 @@ static uint16_t claim(struct meter_slots *slots, const struct sw_meter *meter)
 		if (!slots->orphaned[slot] || !slots->n_users[slot] || !is_same(&slots->memory[slot], meter))
 			continue;
 		slots->orphaned[slot] = false;
-		slots->n_users[slot]++;
+		slots->n_users[slot]++; /* which flows hold */
 		return slot;
 	}
 	return 0;
@@ -173,6 +174,7 @@ uint16_t meter_slots_take(struct meter_slots *slots, const struct sw_meter *aske
 	memcpy(&to->n_bands, &meter.n_bands, sizeof(*to) - offsetof(struct sw_meter, n_bands));
 	set_id(to, meter.id);
 	slots->n_users[slot] = 1;
+	slots->n_held++;
 	slots->orphaned[slot] = false;
 	return slot;
 }
@@ -186,7 +188,7 @@ int meter_slots_hold(struct meter_slots *slots, uint16_t slot)
 {
 	if (!meter_slots_exist(slots, slot))
 		return -ENOENT;
-	slots->n_users[slot]++;
+	slots->n_held += !slots->n_users[slot]++;
 	return 0;
 }
 
@@ -194,6 +196,7 @@ void meter_slots_drop(struct meter_slots *slots, uint16_t slot)
 {
 	if (--slots->n_users[slot])
 		return;
+	slots->n_held--;
 	set_id(&slots->memory[slot], 0);
 	slots->orphaned[slot] = false;
 }
@@ -211,6 +214,11 @@ void meter_slots_drop_all(struct meter_slots *slots)
 			meter_slots_drop(slots, slot);
 		slots->adopted[slot] = false;
 	}
+}
+
+bool meter_slots_any_free(const struct meter_slots *slots)
+{
+	return slots->n_held < SW_MAX_METERS - 1;
 }
 
 uint32_t meter_slots_users(const struct meter_slots *slots, uint16_t slot)

@@ -48,6 +48,8 @@ void meter_slots_hold_all(struct meter_slots *slots);
 void meter_slots_drop_all(struct meter_slots *slots);
 
 bool meter_slots_exist(const struct meter_slots *slots, uint16_t slot);
+/* One could be taken. */
+bool meter_slots_any_free(const struct meter_slots *slots);
 uint32_t meter_slots_users(const struct meter_slots *slots, uint16_t slot);
 /* To run, and to read; there is one. */
 struct sw_meter *meter_slots_at(const struct meter_slots *slots, uint16_t slot);

@@ -380,12 +380,22 @@ static uint64_t expire_hold(struct ofbridge *b)
 	return b->held_until_ns;
 }
 
+/* Meters that found no slot when they were made: the program runs them from now on. */
+static void serve_meters(struct ofbridges *all, struct meters *meters)
+{
+	const struct meter *meter;
+
+	while ((meter = meters_serve(meters, now_of(all))))
+		cache_touch(all->parts.cache, meter->in);
+}
+
 uint64_t ofbridges_expire(struct ofbridges *all)
 {
 	const struct bridge *bridge = NULL;
 	uint64_t next = 0, due;
 
 	while ((bridge = pipeline_next_bridge(all->parts.pl, bridge ? bridge->id : 0))) {
+		serve_meters(all, bridge->meters);
 		due = tables_expire(bridge->tables, now_of(all));
 		if (due && (!next || due < next))
 			next = due;

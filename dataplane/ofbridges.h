@@ -44,7 +44,8 @@ struct executor *ofbridges_executor(struct ofbridges *all);
 /* There must be a bridge of this id. */
 struct ofbridge *ofbridges_get(struct ofbridges *all, uint16_t bridge);
 
-/* Before the maps are settled: takes out what has timed out. Returns when that is due next; 0: never. */
+/* Before the maps are settled: takes out what has timed out, serves who waits for a meter's slot. Returns when that is
+ * due next; 0: never. */
 uint64_t ofbridges_expire(struct ofbridges *all);
 /* After the maps were settled, and after each grace period: tells what is final by now. */
 void ofbridges_settled(struct ofbridges *all);

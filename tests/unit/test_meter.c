@@ -424,6 +424,56 @@ START_TEST(a_modified_or_deleted_meter_gives_its_slot_back_when_no_flow_holds_it
 }
 END_TEST
 
+static void take_all_slots(void)
+{
+	for (uint32_t id = 1; id < SW_MAX_METERS; id++)
+		add_drop(id, METER_PKTPS | METER_BURST, 1, 4);
+}
+
+START_TEST(a_meter_that_found_no_slot_gets_the_next_that_is_free_and_goes_on_there)
+{
+	uint64_t n_dropped;
+
+	take_all_slots();
+	add_drop(5000, METER_PKTPS | METER_BURST, 1, 4);
+	ck_assert_uint_eq(meters_find(meters, 5000)->slot, 0);
+	ck_assert_uint_eq(offer(5000, 64, NS_PER_S / 8, 1), 4);
+	n_dropped = band_packets(5000);
+	ck_assert_uint_gt(n_dropped, 0);
+	ck_assert_ptr_null(meters_serve(meters, START_NS));
+	ck_assert_int_eq(mod(DELETE, 17, 0, NULL, 0), OF_OK);
+	ck_assert_ptr_eq(meters_serve(meters, START_NS), meters_find(meters, 5000));
+	ck_assert_uint_ne(meters_find(meters, 5000)->slot, 0);
+	ck_assert_uint_eq(band_packets(5000), n_dropped);
+	ck_assert_uint_eq(offer(5000, 64, NS_PER_S / 8, 1), 0); /* its bucket is as empty as it was */
+	ck_assert_uint_eq(band_packets(5000), 2 * n_dropped + 4);
+	ck_assert_ptr_null(meters_serve(meters, START_NS));
+}
+END_TEST
+
+START_TEST(who_waits_for_a_slot_may_go_and_who_wants_none_does_not_wait)
+{
+	struct meter_band bands[SW_METER_BANDS + 1];
+
+	for (uint32_t i = 0; i <= SW_METER_BANDS; i++)
+		bands[i] = (struct meter_band){BAND_DROP, 0, 1 + i, 1};
+	take_all_slots();
+	for (uint32_t id = 5000; id < 5003; id++)
+		add_drop(id, METER_PKTPS | METER_BURST, 1, 4);
+	ck_assert_int_eq(mod(DELETE, 5000, 0, NULL, 0), OF_OK);
+	ck_assert_int_eq(mod(MODIFY, 5001, METER_PKTPS | METER_BURST, bands, SW_METER_BANDS + 1), OF_OK);
+	ck_assert_int_eq(mod(DELETE, 1, 0, NULL, 0), OF_OK);
+	ck_assert_ptr_eq(meters_serve(meters, START_NS), meters_find(meters, 5002));
+	ck_assert_int_eq(mod(DELETE, 2, 0, NULL, 0), OF_OK);
+	ck_assert_ptr_null(meters_serve(meters, START_NS));
+	add_drop(5003, METER_PKTPS | METER_BURST, 1, 4);
+	ck_assert_uint_ne(meters_find(meters, 5003)->slot, 0);
+	add_drop(5004, METER_PKTPS | METER_BURST, 1, 4);
+	ck_assert_int_eq(mod(DELETE, METER_ALL, 0, NULL, 0), OF_OK);
+	ck_assert_ptr_null(meters_serve(meters, START_NS));
+}
+END_TEST
+
 START_TEST(the_same_meter_of_the_next_daemon_goes_on_in_its_slot)
 {
 	uint16_t slot, held;
@@ -538,6 +588,8 @@ int main(void)
 	add_common(shared);
 	tcase_add_test(shared, a_meter_with_more_bands_than_a_slot_has_is_the_daemons_alone);
 	tcase_add_test(shared, a_modified_or_deleted_meter_gives_its_slot_back_when_no_flow_holds_it);
+	tcase_add_test(shared, a_meter_that_found_no_slot_gets_the_next_that_is_free_and_goes_on_there);
+	tcase_add_test(shared, who_waits_for_a_slot_may_go_and_who_wants_none_does_not_wait);
 	tcase_add_test(shared, the_same_meter_of_the_next_daemon_goes_on_in_its_slot);
 	tcase_add_test(shared, without_a_sweep_a_bucket_found_far_out_of_reach_is_empty_once);
 	tcase_add_test(shared, threads_that_share_a_bucket_get_together_what_it_gives);

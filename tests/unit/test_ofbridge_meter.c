@@ -210,6 +210,31 @@ START_TEST(a_meter_that_remarks_stands_before_no_rewrite_that_may_be_undone)
 END_TEST
 
 /* A remark is not seen by later tables: what they say of the DSCP that the frame had holds (docs/openflow.md). */
+START_TEST(where_there_was_no_slot_the_program_takes_over_when_there_is_one)
+{
+	uint8_t frame[SIZE];
+
+	make_frame(1, 2, frame);
+	for (uint32_t id = 2; id <= SW_MAX_METERS; id++)
+		meter_mod(METER_ADD, id, 1, 1);
+	meter_mod(METER_ADD, 1, 1, 2);
+	FLOW(.meter = 1, .apply = "output:2");
+	lab_settle(&lab);
+	arrive(PORT_1, frame);
+	ck_assert_str_eq(why_not(frame), "its meter is one that only the daemon runs");
+	meter_mod(METER_DELETE, 77, 0, 0);
+	lab_settle(&lab);
+	ck_assert_str_eq(steps_of_the_flow(frame), "meter:1,output:p2");
+	arrive(PORT_1, frame);
+	ck_assert(last_passed);
+	arrive(PORT_1, frame);
+	ck_assert(!last_passed); /* the first took its part of the burst, too */
+	ofbridge_refresh(bridge);
+	ck_assert_uint_eq(metered(1)->in->packets, 3);
+	ck_assert_uint_eq(band_packets(), 1);
+}
+END_TEST
+
 START_TEST(a_table_behind_a_remark_sees_the_dscp_that_the_frame_had)
 {
 	const struct meter_band band = {.type = BAND_DSCP_REMARK, .prec_level = 1, .rate = 1, .burst = 1};
@@ -456,6 +481,7 @@ int main(void)
 	tcase_add_test(t, a_meter_lets_through_what_its_rate_allows);
 	tcase_add_test(t, a_mirrored_port_s_meter_is_run_by_the_program);
 	tcase_add_test(t, a_modified_meter_holds_for_cached_flows_at_once_and_its_bucket_is_full);
+	tcase_add_test(t, where_there_was_no_slot_the_program_takes_over_when_there_is_one);
 	tcase_add_test(t, with_a_meter_go_its_rules_its_flows_and_its_slot);
 	tcase_add_test(t, what_stands_before_a_meter_must_be_all_one_to_it);
 	tcase_add_test(t, a_meter_that_remarks_stands_before_no_rewrite_that_may_be_undone);
