@@ -110,6 +110,11 @@ struct netdev_events {
 int netdev_monitor_create(
 	const struct reactor *reactor, const struct netdev_events *events, struct netdev_monitor **ret);
 void netdev_monitor_destroy(struct netdev_monitor *monitor);
+/*
+ * The owner holds on to a device that he has asked about himself, perhaps before he was told of it: when it goes, that
+ * is told. Else one that goes before it was seen would be no news. -ENOMEM.
+ */
+int netdev_monitor_found(struct netdev_monitor *monitor, const struct netdev_info *info);
 
 /* Making and removing. Names must be free; the complaint says by what they are taken. */
 int netdev_create_tap(const char *name, uint32_t queues, struct complaint *c);

@@ -10,7 +10,7 @@
  * across namespaces by a socket of its own: kernels from before 2026 put a number on our own news too where our
  * namespace has one for itself.
  *
- * Invariant V1: `known` holds exactly what the owner was told and not yet untold.
+ * Invariant V1: `known` holds exactly what the owner was told, or has found by himself, and not yet untold.
  */
 #include "dataplane/netdev_reader.h"
 
@@ -238,6 +238,21 @@ static struct known *make_known(struct netdev_monitor *m, uint32_t ifindex)
 	known = &m->known[m->n_known++];
 	memset(known, 0, sizeof(*known));
 	return known;
+}
+
+/* But for its name nothing is known of it, so it is told of when it is first seen, as any. */
+int netdev_monitor_found(struct netdev_monitor *m, const struct netdev_info *info)
+{
+	struct known *known;
+
+	if (find(m, info->ifindex))
+		return 0;
+	known = make_known(m, info->ifindex);
+	if (!known)
+		return -ENOMEM;
+	known->info.ifindex = info->ifindex;
+	memcpy(known->info.name, info->name, sizeof(known->info.name));
+	return 0;
 }
 
 /* An info is zeroed before it is filled, so that bytes can be compared. */

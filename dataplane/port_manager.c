@@ -277,6 +277,9 @@ static int take(struct port_manager *pm, struct managed *m, struct netdev_info *
 	error = netdev_query_ifindex(info->ifindex, info);
 	if (error)
 		return complain(c, error, "%s vanished while it was being taken", m->device);
+	error = netdev_monitor_found(pm->monitor, info);
+	if (error)
+		return complain(c, error, "out of memory");
 	m->reason[0] = '\0';
 	error = attach(pm, m, info, c);
 	if (error)

@@ -247,6 +247,53 @@ START_TEST(device_comes_changes_and_goes)
 }
 END_TEST
 
+static void find_by_myself(const char *name)
+{
+	struct netdev_info info;
+
+	ck_assert_int_eq(netdev_query(name, &info), 0);
+	ck_assert_int_eq(netdev_monitor_found(monitor, &info), 0);
+	if (!device(info.ifindex))
+		devices[n_devices++] = info;
+}
+
+/* As at a start, where ports are taken before the loop runs. */
+START_TEST(device_that_goes_before_it_was_ever_told_is_told_as_gone)
+{
+	struct netdev_events events = {.changed = changed, .gone = gone};
+
+	run("ip link add p1 type veth peer name c1; ip link add p2 type veth peer name c2");
+	ck_assert_int_eq(netdev_monitor_create(&reactor, &events, &monitor), 0);
+	find_by_myself("p1");
+	find_by_myself("p2");
+	run("ip link del p1");
+	settle();
+	ck_told("-p1 ");
+	ck_not_told("+p1 ");
+	ck_told("+p2 "); /* as any */
+	ck_not_told("-p2 ");
+	netdev_monitor_destroy(monitor);
+}
+END_TEST
+
+START_TEST(device_that_comes_and_goes_in_one_turn_is_told_as_gone_to_who_found_it)
+{
+	start_monitor();
+	run("ip link add p1 type veth peer name c1");
+	find_by_myself("p1");
+	run("ip link del p1");
+	settle();
+	ck_assert_str_eq(story, "-p1 ");
+	run("ip link add p2 type veth peer name c2");
+	settle();
+	forget_story();
+	find_by_myself("p2"); /* it is known, and no news */
+	settle();
+	ck_assert_str_eq(story, "");
+	netdev_monitor_destroy(monitor);
+}
+END_TEST
+
 START_TEST(rename_is_a_farewell_and_a_welcome)
 {
 	uint32_t ifindex;
@@ -600,6 +647,8 @@ static TCase *news(void)
 	tcase_add_test(t, monitor_begins_with_what_is_there);
 	tcase_add_test(t, idle_monitor_arms_nothing);
 	tcase_add_test(t, device_comes_changes_and_goes);
+	tcase_add_test(t, device_that_goes_before_it_was_ever_told_is_told_as_gone);
+	tcase_add_test(t, device_that_comes_and_goes_in_one_turn_is_told_as_gone_to_who_found_it);
 	tcase_add_test(t, rename_is_a_farewell_and_a_welcome);
 	tcase_add_test(t, moving_away_is_gone_and_moving_back_is_new);
 	tcase_add_test(t, device_that_left_and_came_back_in_one_turn_is_told_as_gone);
