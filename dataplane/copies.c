@@ -129,13 +129,20 @@ static bool is_sane(const void *owner, uint32_t id)
 	       pool_find(copies->pool, hash_of(copies, list), list) == NONE;
 }
 
-/* Its ports were ready before it was written. */
+/*
+ * Its ports were ready before it was written. But that one is followed stands with its device, and not where that was
+ * gone when the last daemon died: the list may outlive that, and the device be back. Nothing is on its way to such a
+ * port, so it needs no grace period.
+ */
 static void adopt(struct copies *copies, const struct sw_copies *list)
 {
 	hold(copies, list);
 	for (uint16_t port = 0; port < SW_MAX_PORTS; port++) {
-		if (sets_contain(copies->sets, list->set, port))
-			copies->ports[port] = READY;
+		if (!sets_contain(copies->sets, list->set, port) || copies->ports[port] == READY ||
+			copies->dp->ops->follow(copies->dp, port))
+			continue;
+		copies->dp->ops->followed(copies->dp, port);
+		copies->ports[port] = READY;
 	}
 }
 

@@ -648,6 +648,10 @@ void dp_memory_restart(struct datapath *dp, const struct dp_events *events)
 	m->n_lent = 0;
 	m->grace_running = false;
 	m->events = events ? *events : (struct dp_events){0};
+	for (uint16_t id = 1; id < SW_MAX_PORTS; id++) {
+		if (!m->ports[id].id) /* the kernel's record of it goes with its device */
+			m->followed.bits[id / 64] &= ~(1ULL << id % 64);
+	}
 	dp->adopted = dp->inherited = true;
 }
 

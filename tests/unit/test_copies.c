@@ -210,6 +210,21 @@ START_TEST(a_next_daemon_finds_what_is_there)
 }
 END_TEST
 
+/* Such a list is still in use where rules are not back yet, and the device may be before them. */
+START_TEST(a_next_daemon_follows_a_port_whose_device_was_gone)
+{
+	uint32_t id = get_at_last("output:2,pop_vlan,output:3");
+
+	lab.dp->ops->port_remove(lab.dp, 3);
+	lab_die(&lab);
+	look_again();
+	ck_assert(copies_exist(copies, id));
+	ck_assert(dp_memory_is_followed(lab.dp, 3) && dp_memory_is_followed(lab.dp, 2));
+	ck_assert(!dp_memory_is_followed(lab.dp, 4));
+	lab_cache(&lab);
+}
+END_TEST
+
 static void no_such_set(struct sw_copies *list)
 {
 	list->set = 77;
@@ -279,6 +294,7 @@ static Suite *suite(void)
 	tcase_add_test(t, what_must_be_known_of_a_frame_before_is_what_any_copy_needs);
 	tcase_add_test(t, when_all_are_held_there_is_no_other);
 	tcase_add_test(t, a_next_daemon_finds_what_is_there);
+	tcase_add_test(t, a_next_daemon_follows_a_port_whose_device_was_gone);
 	tcase_add_loop_test(t, what_contradicts_itself_goes, 0, sizeof(damages) / sizeof(damages[0]));
 	tcase_add_test(t, of_two_that_are_the_same_one_goes);
 	suite_add_tcase(s, t);
