@@ -14,6 +14,7 @@
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 build=${BUILD_DIR:-$top/build}
+. "$top/tests/lib/bpffs.sh"
 id=$$
 failed=0
 hosts=() devices=() runs=() pids=()
@@ -134,7 +135,7 @@ stop_switch() {
 # A daemon that was killed leaves its pins: a last one takes them away.
 sweep_pins() {
 	local dir=$1 pins
-	pins=/sys/fs/bpf/switchd/$(sed 's,/,-,g; s/\./%2E/g' <<<"$dir")
+	pins=$(pins_of "$dir")
 	[ -d "$pins" ] || return 0
 	"$build/ctl/switchd" --run-dir "$dir" --detach >/dev/null 2>&1 && stop_switch "$dir"
 	[ ! -d "$pins" ] || { echo "not ok nothing is left in $pins"; ls "$pins"; failed=$((failed + 1)); }
