@@ -153,16 +153,15 @@ static const char *reserved_word(uint32_t of_port)
 static void put_output(struct text *text, const struct action *action, const struct flow_names *names)
 {
 	const char *word = reserved_word(action->arg);
-	const char *name = names && names->name_of ? names->name_of(names->ctx, action->arg) : NULL;
 
-	if (action->arg == OF_PORT_CONTROLLER)
+	if (action->arg == OF_PORT_CONTROLLER) {
 		text_put(text, "%s:%u", word, action->max_len);
-	else if (word)
+	} else if (word) {
 		text_put(text, "%s", word);
-	else if (name)
-		text_put(text, "output:%s", name);
-	else
-		text_put(text, "output:%u", action->arg);
+	} else {
+		text_put(text, "output:");
+		field_put_port(text, action->arg, names);
+	}
 }
 
 static void put_set_field(struct text *text, const struct action *action)

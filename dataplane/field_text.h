@@ -12,6 +12,8 @@
 /* VALUE, or VALUE/MASK where `look`, which holds bits of this field only, does not hold all of them. */
 void field_put_value(struct text *text, enum field_id field, const struct flow *value, const struct flow *look,
 	const struct flow_names *names);
+/* A port by its name, or by its number, which is not spelt as any port's name. `names` may be NULL. */
+void field_put_port(struct text *text, uint32_t number, const struct flow_names *names);
 
 /*
  * Adds the value to the match, whose bits of the field are zero. `mask` is the text behind the slash, or NULL. -EINVAL:

@@ -9,6 +9,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #define TERM_SIZE 128 /* "ipv6_src=" and two addresses in their longest form fit */
@@ -271,19 +272,27 @@ bool field_prerequisite_met(enum field_id field, const struct flow_match *match)
 
 /* ---- printing ---- */
 
+void field_put_port(struct text *text, uint32_t number, const struct flow_names *names)
+{
+	const char *name = names && names->name_of ? names->name_of(names->ctx, number) : NULL;
+	char digits[12];
+
+	snprintf(digits, sizeof(digits), "%" PRIu32, number);
+	if (name)
+		text_put(text, "%s", name);
+	else if (names && names->number_of && names->number_of(names->ctx, digits))
+		text_put(text, "0x%" PRIx32, number); /* in decimal it would be read as the port that is called so */
+	else
+		text_put(text, "%s", digits);
+}
+
 /* Prints a number all of whose bits count in the words of its form; false: that has none for it. */
 static bool put_whole_number(
 	struct text *text, const struct field_row *row, uint64_t value, const struct flow_names *names)
 {
-	const char *name;
-
 	switch (row->form) {
 	case FORM_PORT:
-		name = names && names->name_of ? names->name_of(names->ctx, (uint32_t)value) : NULL;
-		if (name)
-			text_put(text, "%s", name);
-		else
-			text_put(text, "%" PRIu64, value);
+		field_put_port(text, (uint32_t)value, names);
 		return true;
 	case FORM_VLAN:
 		if (value && !(value & SW_VLAN_PRESENT))

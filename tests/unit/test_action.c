@@ -157,6 +157,7 @@ static const struct {
 	{"output:LOCAL", "LOCAL"},
 	{"output:7", "output:p1"},
 	{"output:9", "output:9"}, /* the port of that name, number 8 */
+	{"output:09", "output:0x9"},
 	{"controller", "CONTROLLER:65535"},
 	{"CONTROLLER:128", "CONTROLLER:128"},
 	{"push_vlan:33024", "push_vlan:0x8100"},

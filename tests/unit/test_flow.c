@@ -423,6 +423,7 @@ static const struct {
 	{"in_port=5", "in_port=5"},
 	{"dl_type=0x0800,nw_src=10.0.0.1,ipv4_dst=10.0.0.2", "eth_type=0x0800,ip_src=10.0.0.1,ip_dst=10.0.0.2"},
 	{"in_port=9", "in_port=9"}, /* the port of that name, number 8 */
+	{"in_port=09", "in_port=0x9"},
 	{"in_phy_port=p1", "in_port=p1"},
 	{"metadata=5/0xffffffffffffffff", "metadata=0x5"},
 	{"metadata=0x8000000000000000", "metadata=0x8000000000000000"},
