@@ -88,6 +88,13 @@ static int sock_bind(struct xsks *x, struct sock *s)
 	if (error)
 		goto not_shown;
 	s->state = BOUND;
+	if (!s->n_filled) {
+		xsks_flush(x);
+		log_limited(LOG_LEVEL_WARN,
+			"all slow path frames are in use: new flows that come in by queue %u of device %u are dropped "
+			"until some are free",
+			s->queue, s->ifindex);
+	}
 	return 0;
 
 not_shown:
@@ -97,6 +104,7 @@ no_watch:
 	xsk_socket__delete(s->xsk);
 	s->xsk = NULL;
 	umem_reclaim(x->umem, s->slot);
+	link_out(&s->hungry);
 	s->n_filled = 0;
 	return error;
 }
@@ -152,6 +160,7 @@ static int sock_open(struct xsks *x, uint16_t slot, uint16_t port, uint16_t queu
 		return -ENOMEM;
 	link_init(&s->ready);
 	link_init(&s->dirty);
+	link_init(&s->hungry);
 	s->xsks = x;
 	s->slot = slot;
 	s->port = port;
@@ -187,6 +196,7 @@ static void begin_closing(struct xsks *x, struct closing *closing, struct sock *
 	x->reactor->unwatch(x->reactor->ctx, s->watch);
 	link_out(&s->ready);
 	link_out(&s->dirty);
+	link_out(&s->hungry);
 	bpf_map_delete_elem(x->xskmap_fd, &slot);
 	if (s->xsk)
 		xsks_count_stranded(x, s);
@@ -242,6 +252,7 @@ static void close_sockets(struct xsks *x, uint32_t first, uint32_t n)
 	}
 	close_side_by_side(&closing);
 	end_closing(x, &closing);
+	xsks_feed(x);
 }
 
 /* ---- ports ---- */
@@ -447,6 +458,7 @@ int xsks_create(const struct xsks_options *options, struct xsks **ret, struct co
 		return complain(c, -ENOMEM, "out of memory");
 	link_init(&x->ready);
 	link_init(&x->dirty);
+	link_init(&x->hungry);
 	x->xskmap_fd = options->xskmap_fd;
 	x->reactor = options->reactor;
 	x->events = options->events;

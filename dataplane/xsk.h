@@ -11,10 +11,15 @@
  * own, which nobody sees and which ends with the daemon. It is in copy mode and all others inherit that: what comes
  * this way is the slow path, and zero copy would tie each frame to one driver.
  *
- * How frames are shared out: the k-th socket's fill ring is primed with n_frames/8k of them (4 to 512), which adds up
- * to less than the UMEM for any number of ports; a socket that is seen busy gets twice as much, up to 1024, while there
- * are some left, and gives them back as it calms down. So a few ports take bursts of 500 frames from a standing start,
- * a thousand ports take 4; a longer burst is lost from its start until the daemon wakes up, as `upcall_full`.
+ * How frames are shared out: the k-th socket's fill ring is primed with n_frames/8k of them (2 to 512), which of 8192
+ * adds up to less than what there is for 1233 sockets; a socket that is seen busy gets twice as much, up to 1024, while
+ * there are some left, and gives them back as it calms down. So a few ports take bursts of 500 frames from a standing
+ * start, a thousand ports take 2; a longer burst is lost from its start until the daemon wakes up, as `upcall_full`.
+ * Of more sockets than that (queues, that is) some get none, and are fed as frames come back.
+ *
+ * Invariants
+ * X3 Fill rings leave a 32nd of the frames to be sent with, however many sockets there are: who cannot be answered is
+ *    lost, but nobody else.
  *
  * Long frames: since Linux 6.6 a frame may lie in several descriptors (XDP_USE_SG). Such a frame is put together in one
  * of a few large buffers on its way in, and cut up again on its way out. Before 6.6 xsks_max_frame() says 3840.

@@ -38,8 +38,9 @@ struct link {
 };
 
 struct sock {
-	struct link ready; /* in xsks.ready, while frames may be in its rx ring */
-	struct link dirty; /* in xsks.dirty, while frames may be in its tx ring */
+	struct link ready;  /* in xsks.ready, while frames may be in its rx ring */
+	struct link dirty;  /* in xsks.dirty, while frames may be in its tx ring */
+	struct link hungry; /* in xsks.hungry, while the kernel has no frame to fill for it: nothing will wake it up */
 	struct xsks *xsks;
 	struct xsk_socket *xsk;
 	struct xsk_ring_cons rx, comp;
@@ -71,7 +72,8 @@ struct xsks {
 	const struct dp_memory *memory;
 	struct reactor_timer *lag, *bind_retry;
 	uint64_t lag_ms;
-	struct link ready, dirty;
+	struct link ready, dirty, hungry;
+	bool is_stuck; /* since the last flush: hardly a frame is free, and what could be sent was */
 	struct run runs[SW_MAX_PORTS];
 	struct sock *socks[SW_MAX_XSKS]; /* by slot */
 	uint16_t holders[SW_MAX_XSKS];   /* port whose run the slot is in; 0: none */
@@ -114,6 +116,8 @@ static inline void link_out(struct link *link)
 
 /* Brings what the kernel has to fill for this socket up to its target. */
 void xsks_refill(struct xsks *x, struct sock *s);
+/* The same for those that have none at all, once frames may have become free. */
+void xsks_feed(struct xsks *x);
 /* Frames that a new socket's fill ring begins with. */
 uint32_t xsks_prime(const struct xsks *x);
 /* Before the socket is closed: counts the frames that are in its rings and will get no further (D1). */

@@ -13,12 +13,13 @@
 #define IS_LONG (1ULL << 32) /* in a handle */
 
 #define PRIME_SHARE 8 /* of the UMEM, is shared out harmonically */
-#define PRIME_MIN   4
+#define PRIME_MIN   2
 #define PRIME_MAX   512
-#define TX_SHARE    16 /* of the UMEM, is kept from the fill rings, so that there is something to send with */
+#define TX_SHARE    16 /* of the UMEM, is kept from the fill rings, so that there is something to send with (X3) */
 #define RX_TURN     32 /* frames taken from a socket before the next one has its turn */
 
 #define KICKS      128 /* of one socket in one flush; a kick sends 32 frames */
+#define STUCK      32  /* frames that are free when all was sent that could be: fewer are not worth the search */
 #define IDLE_KICKS 4   /* of those, that sent nothing */
 #define LAG_MIN_MS 2
 #define LAG_MAX_MS 256
@@ -42,18 +43,18 @@ static uint32_t n_frames(const struct xsks *x)
 	return umem_size(x->umem) / UMEM_FRAME_SIZE;
 }
 
-/* Frames that this socket may have now. */
+/* Frames that this socket may have now. Whoever has next to none may have of half of what is kept, too. */
 static uint32_t allowance(const struct xsks *x, const struct sock *s)
 {
 	uint32_t n = s->target > s->n_filled ? s->target - s->n_filled : 0, n_free = umem_count(x->umem, UMEM_FREE);
-	uint32_t kept = s->n_filled < PRIME_MIN ? 0 : n_frames(x) / TX_SHARE;
+	uint32_t kept = n_frames(x) / TX_SHARE / (s->n_filled < PRIME_MIN ? 2 : 1);
 
 	if (n_free <= kept)
 		return 0;
 	return n < n_free - kept ? n : n_free - kept;
 }
 
-void xsks_refill(struct xsks *x, struct sock *s)
+static void fill_up(struct xsks *x, struct sock *s)
 {
 	uint32_t n = allowance(x, s), at, frame;
 
@@ -67,6 +68,36 @@ void xsks_refill(struct xsks *x, struct sock *s)
 	}
 	xsk_ring_prod__submit(&s->fill, n);
 	s->n_filled += n;
+}
+
+void xsks_refill(struct xsks *x, struct sock *s)
+{
+	fill_up(x, s);
+	if (s->n_filled)
+		link_out(&s->hungry);
+	else
+		link_last(&x->hungry, &s->hungry);
+}
+
+static void reap_all(struct xsks *x)
+{
+	for (uint32_t slot = 0; slot < SW_MAX_XSKS; slot++) {
+		if (x->socks[slot] && x->socks[slot]->state == BOUND)
+			xsks_reap(x, x->socks[slot]);
+	}
+}
+
+void xsks_feed(struct xsks *x)
+{
+	struct link *link = x->hungry.next, *next;
+
+	if (!is_linked(&x->hungry))
+		return;
+	reap_all(x);
+	for (; link != &x->hungry && umem_count(x->umem, UMEM_FREE) > n_frames(x) / TX_SHARE / 2; link = next) {
+		next = link->next;
+		xsks_refill(x, sock_of(link, hungry));
+	}
 }
 
 uint32_t xsks_prime(const struct xsks *x)
@@ -175,16 +206,19 @@ static void send_dirty(struct xsks *x)
 		s->tx_error = error;
 		link_out(link);
 	}
-	if (!is_linked(&x->dirty))
-		x->lag_ms = 0;
 }
 
-/* Nobody tells when a driver has room again: a lagging socket is tried after 2 ms, 4, ... 256. */
+/* Nobody tells when a driver has room again, or a frame comes back: who waits for it is tried after 2 ms, 4, ... 256.
+ */
 void xsks_flush(struct xsks *x)
 {
 	send_dirty(x);
-	if (!is_linked(&x->dirty))
+	xsks_feed(x);
+	x->is_stuck = false;
+	if (!is_linked(&x->dirty) && !is_linked(&x->hungry)) {
+		x->lag_ms = 0;
 		return;
+	}
 	if (!x->lag_ms)
 		x->lag_ms = LAG_MIN_MS;
 	x->reactor->arm(x->reactor->ctx, x->lag, x->lag_ms);
@@ -241,12 +275,29 @@ static void tx_submit(struct xsks *x, struct sock *s, uint32_t n)
 	link_last(&x->dirty, &s->dirty);
 }
 
-/* Frames come back by completions, which nobody announces: where there are too few, look. */
+/*
+ * Frames come back by completions, which nobody announces: where there are too few, look. A batch of floods may want
+ * more copies than there are frames at all: so what is made is sent first, and what a device has not taken is offered
+ * again.
+ */
+static void free_some(struct xsks *x)
+{
+	reap_all(x);
+	for (uint32_t slot = 0; slot < SW_MAX_XSKS; slot++) {
+		struct sock *s = x->socks[slot];
+
+		if (s && s->state == BOUND && !s->queue && n_unsent(s))
+			link_last(&x->dirty, &s->dirty);
+	}
+	send_dirty(x);
+}
+
+/* Where devices take next to nothing it is tried once a flush: others wait. */
 static bool enough_free(struct xsks *x, uint32_t n)
 {
-	for (uint32_t slot = 0; umem_count(x->umem, UMEM_FREE) < n && slot < SW_MAX_XSKS; slot++) {
-		if (x->socks[slot] && x->socks[slot]->state == BOUND)
-			xsks_reap(x, x->socks[slot]);
+	if (umem_count(x->umem, UMEM_FREE) < n && !x->is_stuck) {
+		free_some(x);
+		x->is_stuck = umem_count(x->umem, UMEM_FREE) < STUCK;
 	}
 	return umem_count(x->umem, UMEM_FREE) >= n;
 }

@@ -223,6 +223,181 @@ START_TEST(tx_says_why_it_cannot)
 }
 END_TEST
 
+/* ---- when there are no frames left ---- */
+
+struct book {
+	unsigned total, free, fill, lent, tx;
+};
+
+static void saw_text(void *ctx, const char *name, const char *value)
+{
+	struct book *book = ctx;
+
+	if (strcmp(name, "slow path frames") == 0)
+		ck_assert_int_eq(sscanf(value, "%u of 4096 bytes: %u free, %u to be filled, %u lent, %u being sent",
+					 &book->total, &book->free, &book->fill, &book->lent, &book->tx),
+			5);
+}
+
+static void saw_program(void *ctx, const struct fact_program *program)
+{
+}
+
+static void saw_map(void *ctx, const struct fact_map *map)
+{
+}
+
+static void saw_link(void *ctx, const struct fact_link *link)
+{
+}
+
+static void saw_memory(void *ctx, const struct fact_memory *memory)
+{
+}
+
+/* Where the frames are; each is somewhere (X1). */
+static struct book book_now(void)
+{
+	struct book book = {0};
+	struct facts facts = {.ctx = &book,
+		.text = saw_text,
+		.program = saw_program,
+		.map = saw_map,
+		.link = saw_link,
+		.memory = saw_memory};
+
+	lab.dp->ops->describe(lab.dp, &facts);
+	ck_assert_uint_gt(book.total, 0);
+	ck_assert_uint_eq(book.free + book.fill + book.lent + book.tx, book.total);
+	return book;
+}
+
+#define KEPT 4096
+
+static struct dp_frame kept[KEPT];
+static uint32_t n_kept, n_sent; /* but for what is released again */
+
+/* Guest A sends n frames. Of all that it sent, each is up, and kept here, or lost by name (D1). */
+static void send_and_keep(uint32_t n)
+{
+	uint8_t frame[100];
+	uint64_t lost = 0;
+
+	for (; n; n--, n_sent++)
+		lab_send(&lab, 0, frame, lab_frame(frame, 0, 1, n_sent, sizeof(frame)));
+	for (int i = 0; i < 2000 && n_kept + lost != n_sent; i++) {
+		lab_run(&lab, 1);
+		n_kept += lab.dp->ops->rx(lab.dp, kept + n_kept, KEPT - n_kept);
+		lost = lab_drops(&lab, 1, SW_DROP_UPCALL_FULL);
+	}
+	ck_assert_uint_eq(n_kept + lost, n_sent);
+}
+
+static void release_kept(void)
+{
+	while (n_kept)
+		lab.dp->ops->release(lab.dp, &kept[--n_kept]);
+	n_sent = lab_drops(&lab, 1, SW_DROP_UPCALL_FULL);
+	lab.dp->ops->flush(lab.dp);
+}
+
+/* Copies that port B takes, up to so many, and why it does not take one more. */
+static uint32_t copies_taken(uint32_t most, int *ret_error)
+{
+	uint8_t frame[100];
+	uint32_t n = 0;
+
+	lab_frame(frame, 0, 1, 1, sizeof(frame));
+	while (n < most && !(*ret_error = lab.dp->ops->tx_copy(lab.dp, 2, frame, sizeof(frame))))
+		n++;
+	return n;
+}
+
+/* What guest C sends is a known flow's, out of port D. */
+static void known_flow_loses_nothing(void)
+{
+	uint8_t frame[100];
+
+	for (uint32_t i = 0; i < 300; i++)
+		lab_send(&lab, 2, frame, lab_frame(frame, 2, 3, i, sizeof(frame)));
+	ck_assert_uint_eq(lab_count(&lab, 3, 200), 300);
+}
+
+START_TEST(with_every_frame_in_use_each_loss_has_a_name_and_it_ends)
+{
+	struct book book;
+	uint64_t lost;
+	uint32_t n;
+	int error;
+
+	ports(4);
+	lab_flow(&lab, 2, SW_OP_OUTPUT, 4);
+	for (int i = 0; i < 100; i++)
+		send_and_keep(50);
+	book = book_now();
+	ck_assert_uint_eq(book.lent, n_kept);
+	ck_assert_uint_ge(book.free, book.total / 32); /* X3 */
+	ck_assert_uint_gt(lab_drops(&lab, 1, SW_DROP_UPCALL_FULL), 0);
+	known_flow_loses_nothing();
+
+	lab_sh("ip link set hkb0 down"); /* what is sent there stays */
+	n = copies_taken(KEPT, &error);
+	ck_assert_int_eq(dp_drop_of(error), SW_DROP_TX_FULL);
+	ck_assert_uint_eq(n, book.free);
+	book = book_now();
+	ck_assert_uint_eq(book.free, 0);
+	ck_assert_uint_eq(book.tx, n);
+	send_and_keep(50);
+	known_flow_loses_nothing();
+	lab_sh("ip link set hkb0 up");
+	lab.dp->ops->flush(lab.dp);
+	ck_assert_uint_eq(copies_taken(1000, &error), 1000); /* what waits is sent before one more is refused */
+	lab.dp->ops->flush(lab.dp);
+	ck_assert_uint_eq(lab_count(&lab, 1, 200), n + 1000);
+
+	release_kept();
+	ck_assert_uint_eq(book_now().lent, 0);
+	lost = lab_drops(&lab, 1, SW_DROP_UPCALL_FULL);
+	for (int i = 0; i < 20; i++) {
+		send_and_keep(50);
+		release_kept();
+	}
+	ck_assert_uint_eq(lab_drops(&lab, 1, SW_DROP_UPCALL_FULL), lost);
+	lab_close(&lab, true);
+}
+END_TEST
+
+/* 900 queues: harmonically as many frames as there may be in fill rings, and the last ones get none. */
+START_TEST(a_port_for_which_no_frame_is_left_gets_some_when_others_go)
+{
+	struct dp_frame up;
+	struct book book;
+	uint8_t frame[100];
+
+	lab_enter(&lab);
+	lab_wire(&lab, 0, MTU, 900);
+	lab_wire(&lab, 1, MTU, 1);
+	lab_open(&lab);
+	lab_port(&lab, 0, FRAME_MAX, 900);
+	lab_port(&lab, 1, FRAME_MAX, 1);
+	book = book_now();
+	ck_assert_uint_eq(book.free, book.total / 32); /* X3 */
+	lab_frame(frame, 1, 0, 7, sizeof(frame));
+	lab_send(&lab, 1, frame, sizeof(frame));
+	ck_assert(!lab_rx(&lab, &up));
+	ck_assert_uint_eq(lab_drops(&lab, 2, SW_DROP_UPCALL_FULL), 1);
+	ck_assert_int_eq(lab.dp->ops->tx_copy(lab.dp, 2, frame, sizeof(frame)), 0);
+	lab.dp->ops->flush(lab.dp);
+	ck_assert_uint_eq(lab_count(&lab, 1, 200), 1);
+	lab.dp->ops->port_remove(lab.dp, 1);
+	lab_send(&lab, 1, frame, sizeof(frame));
+	ck_assert(lab_rx(&lab, &up));
+	ck_assert_uint_eq(lab_number(up.data), 7);
+	lab.dp->ops->release(lab.dp, &up);
+	lab_close(&lab, true);
+}
+END_TEST
+
 /* ---- floods ---- */
 
 static void flood_reaches(int n, unsigned reached)
@@ -332,6 +507,8 @@ static Suite *suite(void)
 	tcase_add_test(t, the_longest_frames_go_up_and_down_whole);
 	tcase_add_test(t, a_peer_without_napi_is_reached_by_tx);
 	tcase_add_test(t, tx_says_why_it_cannot);
+	tcase_add_test(t, with_every_frame_in_use_each_loss_has_a_name_and_it_ends);
+	tcase_add_test(t, a_port_for_which_no_frame_is_left_gets_some_when_others_go);
 	tcase_add_test(t, a_set_follows_its_members);
 	tcase_add_test(t, a_set_grows_and_shrinks);
 	tcase_add_test(t, a_new_set_comes_from_stock);
