@@ -5,10 +5,10 @@
  * What: a flood's copy loses its tag where that is its port's untagged VLAN; a copy of a COPIES step is rewritten as
  * its port's is to be (each.h), and counted as sent, or as lost by a name. Floods were counted before (copies.h).
  *
- * Which frames come here: see mark.h. A port that has an untagged VLAN, or that some COPIES step sends to
+ * Which frames come here: see mark.h. A port that floods are to lose their tag for, or that some COPIES step sends to
  * (SW_PORT_FOLLOWED), has a program on both of its ways, sw_egress where a set leads to it and sw_egress_one from
- * tx_ports; the others have none. A bulk is all run by the program of its first frame's way, so either program does
- * what a mark says, and what has no mark is unicast.
+ * tx_ports; the others have none, for all that leaves by the port pays for it. A bulk is all run by the program of its
+ * first frame's way, so either program does what a mark says, and what has no mark is unicast.
  *
  * In generic mode there are no bulks, each frame is seen by its element's program alone. A clone keeps the bytes of its
  * mark there, but not that they are one: sw_egress looks where it must be, and finds it, for nothing but sw_egress

@@ -233,8 +233,8 @@ struct {
 } fdb_times SEC(".maps");
 
 /*
- * One frame to one port. Values are struct bpf_devmap_val, without a program but where the port has an untagged VLAN or
- * is followed: those carry sw_egress_one (bpf/egress.h says why).
+ * One frame to one port. Values are struct bpf_devmap_val, without a program but where the port is followed: those
+ * carry sw_egress_one (bpf/egress.h says why).
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_DEVMAP);
@@ -244,7 +244,7 @@ struct {
 } tx_ports SEC(".maps");
 
 /*
- * The members of a set. Values of ports that have an untagged VLAN, or are followed, carry sw_egress. The kernel walks
+ * The members of a set. Values of ports that are followed carry sw_egress. The kernel walks
  * every hash bucket on each broadcast, so the daemon makes each set's map as small as its membership.
  */
 struct sw_set {

@@ -129,20 +129,48 @@ static bool is_sane(const void *owner, uint32_t id)
 	       pool_find(copies->pool, hash_of(copies, list), list) == NONE;
 }
 
-/*
- * Its ports were ready before it was written. But that one is followed stands with its device, and not where that was
- * gone when the last daemon died: the list may outlive that, and the device be back. Nothing is on its way to such a
- * port, so it needs no grace period.
- */
+static void follow_at_once(struct copies *copies, uint16_t port)
+{
+	if (copies->ports[port] == READY || copies->dp->ops->follow(copies->dp, port))
+		return;
+	copies->dp->ops->followed(copies->dp, port);
+	copies->ports[port] = READY;
+}
+
+/* Its ports were ready before it was written. */
 static void adopt(struct copies *copies, const struct sw_copies *list)
 {
 	hold(copies, list);
 	for (uint16_t port = 0; port < SW_MAX_PORTS; port++) {
-		if (!sets_contain(copies->sets, list->set, port) || copies->ports[port] == READY ||
-			copies->dp->ops->follow(copies->dp, port))
-			continue;
-		copies->dp->ops->followed(copies->dp, port);
-		copies->ports[port] = READY;
+		if (sets_contain(copies->sets, list->set, port))
+			follow_at_once(copies, port);
+	}
+}
+
+/* Some set has it, which a flow may lead to. */
+static bool is_member(const struct copies *copies, uint16_t port)
+{
+	for (uint32_t set = 0; set < SW_MAX_SETS; set++) {
+		if (sets_contain(copies->sets, set, port))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * That a port is followed stands with its device, and not where that was gone when the last daemon died: flows and
+ * lists may outlive that, and the device be back before they are translated anew. Nothing is on its way to such a port,
+ * so it needs no grace period.
+ */
+static void adopt_ports(struct copies *copies)
+{
+	for (uint16_t port = 1; port < SW_MAX_PORTS; port++) {
+		enum dp_way way = copies->dp->ops->way(copies->dp, port);
+
+		if (way == DP_WAY_FOLLOWED)
+			copies->ports[port] = READY;
+		else if (way == DP_WAY_NONE && is_member(copies, port))
+			follow_at_once(copies, port);
 	}
 }
 
@@ -162,6 +190,7 @@ struct copies *copies_create(struct datapath *dp, struct sets *sets)
 		free(copies);
 		return NULL;
 	}
+	adopt_ports(copies);
 	pool_adopt(copies->pool, is_sane);
 	for (uint32_t id = 0; id < SW_MAX_COPIES; id++) {
 		if (copies_exist(copies, id))
@@ -233,7 +262,7 @@ static bool add_set(struct copies *copies, const struct xlate *answer)
 
 /* ---- ports ---- */
 
-static bool is_ready(struct copies *copies, uint16_t port)
+bool copies_follow(struct copies *copies, uint16_t port)
 {
 	uint8_t *readiness = &copies->ports[port];
 
@@ -248,7 +277,7 @@ static bool are_ready(struct copies *copies, const struct xlate *answer)
 	bool ready = true;
 
 	for (uint32_t i = 0; i < answer->n_outputs; i++)
-		ready &= is_ready(copies, answer->outputs[i].port);
+		ready &= copies_follow(copies, answer->outputs[i].port);
 	return ready;
 }
 

@@ -52,6 +52,11 @@ void copies_drop(struct copies *copies, uint32_t id);
 void copies_hold_all(struct copies *copies);
 void copies_drop_all(struct copies *copies);
 
+/*
+ * Whether an egress program runs for all that leaves by the port. If not, it is asked for, as for the ports of a list
+ * (O3). Who has a tag taken off copies of floods needs it, too; nobody else has to pay for it.
+ */
+bool copies_follow(struct copies *copies, uint16_t port);
 /* Some port waits for a grace period to begin. */
 bool copies_want_grace(const struct copies *copies);
 void copies_grace_began(struct copies *copies);

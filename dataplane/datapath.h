@@ -74,6 +74,9 @@ static inline struct sw_flow_stats *dp_flow_stats(const struct dp_memory *memory
 
 enum dp_mode { DP_MODE_NATIVE, DP_MODE_GENERIC, DP_MODE_OFFLOAD };
 
+/* By what frames leave by a port: there is no device; nothing looks at them; an egress program does (ops->follow). */
+enum dp_way { DP_WAY_NONE, DP_WAY_PLAIN, DP_WAY_FOLLOWED };
+
 /* What a port is to the datapath. */
 struct dp_port {
 	uint16_t id;
@@ -158,6 +161,7 @@ struct datapath_ops {
 	 */
 	int (*follow)(struct datapath *dp, uint16_t port);
 	void (*followed)(struct datapath *dp, uint16_t port);
+	enum dp_way (*way)(const struct datapath *dp, uint16_t port);
 
 	void (*grace)(struct datapath *dp);
 

@@ -221,6 +221,7 @@ static const struct datapath_ops ops = {
 	.set_remove = dpk_set_remove,
 	.follow = dpk_follow,
 	.followed = dpk_followed,
+	.way = dpk_way,
 	.grace = grace,
 	.rx = rx,
 	.told = dpk_told,

@@ -171,11 +171,12 @@ void dpk_ports_adopt(struct dpk *k);
 /* Whether an egress program runs on what leaves there: to take a tag off, or to rewrite copies. */
 static inline bool dpk_has_egress(const struct dpk *k, uint16_t id)
 {
-	return k->ports[id].port.untagged_vid || k->followed[id] != DPK_NOT_FOLLOWED;
+	return k->followed[id] != DPK_NOT_FOLLOWED;
 }
 
 int dpk_follow(struct datapath *dp, uint16_t id);
 void dpk_followed(struct datapath *dp, uint16_t id);
+enum dp_way dpk_way(const struct datapath *dp, uint16_t id);
 
 /* ---- dp_kernel_cpus.c ---- */
 

@@ -172,6 +172,15 @@ void dpk_followed(struct datapath *dp, uint16_t id)
 		log_error("port %u could not be entered into the maps: %s", id, strerror(errno));
 }
 
+enum dp_way dpk_way(const struct datapath *dp, uint16_t id)
+{
+	const struct dpk *k = dpk_of((struct datapath *)dp);
+
+	if (!k->ports[id % SW_MAX_PORTS].port.ifindex)
+		return DP_WAY_NONE;
+	return k->followed[id % SW_MAX_PORTS] == DPK_FOLLOWED ? DP_WAY_FOLLOWED : DP_WAY_PLAIN;
+}
+
 static void adopt(struct dpk *k, uint32_t ifindex, const struct sw_port *record)
 {
 	struct dpk_port *p;

@@ -553,6 +553,13 @@ static void followed(struct datapath *dp, uint16_t port)
 	port_set_add(&of(dp)->followed, port);
 }
 
+static enum dp_way way(const struct datapath *dp, uint16_t port)
+{
+	if (!of((struct datapath *)dp)->ports[port].id)
+		return DP_WAY_NONE;
+	return dp_memory_is_followed(dp, port) ? DP_WAY_FOLLOWED : DP_WAY_PLAIN;
+}
+
 bool dp_memory_is_followed(const struct datapath *dp, uint16_t port)
 {
 	return port_set_has(&of(dp)->followed, port);
@@ -665,6 +672,7 @@ static const struct datapath_ops ops = {
 	.set_remove = set_remove,
 	.follow = follow,
 	.followed = followed,
+	.way = way,
 	.grace = grace,
 	.rx = rx,
 	.told = told,

@@ -109,6 +109,7 @@ static bool wants_tag(const struct tag *tag, const struct xlate_output *output)
 	return output->tag == XLATE_TAGGED || (output->tag == XLATE_AS_IS && tag->present);
 }
 
+/* A frame that came with a tag keeps it until egress, even if nobody wants it: another one may be behind it. */
 static struct carrier choose_carrier(const struct tag *tag, const struct xlate *xlate)
 {
 	struct carrier carrier = {.tagged = tag->present, .vid = xlate->vid};
@@ -122,12 +123,20 @@ static struct carrier choose_carrier(const struct tag *tag, const struct xlate *
 	return carrier;
 }
 
-/* Whether the egress program makes of the carrier what this output is to be. */
+/* Whether an egress program takes the carrier's tag off for this output. */
+static bool egress_pops(const struct pipeline *pl, const struct carrier *carrier, const struct xlate_output *output)
+{
+	uint16_t untagged = vlan_untagged(&pipeline_port(pl, output->port)->vlan);
+
+	return carrier->tagged && untagged && untagged == carrier->vid;
+}
+
+/* Whether the carrier becomes what this output is to be. */
 static bool egress_does(const struct pipeline *pl, const struct tag *tag, const struct carrier *carrier,
 	const struct xlate *xlate, const struct xlate_output *output)
 {
 	uint16_t untagged = vlan_untagged(&pipeline_port(pl, output->port)->vlan);
-	bool pops = carrier->tagged && untagged && untagged == carrier->vid;
+	bool pops = egress_pops(pl, carrier, output);
 
 	if (!tag->vid_known && (output->tag != XLATE_AS_IS || untagged))
 		return false;
@@ -144,6 +153,19 @@ static bool all_egress_do(
 			return false;
 	}
 	return true;
+}
+
+/* Whoever has a tag taken off has the program that does it. Asks for all of them at once. */
+static bool all_are_followed(
+	struct sets *sets, const struct pipeline *pl, const struct carrier *carrier, const struct xlate *xlate)
+{
+	bool followed = true;
+
+	for (uint32_t i = 0; i < xlate->n_outputs; i++) {
+		if (egress_pops(pl, carrier, &xlate->outputs[i]))
+			followed &= copies_follow(sets_copies(sets), xlate->outputs[i].port);
+	}
+	return followed;
 }
 
 static uint32_t set_of(struct sets *sets, const struct xlate *xlate)
@@ -193,7 +215,8 @@ static void compile_many(struct sets *sets, const struct pipeline *pl, const str
 			go_up(ret);
 		return;
 	}
-	ret->set = set_of(sets, xlate);
+	if (all_are_followed(sets, pl, &carrier, xlate))
+		ret->set = set_of(sets, xlate);
 	if (ret->set == SW_MAX_SETS) {
 		ret->lacks = true;
 		go_up(ret);

@@ -225,6 +225,26 @@ START_TEST(a_next_daemon_follows_a_port_whose_device_was_gone)
 }
 END_TEST
 
+/* Nor does a next daemon know of a flow of a set for whom it takes tags off. */
+START_TEST(a_next_daemon_follows_a_member_whose_device_was_gone)
+{
+	struct port_set members = {0};
+	uint32_t set;
+
+	port_set_add(&members, 2);
+	port_set_add(&members, 3);
+	set = sets_get(lab.sets, &members);
+	lab.dp->ops->port_remove(lab.dp, 3);
+	lab_die(&lab);
+	look_again();
+	ck_assert(sets_exist(lab.sets, set));
+	ck_assert(dp_memory_is_followed(lab.dp, 3) && !dp_memory_is_followed(lab.dp, 2));
+	ck_assert(copies_follow(sets_copies(lab.sets), 3));
+	ck_assert(!copies_want_grace(sets_copies(lab.sets)));
+	lab_cache(&lab);
+}
+END_TEST
+
 static void no_such_set(struct sw_copies *list)
 {
 	list->set = 77;
@@ -295,6 +315,7 @@ static Suite *suite(void)
 	tcase_add_test(t, when_all_are_held_there_is_no_other);
 	tcase_add_test(t, a_next_daemon_finds_what_is_there);
 	tcase_add_test(t, a_next_daemon_follows_a_port_whose_device_was_gone);
+	tcase_add_test(t, a_next_daemon_follows_a_member_whose_device_was_gone);
 	tcase_add_loop_test(t, what_contradicts_itself_goes, 0, sizeof(damages) / sizeof(damages[0]));
 	tcase_add_test(t, of_two_that_are_the_same_one_goes);
 	suite_add_tcase(s, t);

@@ -17,6 +17,20 @@ static void open_lab(void)
 	lab_open(&lab, 64, 6);
 }
 
+/* All ports that were asked for. */
+static void follow(void)
+{
+	copies_grace_began(sets_copies(lab.sets));
+	copies_grace_ended(sets_copies(lab.sets));
+}
+
+static void follow_all(void)
+{
+	for (uint16_t id = 1; id <= 6; id++)
+		copies_follow(sets_copies(lab.sets), id);
+	follow();
+}
+
 static void close_lab(void)
 {
 	lab_close(&lab);
@@ -217,6 +231,7 @@ END_TEST
 
 START_TEST(mixed_forms_are_broadcast_with_a_tag_that_the_egress_program_takes_off)
 {
+	follow_all();
 	port_has(2, access_vlan(10));
 	port_has(3, trunk_vlan(0, false));
 	begin_answer(10);
@@ -230,6 +245,7 @@ END_TEST
 
 START_TEST(a_tagged_frame_keeps_its_tag_until_egress_even_if_nobody_wants_it)
 {
+	follow_all();
 	port_has(2, access_vlan(10));
 	port_has(3, access_vlan(10));
 	begin_answer(10);
@@ -237,6 +253,32 @@ START_TEST(a_tagged_frame_keeps_its_tag_until_egress_even_if_nobody_wants_it)
 	add_output(3, XLATE_UNTAGGED);
 	ck_assert_str_eq(compiled(10), "broadcast:p2+p3");
 	ck_assert_str_eq(compiled(0), "broadcast:p2+p3");
+}
+END_TEST
+
+/* Those of one VLAN among themselves need no program that looks at what leaves, and get none. */
+START_TEST(who_has_a_tag_taken_off_is_followed_first)
+{
+	struct copies *copies = sets_copies(lab.sets);
+
+	port_has(2, access_vlan(10));
+	port_has(3, access_vlan(10));
+	port_has(4, trunk_vlan(0, false));
+	begin_answer(10);
+	add_output(2, XLATE_UNTAGGED);
+	ck_assert_str_eq(compiled(10), "pop_vlan,output:p2");
+	add_output(3, XLATE_UNTAGGED);
+	ck_assert_str_eq(compiled(0), "broadcast:p2+p3");
+	ck_assert(!copies_want_grace(copies));
+	add_output(4, XLATE_TAGGED);
+	ck_assert_str_eq(compiled(0), "upcall:action");
+	ck_assert(program.lacks);
+	ck_assert(copies_want_grace(copies));
+	follow();
+	ck_assert_str_eq(compiled(0), "push_vlan:10,broadcast:p2+p3+p4");
+	ck_assert(!program.lacks);
+	ck_assert(dp_memory_is_followed(lab.dp, 2) && dp_memory_is_followed(lab.dp, 3));
+	ck_assert(!dp_memory_is_followed(lab.dp, 4));
 }
 END_TEST
 
@@ -343,6 +385,7 @@ static const char *translated(uint16_t in_port, uint16_t tci)
 
 START_TEST(normal_asks_the_fdb_and_then_floods)
 {
+	follow_all();
 	pipeline_bridge_set(lab.pl, 1, 300, 100, normals[_i].forwards_reserved);
 	pipeline_bridge_set_learning(lab.pl, 1, !normals[_i].full);
 	for (uint16_t id = 1; id <= 6; id++)
@@ -369,6 +412,7 @@ END_TEST
 
 START_TEST(the_steps_of_normal_are_its_vlan_and_the_floods_set)
 {
+	follow_all();
 	port_has(1, access_vlan(10));
 	port_has(2, trunk_vlan(0, false));
 	port_has(3, access_vlan(10));
@@ -554,7 +598,7 @@ static void egress(struct tags *tags, uint16_t port)
 {
 	uint16_t untagged = vlan_untagged(&pipeline_port(lab.pl, port)->vlan);
 
-	if (tags->n && untagged && (tags->tci[0] & SW_VLAN_VID) == untagged)
+	if (dp_memory_is_followed(lab.dp, port) && tags->n && untagged && (tags->tci[0] & SW_VLAN_VID) == untagged)
 		pop(tags);
 }
 
@@ -620,7 +664,9 @@ static void random_ports(void)
 
 static void check_frames(const struct sw_key *key)
 {
-	if (program.steps[program.n_steps - 1].op != SW_OP_UPCALL && answer.n_outputs) {
+	uint32_t last = program.steps[program.n_steps - 1].op;
+
+	if (last != SW_OP_UPCALL && last != SW_OP_COPIES && answer.n_outputs) {
 		for (int i = 0; i < 8; i++)
 			check_copies(frame_of(key, &answer.mask));
 	}
@@ -646,6 +692,8 @@ START_TEST(a_program_gives_every_output_the_form_that_the_answer_says)
 				add_output(id, below(4) ? (uint32_t)i / 8 % 3 : below(3));
 		}
 		program_compile(lab.sets, lab.pl, &key, &answer, &program);
+		if (i % 1000 == 0)
+			follow();
 		n_fast += program.steps[program.n_steps - 1].op == SW_OP_BROADCAST;
 		check_frames(&key);
 	}
@@ -667,9 +715,12 @@ START_TEST(every_flood_of_the_learning_switch_runs_in_the_fast_path)
 		translate(lab.pl, &key, NULL, &answer);
 		key = key_masked(&key, &answer.mask);
 		program_compile(lab.sets, lab.pl, &key, &answer, &program);
+		if (i % 64 == 0)
+			follow();
 		n_broadcasts += program.steps[program.n_steps - 1].op == SW_OP_BROADCAST;
 		must((program.steps[0].op == SW_OP_NORMAL) == answer.normal);
-		must(program.steps[program.n_steps - 1].op != SW_OP_UPCALL);
+		must(program.steps[program.n_steps - 1].op != SW_OP_UPCALL || program.lacks);
+		must(!program.lacks || i < 1000);
 		check_frames(&key);
 	}
 	must(n_broadcasts > 2000);
@@ -694,6 +745,7 @@ static Suite *suite(void)
 	tcase_add_test(t, the_ports_of_a_vlan_share_one_set);
 	tcase_add_test(t, mixed_forms_are_broadcast_with_a_tag_that_the_egress_program_takes_off);
 	tcase_add_test(t, a_tagged_frame_keeps_its_tag_until_egress_even_if_nobody_wants_it);
+	tcase_add_test(t, who_has_a_tag_taken_off_is_followed_first);
 	tcase_add_test(t, forms_that_the_egress_program_cannot_tell_apart_go_up);
 	tcase_add_test(t, without_a_set_the_frames_go_up);
 	tcase_add_loop_test(t, normal_asks_the_fdb_and_then_floods, 0, sizeof(normals) / sizeof(normals[0]));
