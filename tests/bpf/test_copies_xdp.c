@@ -348,19 +348,30 @@ static void put_flood(const struct packet *p)
  * rewritten, floods lose their tags, and each is counted once. The generator sends in turn, so 0 and 1 differ in who
  * is first.
  */
+static void begin_bulk(struct packet *one, struct packet *other)
+{
+	begin(0);
+	plan_three();
+	packet_plain(one, UNTAGGED, 200);
+	*other = *one;
+	packet_set_macs(one, 0x0200000000bb, 0x020000000002);
+	packet_set_macs(other, 0x0200000000aa, 0x020000000002);
+}
+
+/* Of this one and the other in turn; `first`: this one comes first. */
+static void send_bulk(const struct packet *one, bool first)
+{
+	send_burst(one, first ? 0xbb : 0xaa, first ? 0xaa : 0xbb, NULL);
+}
+
 START_TEST(copies_and_unicast_of_one_bulk_do_not_mix)
 {
 	struct packet unicast, p, copy;
 
-	begin(0);
-	plan_three();
-	packet_plain(&p, UNTAGGED, 200);
-	unicast = p;
-	packet_set_macs(&unicast, 0x0200000000aa, 0x020000000002);
-	packet_set_macs(&p, 0x0200000000bb, 0x020000000002);
+	begin_bulk(&p, &unicast);
 	put_copies(&p);
 	put(&unicast, 0, &(struct sw_step){.op = SW_OP_OUTPUT, .arg = 2}, 1);
-	send_burst(&p, _i ? 0xbb : 0xaa, _i ? 0xaa : 0xbb, NULL);
+	send_bulk(&p, _i);
 	copy = wanted(&p, 2);
 	ck_assert_uint_eq(count_arrivals(2, &copy, BURST), BURST / 2);
 	ck_assert_uint_eq(fixture_port_stats(&f, 2).tx_frames, BURST);
@@ -376,19 +387,14 @@ START_TEST(floods_and_unicast_of_one_bulk_do_not_mix)
 {
 	struct packet unicast, p;
 
-	begin(0);
-	plan_three();
-	packet_plain(&p, UNTAGGED, 200);
-	unicast = p;
-	packet_set_macs(&unicast, 0x0200000000aa, 0x020000000002);
+	begin_bulk(&p, &unicast);
 	packet_retag(&unicast, 10);
-	packet_set_macs(&p, 0x0200000000bb, 0x020000000002);
 	put_flood(&p);
 	/* With the tag that a flood would lose. */
 	packet_retag(&unicast, UNTAGGED);
 	put(&unicast, 0, (const struct sw_step[]){{.op = SW_OP_VLAN_PUSH, .arg = 10}, {.op = SW_OP_OUTPUT, .arg = 2}},
 		2);
-	send_burst(&p, _i ? 0xbb : 0xaa, _i ? 0xaa : 0xbb, NULL);
+	send_bulk(&p, _i);
 	ck_assert_uint_eq(count_arrivals(2, &p, BURST), BURST / 2);
 	ck_assert_uint_eq(fixture_port_stats(&f, 2).tx_frames, BURST);
 	ck_assert_uint_eq(fixture_port_stats(&f, 2).tx_bytes, BURST / 2 * (204 + 200));
@@ -402,15 +408,10 @@ START_TEST(floods_and_copies_of_one_bulk_do_not_mix)
 {
 	struct packet flood, p, copy;
 
-	begin(0);
-	plan_three();
-	packet_plain(&p, UNTAGGED, 200);
-	flood = p;
-	packet_set_macs(&flood, 0x0200000000aa, 0x020000000002);
-	packet_set_macs(&p, 0x0200000000bb, 0x020000000002);
+	begin_bulk(&p, &flood);
 	put_copies(&p);
 	put_flood(&flood);
-	send_burst(&p, _i ? 0xbb : 0xaa, _i ? 0xaa : 0xbb, NULL);
+	send_bulk(&p, _i);
 	copy = wanted(&p, 2);
 	ck_assert_uint_eq(count_arrivals(2, &copy, BURST), BURST / 2);
 	ck_assert_uint_eq(fixture_port_stats(&f, 2).tx_bytes, BURST / 2 * (flood.size + copy.size));

@@ -526,18 +526,8 @@ static Suite *suite(void)
 	return s;
 }
 
-/* Notes are of one CPU. */
-static void stay_here(void)
-{
-	cpu_set_t here;
-
-	CPU_ZERO(&here);
-	CPU_SET(sched_getcpu(), &here);
-	sched_setaffinity(0, sizeof(here), &here);
-}
-
 int main(void)
 {
-	stay_here();
+	trial_stay_here();
 	return trial_main(&f, suite());
 }

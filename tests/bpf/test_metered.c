@@ -101,14 +101,12 @@ static struct sw_flow_stats came(uint32_t slot)
 
 /* ---- the steps ---- */
 
-enum fate { GOES, ENDS, GOES_UP };
-
 static const struct step_case {
 	const char *name;
 	struct sw_step steps[SW_MAX_STEPS];
 	unsigned int n_steps;
 	size_t size;
-	enum fate fate;
+	enum trial_fate fate;
 	uint32_t why; /* it ends or goes up */
 	bool passes, applies;
 } step_cases[] = {
@@ -186,22 +184,6 @@ static void make_frame(struct packet *p, size_t size)
 	p->bytes[22] = 1;
 }
 
-static void check_fate(const struct step_case *c, int way, const struct outcome *o, uint32_t meter)
-{
-	uint64_t n_drops = fixture_all_drops(&f);
-
-	ck_assert_msg(
-		(o->verdict == XDP_DROP) == (c->fate == ENDS), "%s, way %d: verdict %d", c->name, way, o->verdict);
-	ck_assert_msg(n_drops == (c->fate == ENDS), "%s, way %d: %lu drops", c->name, way, n_drops);
-	if (c->fate == ENDS)
-		ck_assert_msg(fixture_drops(&f, TRIAL_IN, c->why) == 1, "%s: another reason", c->name);
-	else
-		ck_assert_msg(!!o->meta_size == (c->fate == GOES_UP), "%s, way %d: up or not", c->name, way);
-	if (c->fate == GOES_UP)
-		trial_check_meta(o, c->why, 0);
-	ck_assert_msg(band_stats(meter, 0).packets == c->applies, "%s, way %d: band", c->name, way);
-}
-
 START_TEST(a_program_with_a_meter_does_what_its_steps_say)
 {
 	const struct step_case *c = &step_cases[_i / TRIAL_N_WAYS];
@@ -225,7 +207,8 @@ START_TEST(a_program_with_a_meter_does_what_its_steps_say)
 	ck_assert_uint_eq(came(slot).packets, 1);
 	ck_assert_uint_eq(came(slot).bytes, in.size);
 	ck_assert_msg(passed(slot).packets == c->passes && passed(slot).bytes == c->passes * in.size, "%s", c->name);
-	check_fate(c, way, &o, c->steps[0].arg % SW_MAX_METERS);
+	trial_check_fate(&f, &o, c->fate, c->why, c->name);
+	ck_assert_msg(band_stats(c->steps[0].arg % SW_MAX_METERS, 0).packets == c->applies, "%s: band", c->name);
 }
 END_TEST
 

@@ -128,14 +128,12 @@ static void setup(void)
 		fixture_put_address(&f, &addresses[i]);
 }
 
-enum fate { GOES, ENDS, GOES_UP };
-
 static const struct step_case {
 	const char *name;
 	struct sw_step steps[SW_MAX_STEPS];
 	unsigned int n_steps;
 	size_t size;
-	enum fate fate;
+	enum trial_fate fate;
 	uint32_t why; /* it ends or goes up */
 	bool is_told;
 	uint8_t levels;
@@ -185,21 +183,6 @@ static const struct step_case {
 
 #define N_CASES (int)(sizeof(cases) / sizeof(cases[0]))
 
-static void check_fate(const struct step_case *c, int way, const struct outcome *o)
-{
-	uint64_t n_drops = fixture_all_drops(&f);
-
-	ck_assert_msg(
-		(o->verdict == XDP_DROP) == (c->fate == ENDS), "%s, way %d: verdict %d", c->name, way, o->verdict);
-	ck_assert_msg(n_drops == (c->fate == ENDS), "%s, way %d: %lu drops", c->name, way, n_drops);
-	if (c->fate == ENDS)
-		ck_assert_msg(fixture_drops(&f, TRIAL_IN, c->why) == 1, "%s: another reason", c->name);
-	else
-		ck_assert_msg(!!o->meta_size == (c->fate == GOES_UP), "%s, way %d: up or not", c->name, way);
-	if (c->fate == GOES_UP)
-		trial_check_meta(o, c->why, 0);
-}
-
 /* The frame as it came, whatever became of it. */
 static void check_copy(const struct step_case *c, int way, const struct packet *in)
 {
@@ -233,7 +216,7 @@ START_TEST(the_daemon_gets_a_copy_of_what_goes_on_and_of_nothing_else)
 	fixture_forget_counters(&f);
 	o = trial_run(&f, &in);
 	close(fd);
-	check_fate(c, way, &o);
+	trial_check_fate(&f, &o, c->fate, c->why, c->name);
 	check_copy(c, way, &in);
 }
 END_TEST
@@ -356,7 +339,7 @@ static const struct mirror_case {
 	struct sw_step steps[SW_MAX_STEPS];
 	unsigned int n_steps;
 	size_t size;
-	enum fate fate;
+	enum trial_fate fate;
 	bool is_cloned, is_handed, is_told;
 	uint64_t dst;
 	uint16_t out_port;

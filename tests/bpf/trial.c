@@ -157,6 +157,20 @@ struct sw_meta trial_meta(const struct outcome *o)
 	return meta;
 }
 
+void trial_check_fate(struct fixture *f, const struct outcome *o, enum trial_fate fate, int why, const char *name)
+{
+	uint64_t n_drops = fixture_all_drops(f);
+
+	ck_assert_msg((o->verdict == XDP_DROP) == (fate == ENDS), "%s: verdict %d", name, o->verdict);
+	ck_assert_msg(n_drops == (fate == ENDS), "%s: %lu drops", name, n_drops);
+	if (fate == ENDS)
+		ck_assert_msg(fixture_drops(f, TRIAL_IN, why) == 1, "%s: another reason", name);
+	else
+		ck_assert_msg(!!o->meta_size == (fate == GOES_UP), "%s: up or not", name);
+	if (fate == GOES_UP)
+		trial_check_meta(o, why, 0);
+}
+
 void trial_check_meta(const struct outcome *o, enum sw_upcall reason, uint32_t slot)
 {
 	struct sw_meta meta = trial_meta(o);
@@ -181,6 +195,15 @@ static int make_taker(void)
 		return -1;
 	trial_taker = if_nametoindex("taker");
 	return trial_taker ? 0 : -1;
+}
+
+void trial_stay_here(void)
+{
+	cpu_set_t here;
+
+	CPU_ZERO(&here);
+	CPU_SET(sched_getcpu(), &here);
+	sched_setaffinity(0, sizeof(here), &here);
 }
 
 int trial_main(struct fixture *f, Suite *suite)

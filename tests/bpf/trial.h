@@ -57,10 +57,17 @@ struct outcome trial_run(struct fixture *f, const struct packet *in);
 int trial_run_split(
 	struct fixture *f, const struct packet *in, size_t first_size, uint32_t repeat, struct outcome *ret);
 
+/* What becomes of a frame, but for copies of it. */
+enum trial_fate { GOES, ENDS, GOES_UP };
+/* ENDS and GOES_UP: `why` is the reason. `name` says which trial of which test it is. */
+void trial_check_fate(struct fixture *f, const struct outcome *o, enum trial_fate fate, int why, const char *name);
+
 struct sw_meta trial_meta(const struct outcome *o);
 void trial_check_meta(const struct outcome *o, enum sw_upcall reason, uint32_t slot);
 void trial_check_same(const struct packet *a, const struct packet *b);
 
+/* On this CPU, from here on: notes and hints are of one. */
+void trial_stay_here(void);
 /* Loads the program, runs the suite in a network namespace of its own; the exit status. */
 int trial_main(struct fixture *f, Suite *suite);
 
