@@ -16,6 +16,7 @@
 #include "tests/unit/fake_session.h"
 #include "tests/unit/poll_reactor.h"
 #include "tests/unit/seeded.h"
+#include "tests/unit/suite.h"
 #include "tests/unit/tls_lab.h"
 
 #include <arpa/inet.h>
@@ -292,5 +293,21 @@ static inline struct channel_report report(void)
 /* ---- TLS that comes ---- */
 
 static const unsigned versions[] = {0, TLS_ALLOW_1_2};
+
+/* ---- the end ---- */
+
+/* What main() does: a suite of one case, of what `fill` adds. */
+static inline int channel_main(const char *name, void (*fill)(TCase *tcase))
+{
+	Suite *suite = suite_create(name);
+	TCase *tcase = tcase_create("of_channel");
+
+	tcase_set_timeout(tcase, 60);
+	tcase_add_unchecked_fixture(tcase, make_labs, remove_labs);
+	tcase_add_checked_fixture(tcase, set_up, tear_down);
+	fill(tcase);
+	suite_add_tcase(suite, tcase);
+	return run_suite(suite);
+}
 
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A channel that calls: controllers, their loss, and when they are called again. */
 #include "tests/unit/of_channel_lab.h"
-#include "tests/unit/suite.h"
 
 /* ---- sockets of the other side ---- */
 
@@ -394,13 +393,5 @@ static void add_controllers(TCase *tcase)
 
 int main(void)
 {
-	Suite *suite = suite_create("of_channel_controllers");
-	TCase *tcase = tcase_create("of_channel");
-
-	tcase_set_timeout(tcase, 60);
-	tcase_add_unchecked_fixture(tcase, make_labs, remove_labs);
-	tcase_add_checked_fixture(tcase, set_up, tear_down);
-	add_controllers(tcase);
-	suite_add_tcase(suite, tcase);
-	return run_suite(suite);
+	return channel_main("of_channel_controllers", add_controllers);
 }

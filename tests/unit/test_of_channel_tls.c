@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A channel over TLS: who is let in, who is dropped, and certificates that are replaced. */
 #include "tests/unit/of_channel_lab.h"
-#include "tests/unit/suite.h"
 
 /* ---- TLS that comes ---- */
 
@@ -109,11 +108,23 @@ START_TEST(who_does_not_shake_hands_is_dropped_in_time)
 }
 END_TEST
 
+/* A session of one whom `dir` vouches for; its socket. */
+static struct tls *friend_comes(unsigned how, int *ret_fd)
+{
+	struct tls_context *client = context("client", dir, how);
+	int fd = dial();
+	struct tls *tls = tls_create(client, fd, "127.0.0.1");
+
+	tls_context_free(client);
+	ck_assert_int_eq(shake(tls), TLS_DONE);
+	*ret_fd = fd;
+	return tls;
+}
+
 START_TEST(garbage_ends_its_own_connection_only)
 {
 	struct channel_config config;
 	struct seeded random = seeded_start();
-	struct tls_context *client;
 	struct tls *tls;
 	char noise[500];
 	int fd, bad;
@@ -121,11 +132,7 @@ START_TEST(garbage_ends_its_own_connection_only)
 	find_port("tls");
 	config = tls_config(CHANNEL_LISTENER, dir, dir);
 	add(&config);
-	client = context("client", dir, TLS_CLIENT);
-	fd = dial();
-	tls = tls_create(client, fd, "127.0.0.1");
-	tls_context_free(client);
-	ck_assert_int_eq(shake(tls), TLS_DONE);
+	tls = friend_comes(TLS_CLIENT, &fd);
 	for (int round = 0; round < 20; round++) {
 		for (size_t i = 0; i < sizeof(noise); i++)
 			noise[i] = (char)seeded_next(&random);
@@ -146,7 +153,6 @@ END_TEST
 START_TEST(crowds_of_handshakes_do_not_keep_a_friend_out)
 {
 	struct channel_config config;
-	struct tls_context *client;
 	struct tls *tls;
 	int crowd[CHANNEL_CONNECTIONS_MAX + 30], fd;
 
@@ -158,11 +164,7 @@ START_TEST(crowds_of_handshakes_do_not_keep_a_friend_out)
 		turns(2);
 		ck_assert_uint_le(report().n_connections, CHANNEL_CONNECTIONS_MAX);
 	}
-	client = context("client", dir, TLS_CLIENT);
-	fd = dial();
-	tls = tls_create(client, fd, "127.0.0.1");
-	tls_context_free(client);
-	ck_assert_int_eq(shake(tls), TLS_DONE);
+	tls = friend_comes(TLS_CLIENT, &fd);
 	ck_assert_int_eq(converse(tls), TLS_DONE);
 	tls_free(tls);
 	close(fd);
@@ -227,7 +229,6 @@ END_TEST
 START_TEST(a_session_outlives_the_certificate_that_it_began_with)
 {
 	struct channel_config config;
-	struct tls_context *client;
 	char lab[64];
 	struct tls *tls;
 	int fd;
@@ -238,11 +239,7 @@ START_TEST(a_session_outlives_the_certificate_that_it_began_with)
 	find_port("tls");
 	config = tls_config(CHANNEL_LISTENER, lab, dir);
 	add(&config);
-	client = context("client", dir, TLS_CLIENT);
-	fd = dial();
-	tls = tls_create(client, fd, "127.0.0.1");
-	tls_context_free(client);
-	ck_assert_int_eq(shake(tls), TLS_DONE);
+	tls = friend_comes(TLS_CLIENT, &fd);
 	ck_assert_int_eq(converse(tls), TLS_DONE);
 	lab_replace(lab, other, "server.crt");
 	lab_replace(lab, other, "server.key");
@@ -302,7 +299,6 @@ START_TEST(what_goes_over_tls_comes_back_the_same)
 	static uint8_t sent[1 << 20], got[1 << 20];
 	struct seeded random = seeded_start();
 	struct channel_config config;
-	struct tls_context *client;
 	struct tls *tls;
 	size_t out = 0, in = 0, n;
 	int fd;
@@ -312,11 +308,7 @@ START_TEST(what_goes_over_tls_comes_back_the_same)
 	find_port("tls");
 	config = tls_config(CHANNEL_LISTENER, dir, dir);
 	add(&config);
-	client = context("client", dir, TLS_CLIENT | versions[_i]);
-	fd = dial();
-	tls = tls_create(client, fd, "127.0.0.1");
-	tls_context_free(client);
-	ck_assert_int_eq(shake(tls), TLS_DONE);
+	tls = friend_comes(TLS_CLIENT | versions[_i], &fd);
 	fake_sessions.turn_bytes = 40000;
 	for (int i = 0; i < 200000 && in < sizeof(got); i++) {
 		size_t part = 1 + seeded_below(&random, 20000);
@@ -352,13 +344,5 @@ static void add_tls(TCase *tcase)
 
 int main(void)
 {
-	Suite *suite = suite_create("of_channel_tls");
-	TCase *tcase = tcase_create("of_channel");
-
-	tcase_set_timeout(tcase, 60);
-	tcase_add_unchecked_fixture(tcase, make_labs, remove_labs);
-	tcase_add_checked_fixture(tcase, set_up, tear_down);
-	add_tls(tcase);
-	suite_add_tcase(suite, tcase);
-	return run_suite(suite);
+	return channel_main("of_channel_tls", add_tls);
 }
