@@ -7,6 +7,7 @@
 #define TESTS_DP_KERNEL_LAB_H
 
 #include "kernel_lab.h"
+#include "suite.h"
 
 #include "dataplane/facts.h"
 #include "dataplane/log.h"
@@ -42,6 +43,14 @@ static inline void ports(int n)
 static inline void two_ports(void)
 {
 	ports(2);
+}
+
+/* What main() does. LAB_DEBUG: with all that the backend has to say. */
+static inline int lab_main(Suite *suite)
+{
+	lab_need_privilege();
+	log_threshold(getenv("LAB_DEBUG") ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN);
+	return run_suite(suite);
 }
 
 #endif

@@ -8,6 +8,7 @@
 #define TESTS_SEEDED_H
 
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
@@ -26,6 +27,16 @@ static inline struct seeded seeded_start(void)
 	else if (getrandom(&seed, sizeof(seed), 0) < 0)
 		abort();
 	return (struct seeded){seed, seed};
+}
+
+/* The same of a whole program, whose tests run in processes of their own: it says its seed before any of them does. */
+static inline struct seeded seeded_start_aloud(void)
+{
+	struct seeded random = seeded_start();
+
+	printf("TEST_SEED=%llu\n", (unsigned long long)random.seed);
+	fflush(stdout);
+	return random;
 }
 
 /* splitmix64 */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What is left of memory, by files of this test's own below a directory that stands for /. */
 #include "dataplane/budget.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <limits.h>
@@ -151,11 +152,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *runner = srunner_create(suite());
-	int n_failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	n_failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return n_failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite());
 }

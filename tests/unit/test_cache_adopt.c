@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the cache makes of the maps that a daemon before it left, in whatever state. */
 #include "tests/unit/cache_lab.h"
+#include "tests/unit/suite.h"
 
 #include <errno.h>
 
@@ -382,11 +383,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *runner = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite());
 }

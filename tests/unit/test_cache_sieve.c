@@ -7,6 +7,7 @@
  */
 #include "cache_lab.h"
 #include "seeded.h"
+#include "suite.h"
 
 #define N_SLOTS 65536
 #define N_MASKS 48
@@ -166,15 +167,6 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *runner;
-	int failed;
-
-	dice = seeded_start();
-	printf("TEST_SEED=%llu\n", (unsigned long long)dice.seed);
-	fflush(stdout);
-	runner = srunner_create(suite());
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	dice = seeded_start_aloud();
+	return run_suite(suite());
 }

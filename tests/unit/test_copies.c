@@ -6,6 +6,7 @@
 #include "dataplane/ofbridge.h"
 #include "dataplane/table.h"
 #include "tests/unit/cache_lab.h"
+#include "tests/unit/suite.h"
 
 #include <errno.h>
 
@@ -324,11 +325,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *runner = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite());
 }

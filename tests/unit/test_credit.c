@@ -5,6 +5,7 @@
  */
 #include "tests/unit/meter_lab.h"
 #include "tests/unit/seeded.h"
+#include "tests/unit/suite.h"
 
 #define N_STEPS 200000
 #define RUSH    3000 /* frames at once */
@@ -216,9 +217,6 @@ int main(void)
 {
 	Suite *suite = suite_create("credit");
 	TCase *tcase = tcase_create("in slots");
-	SRunner *runner = srunner_create(suite);
-	int failed;
-
 	tcase_add_checked_fixture(tcase, setup_shared, teardown);
 	tcase_set_timeout(tcase, 100);
 	tcase_add_test(tcase, with_credit_no_more_passes_than_burst_and_rate_whatever_cpu_and_silence);
@@ -228,8 +226,5 @@ int main(void)
 	tcase_add_test(tcase, a_bucket_that_is_small_gives_no_credit_and_a_deep_one_a_bounded_one);
 	tcase_add_test(tcase, credit_of_a_meter_that_was_is_not_the_next_ones);
 	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

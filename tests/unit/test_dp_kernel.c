@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The kernel datapath: frames up and down, by flows, and to sets of ports. */
 #include "tests/unit/dp_kernel_lab.h"
-#include "tests/unit/suite.h"
 
 START_TEST(a_miss_goes_up_and_is_sent_out_of_another_port)
 {
@@ -519,10 +518,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-	lab_need_privilege();
-	if (getenv("LAB_DEBUG"))
-		log_threshold(LOG_LEVEL_DEBUG);
-	else
-		log_threshold(LOG_LEVEL_WARN);
-	return run_suite(suite());
+	return lab_main(suite());
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the kernel datapath leaves behind when its daemon dies, and what the next one makes of it (R1). */
 #include "tests/unit/dp_kernel_lab.h"
-#include "tests/unit/suite.h"
 
 /* ---- nothing lost by dying ---- */
 
@@ -289,10 +288,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-	lab_need_privilege();
-	if (getenv("LAB_DEBUG"))
-		log_threshold(LOG_LEVEL_DEBUG);
-	else
-		log_threshold(LOG_LEVEL_WARN);
-	return run_suite(suite());
+	return lab_main(suite());
 }

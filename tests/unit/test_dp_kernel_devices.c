@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The kernel datapath and its devices: they come, go, are spread over CPUs and refuse; and what it says of itself. */
 #include "tests/unit/dp_kernel_lab.h"
-#include "tests/unit/suite.h"
 
 /* ---- devices come and go ---- */
 
@@ -514,10 +513,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-	lab_need_privilege();
-	if (getenv("LAB_DEBUG"))
-		log_threshold(LOG_LEVEL_DEBUG);
-	else
-		log_threshold(LOG_LEVEL_WARN);
-	return run_suite(suite());
+	return lab_main(suite());
 }

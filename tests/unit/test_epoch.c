@@ -2,6 +2,7 @@
 /* What ends an epoch, and what does not; see dataplane/epoch.h. */
 #include "cache_lab.h"
 #include "dataplane/epoch.h"
+#include "suite.h"
 
 #define N_PORTS 4
 
@@ -201,8 +202,6 @@ int main(void)
 {
 	Suite *suite = suite_create("epoch");
 	TCase *tcase = tcase_create("epoch");
-	SRunner *runner;
-	int n_failed;
 
 	tcase_add_checked_fixture(tcase, open_lab, close_lab);
 	tcase_add_test(tcase, what_is_added_ends_none);
@@ -215,9 +214,5 @@ int main(void)
 	tcase_add_test(tcase, before_its_number_comes_round_every_note_is_wiped);
 	tcase_add_test(tcase, a_number_that_would_come_round_means_none);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	n_failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return n_failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -7,6 +7,7 @@
 #include "dataplane/counters.h"
 #include "dataplane/upcall.h"
 #include "tests/unit/cache_lab.h"
+#include "tests/unit/suite.h"
 
 #define SIZE  64
 #define FROM  1
@@ -331,8 +332,6 @@ int main(void)
 {
 	TCase *t = tcase_create("all");
 	Suite *suite = suite_create("mirrors");
-	SRunner *runner;
-	int n_failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, what_would_copy_copies_is_refused);
@@ -348,9 +347,5 @@ int main(void)
 	tcase_add_test(t, a_new_daemon_gives_a_mirror_its_number_and_counters_and_lets_others_go);
 	tcase_add_test(t, of_a_sample_the_daemon_sends_so_many);
 	suite_add_tcase(suite, t);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	n_failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return n_failed ? 1 : 0;
+	return run_suite(suite);
 }

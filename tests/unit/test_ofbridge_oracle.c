@@ -22,6 +22,7 @@
 
 #include "tests/unit/cache_lab.h"
 #include "tests/unit/seeded.h"
+#include "tests/unit/suite.h"
 
 #define SIZE     64
 #define N_PORTS  5
@@ -621,9 +622,7 @@ START_TEST(a_steered_bridge_answers_and_counts_as_its_rules_say)
 {
 	const struct ofbridge_events events = {NULL, packet_in, flow_removed, port_changed};
 
-	dice = seeded_start();
-	printf("TEST_SEED=%lu\n", (unsigned long)dice.seed);
-	fflush(stdout);
+	dice = seeded_start_aloud();
 	lab_open(&lab, 256, N_PORTS);
 	dp_memory_end_grace_at_once(lab.dp, false);
 	up = upcall_create(lab.dp, lab.pl, lab.fdb, lab.cache, ofbridges_executor(lab.bridges));
@@ -660,15 +659,9 @@ int main(void)
 {
 	TCase *t = tcase_create("all");
 	Suite *suite = suite_create("ofbridge_oracle");
-	SRunner *runner;
-	int n_failed;
 
 	tcase_set_timeout(t, 120);
 	tcase_add_test(t, a_steered_bridge_answers_and_counts_as_its_rules_say);
 	suite_add_tcase(suite, t);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	n_failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return n_failed ? 1 : 0;
+	return run_suite(suite);
 }

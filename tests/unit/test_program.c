@@ -5,6 +5,7 @@
 
 #include "tests/unit/cache_lab.h"
 #include "tests/unit/seeded.h"
+#include "tests/unit/suite.h"
 
 #include <errno.h>
 
@@ -766,14 +767,6 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *runner = srunner_create(suite());
-	int failed;
-
-	dice = seeded_start();
-	printf("TEST_SEED=%llu\n", (unsigned long long)dice.seed);
-	fflush(stdout);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	dice = seeded_start_aloud();
+	return run_suite(suite());
 }

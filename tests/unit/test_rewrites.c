@@ -7,6 +7,7 @@
 #include "dataplane/ofbridge.h"
 #include "dataplane/table.h"
 #include "tests/unit/cache_lab.h"
+#include "tests/unit/suite.h"
 
 #include <errno.h>
 
@@ -643,11 +644,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *runner = srunner_create(suite());
-	int n_failed;
-
-	srunner_run_all(runner, CK_ENV);
-	n_failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return n_failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite());
 }

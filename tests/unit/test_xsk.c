@@ -6,6 +6,7 @@
 #include "dataplane/grace.h"
 #include "dataplane/reactor.h"
 #include "dataplane/umem.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <poll.h>
@@ -373,11 +374,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *runner = srunner_create(suite());
-	int n_failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	n_failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return n_failed ? 1 : 0;
+	return run_suite(suite());
 }
