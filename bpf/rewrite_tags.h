@@ -188,11 +188,10 @@ SW_INLINE __u32 rewrite_new_label(struct xdp_md *ctx, const struct sw_layers *la
 	return layers->is_tagged || !outer ? entry | REWRITE_BOS : entry;
 }
 
-/* Behind the addresses: the EtherType that stood there, maybe a tag's, gives way. */
-SW_INLINE int rewrite_push_mpls(struct xdp_md *ctx, struct sw_layers *layers, __u32 type)
+/* Puts so many bytes behind the addresses, which begin with a type and this word. */
+SW_INLINE int rewrite_push_word(struct xdp_md *ctx, struct sw_layers *layers, int size, __u32 type, __u32 word)
 {
-	__u32 entry = rewrite_new_label(ctx, layers);
-	int reason = rewrite_open(ctx, layers, REWRITE_TAG_SIZE);
+	int reason = rewrite_open(ctx, layers, size);
 	__be16 *words;
 
 	if (reason)
@@ -201,9 +200,15 @@ SW_INLINE int rewrite_push_mpls(struct xdp_md *ctx, struct sw_layers *layers, __
 	if (!words)
 		return SW_DROP_BAD_PROGRAM;
 	words[0] = sw_swap16((__u16)type);
-	words[1] = sw_swap16((__u16)(entry >> 16));
-	words[2] = sw_swap16((__u16)entry);
+	words[1] = sw_swap16((__u16)(word >> 16));
+	words[2] = sw_swap16((__u16)word);
 	return SW_DROP_NONE;
+}
+
+/* Behind the addresses: the EtherType that stood there, maybe a tag's, gives way. */
+SW_INLINE int rewrite_push_mpls(struct xdp_md *ctx, struct sw_layers *layers, __u32 type)
+{
+	return rewrite_push_word(ctx, layers, REWRITE_TAG_SIZE, type, rewrite_new_label(ctx, layers));
 }
 
 /* What the frame begins with up to its type: the tag counts where there is one. Null pointer's 0: there is none. */
@@ -341,19 +346,7 @@ SW_INLINE __u32 rewrite_new_itag(struct xdp_md *ctx, const struct sw_layers *lay
 
 SW_INLINE int rewrite_push_pbb(struct xdp_md *ctx, struct sw_layers *layers, __u32 type)
 {
-	__u32 itag = rewrite_new_itag(ctx, layers);
-	int reason = rewrite_open(ctx, layers, REWRITE_ITAG_SIZE);
-	__be16 *words;
-
-	if (reason)
-		return reason;
-	words = rewrite_at(ctx, REWRITE_ADDRESSES, 6);
-	if (!words)
-		return SW_DROP_BAD_PROGRAM;
-	words[0] = sw_swap16((__u16)type);
-	words[1] = sw_swap16((__u16)(itag >> 16));
-	words[2] = sw_swap16((__u16)itag);
-	return SW_DROP_NONE;
+	return rewrite_push_word(ctx, layers, REWRITE_ITAG_SIZE, type, rewrite_new_itag(ctx, layers));
 }
 
 /* The customer's addresses become the frame's; a B-TAG stays where it is, behind them. */
