@@ -27,7 +27,7 @@ uint64_t packet_random(uint64_t *seed)
 
 uint64_t packet_seed(void)
 {
-	const char *text = getenv("SEED");
+	const char *text = getenv("TEST_SEED");
 
 	return text ? strtoull(text, NULL, 0) : (uint64_t)time(NULL) * 1000003;
 }

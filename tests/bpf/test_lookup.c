@@ -38,11 +38,11 @@ static void check_probe(const struct packet *p, const struct probe_result *resul
 
 	ck_assert_uint_eq(result->failed, 0);
 	sw_extract(p->bytes, p->bytes + p->size, TRIAL_LO, SW_KEY_WORDS, &key, &headers);
-	ck_assert_msg(!memcmp(&key, &result->whole, sizeof(key)), "SEED=%llu", (unsigned long long)first_seed);
+	ck_assert_msg(!memcmp(&key, &result->whole, sizeof(key)), "TEST_SEED=%llu", (unsigned long long)first_seed);
 	ck_assert_msg(
-		!memcmp(&headers, &result->headers, sizeof(headers)), "SEED=%llu", (unsigned long long)first_seed);
+		!memcmp(&headers, &result->headers, sizeof(headers)), "TEST_SEED=%llu", (unsigned long long)first_seed);
 	sw_extract(p->bytes, p->bytes + p->size, TRIAL_LO, SW_L2_WORDS, &key, &headers);
-	ck_assert_msg(!memcmp(&key, &result->shallow, sizeof(key)), "SEED=%llu", (unsigned long long)first_seed);
+	ck_assert_msg(!memcmp(&key, &result->shallow, sizeof(key)), "TEST_SEED=%llu", (unsigned long long)first_seed);
 }
 
 START_TEST(kernel_and_daemon_give_the_same_key)
@@ -301,11 +301,12 @@ static void check_frame(const struct packet *p, uint64_t first)
 			by_scan++;
 		if (fixture_flow_stats(&f, slot).packets) {
 			by_program++;
-			ck_assert_msg(
-				scan(&key, slot), "SEED=%llu: slot %u does not match", (unsigned long long)first, slot);
+			ck_assert_msg(scan(&key, slot), "TEST_SEED=%llu: slot %u does not match",
+				(unsigned long long)first, slot);
 		}
 	}
-	ck_assert_msg(by_program == (by_scan > 0), "SEED=%llu: %u flows match", (unsigned long long)first, by_scan);
+	ck_assert_msg(
+		by_program == (by_scan > 0), "TEST_SEED=%llu: %u flows match", (unsigned long long)first, by_scan);
 	ck_assert_int_eq(verdict, by_scan ? XDP_REDIRECT : XDP_DROP);
 }
 

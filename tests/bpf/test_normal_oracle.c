@@ -363,7 +363,7 @@ static void check_meeting(struct stream *s, const struct meeting *m, unsigned in
 	bool is_recalled;
 	char name[100];
 
-	snprintf(name, sizeof(name), "SEED=%llu, frame %u", (unsigned long long)s->first_seed, n);
+	snprintf(name, sizeof(name), "TEST_SEED=%llu, frame %u", (unsigned long long)s->first_seed, n);
 	fixture_forget_counters(&f);
 	ck_assert_int_eq(trial_run_split(&f, &m->in, m->first_size, 1, &o), 0);
 	lab_check(&f, name, &by_list, &m->in, &o, m->slot);
@@ -413,7 +413,7 @@ START_TEST(random_frames_go_where_a_list_and_the_header_say)
 	int fd = -1;
 
 	s.first_seed = s.seed;
-	printf("normal: SEED=%llu\n", (unsigned long long)s.first_seed);
+	printf("normal: TEST_SEED=%llu\n", (unsigned long long)s.first_seed);
 	lab_setup(&f);
 	can_split = can_split_frames();
 	for (n = 0; n < N_FRAMES; n++) {

@@ -334,34 +334,6 @@ END_TEST
 
 #define N_ROUNDS 2000
 
-struct sight {
-	struct outcome o;
-	struct sw_port_stats in, out;
-	struct sw_flow_stats flow;
-	uint64_t drops;
-};
-
-static void see(const struct packet *p, uint32_t slot, struct sight *ret)
-{
-	fixture_forget_counters(&f);
-	ret->o = trial_run(&f, p);
-	ret->in = fixture_port_stats(&f, TRIAL_IN);
-	ret->in.mega_hits = 0; /* in which way it was found */
-	ret->out = fixture_port_stats(&f, TRIAL_OUT);
-	ret->flow = fixture_flow_stats(&f, slot);
-	ret->drops = fixture_all_drops(&f);
-}
-
-static void check_alike(const struct sight *a, const struct sight *b, uint64_t seed)
-{
-	ck_assert_msg(a->o.verdict == b->o.verdict && a->o.meta_size == b->o.meta_size &&
-			      a->o.out.size == b->o.out.size && !memcmp(a->o.out.bytes, b->o.out.bytes, a->o.out.size),
-		"SEED=%llu: another frame", (unsigned long long)seed);
-	ck_assert_msg(!memcmp(&a->in, &b->in, sizeof(a->in)) && !memcmp(&a->out, &b->out, sizeof(a->out)) &&
-			      !memcmp(&a->flow, &b->flow, sizeof(a->flow)) && a->drops == b->drops,
-		"SEED=%llu: other counts", (unsigned long long)seed);
-}
-
 /* Any frame that may be noted, its checksum finished or not, right or not. */
 static void random_frame(uint64_t *seed, struct packet *ret)
 {
@@ -396,9 +368,9 @@ START_TEST(what_is_recalled_is_as_if_it_had_been_looked_up)
 	uint64_t seed = packet_seed(), first_seed = seed;
 	uint32_t n_recalled = 0;
 
-	printf("recall: SEED=%llu\n", (unsigned long long)first_seed);
+	printf("recall: TEST_SEED=%llu\n", (unsigned long long)first_seed);
 	for (int i = 0; i < N_ROUNDS; i++) {
-		static struct sight looked_up, again;
+		static struct trial_sight looked_up, again;
 		struct packet p, q;
 		uint32_t slot, epoch;
 
@@ -413,11 +385,11 @@ START_TEST(what_is_recalled_is_as_if_it_had_been_looked_up)
 			if (j)
 				random_follower(&seed, &p, &q);
 			f.config->epoch = 0;
-			see(&q, slot, &looked_up);
+			trial_see(&f, &q, slot, &looked_up);
 			f.config->epoch = epoch;
-			see(&q, slot, &again);
+			trial_see(&f, &q, slot, &again);
 			n_recalled += fixture_recalled(&f);
-			check_alike(&looked_up, &again, first_seed);
+			trial_check_alike(&looked_up, &again, first_seed);
 		}
 	}
 	printf("%u of %u recalled\n", n_recalled, 4 * N_ROUNDS);

@@ -157,6 +157,27 @@ struct sw_meta trial_meta(const struct outcome *o)
 	return meta;
 }
 
+void trial_see(struct fixture *f, const struct packet *p, uint32_t slot, struct trial_sight *ret)
+{
+	fixture_forget_counters(f);
+	ret->o = trial_run(f, p);
+	ret->in = fixture_port_stats(f, TRIAL_IN);
+	ret->in.mega_hits = 0; /* in which way it was found */
+	ret->out = fixture_port_stats(f, TRIAL_OUT);
+	ret->flow = fixture_flow_stats(f, slot);
+	ret->drops = fixture_all_drops(f);
+}
+
+void trial_check_alike(const struct trial_sight *a, const struct trial_sight *b, uint64_t seed)
+{
+	ck_assert_msg(a->o.verdict == b->o.verdict && a->o.meta_size == b->o.meta_size &&
+			      a->o.out.size == b->o.out.size && !memcmp(a->o.out.bytes, b->o.out.bytes, a->o.out.size),
+		"TEST_SEED=%lu: another frame", seed);
+	ck_assert_msg(!memcmp(&a->in, &b->in, sizeof(a->in)) && !memcmp(&a->out, &b->out, sizeof(a->out)) &&
+			      !memcmp(&a->flow, &b->flow, sizeof(a->flow)) && a->drops == b->drops,
+		"TEST_SEED=%lu: other counts", seed);
+}
+
 void trial_check_fate(struct fixture *f, const struct outcome *o, enum trial_fate fate, int why, const char *name)
 {
 	uint64_t n_drops = fixture_all_drops(f);

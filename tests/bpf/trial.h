@@ -62,6 +62,18 @@ enum trial_fate { GOES, ENDS, GOES_UP };
 /* ENDS and GOES_UP: `why` is the reason. `name` says which trial of which test it is. */
 void trial_check_fate(struct fixture *f, const struct outcome *o, enum trial_fate fate, int why, const char *name);
 
+/* All that there is to be seen of one frame's way. */
+struct trial_sight {
+	struct outcome o;
+	struct sw_port_stats in, out;
+	struct sw_flow_stats flow;
+	uint64_t drops;
+};
+
+/* Forgets what was counted, and runs the frame; `slot` is its flow's. */
+void trial_see(struct fixture *f, const struct packet *p, uint32_t slot, struct trial_sight *ret);
+void trial_check_alike(const struct trial_sight *a, const struct trial_sight *b, uint64_t seed);
+
 struct sw_meta trial_meta(const struct outcome *o);
 void trial_check_meta(const struct outcome *o, enum sw_upcall reason, uint32_t slot);
 void trial_check_same(const struct packet *a, const struct packet *b);
