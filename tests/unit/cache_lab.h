@@ -556,4 +556,17 @@ static inline void lab_check_maps(const struct lab *lab)
 	lab_check_masks(lab);
 }
 
+/* "2 3": the ports that got something since the last call, in order. */
+static inline const char *lab_sent(const struct lab *lab)
+{
+	static char text[4096];
+	size_t n = 0;
+
+	text[0] = '\0';
+	for (uint32_t i = 0; i < dp_memory_n_sent(lab->dp); i++)
+		n += (size_t)sprintf(text + n, "%s%u", i ? " " : "", dp_memory_sent(lab->dp, i).port);
+	dp_memory_forget_sent(lab->dp);
+	return text;
+}
+
 #endif

@@ -261,17 +261,9 @@ static inline void cache_expect_output(uint16_t port, const uint8_t frame[SIZE],
 	ck_assert_uint_eq(hit.program->steps[0].arg, out);
 }
 
-/* "2 3": the ports that got something since the last call, in order. */
 static inline const char *sent(void)
 {
-	static char text[4096];
-	size_t n = 0;
-
-	text[0] = '\0';
-	for (uint32_t i = 0; i < dp_memory_n_sent(lab.dp); i++)
-		n += (size_t)sprintf(text + n, "%s%u", i ? " " : "", dp_memory_sent(lab.dp, i).port);
-	dp_memory_forget_sent(lab.dp);
-	return text;
+	return lab_sent(&lab);
 }
 
 static inline const struct rule *first_rule(uint8_t table)

@@ -82,17 +82,9 @@ static const char *arrive(uint16_t port, const uint8_t frame[SIZE])
 	return text;
 }
 
-/* To which ports frames were sent, in order. */
 static const char *sent(void)
 {
-	static char text[200];
-	size_t n = 0;
-
-	text[0] = '\0';
-	for (uint32_t i = 0; i < dp_memory_n_sent(lab.dp); i++)
-		n += (size_t)sprintf(text + n, "%s%u", i ? " " : "", dp_memory_sent(lab.dp, i).port);
-	dp_memory_forget_sent(lab.dp);
-	return text;
+	return lab_sent(&lab);
 }
 
 START_TEST(what_would_copy_copies_is_refused)
