@@ -289,8 +289,8 @@ START_TEST(agrees_with_the_twin_on_every_frame)
 		sw_extract(exact, exact + p.size, IFINDEX, SW_KEY_WORDS, &key, &headers);
 		twin_extract(exact, p.size, &expected);
 		free(exact);
-		ck_assert_msg(!memcmp(&key, &expected, sizeof(key)), "SEED=%llu, frame %llu", (unsigned long long)first,
-			(unsigned long long)i);
+		ck_assert_msg(!memcmp(&key, &expected, sizeof(key)), "TEST_SEED=%llu, frame %llu",
+			(unsigned long long)first, (unsigned long long)i);
 	}
 }
 END_TEST
@@ -308,7 +308,7 @@ START_TEST(agrees_with_the_twin_at_every_length)
 		for (p.size = 0; p.size <= 600; p.size++) {
 			extract(&p, SW_KEY_WORDS, &key, &headers);
 			twin_extract(p.bytes, p.size, &expected);
-			ck_assert_msg(!memcmp(&key, &expected, sizeof(key)), "SEED=%llu, round %d, size %zu",
+			ck_assert_msg(!memcmp(&key, &expected, sizeof(key)), "TEST_SEED=%llu, round %d, size %zu",
 				(unsigned long long)first, round, p.size);
 		}
 	}
@@ -327,8 +327,8 @@ START_TEST(the_first_bytes_and_the_length_are_enough)
 		extract(&p, SW_KEY_WORDS, &key, &headers);
 		sw_extract_part(
 			p.bytes, p.bytes + sw_parse_size(p.size), p.size, IFINDEX, SW_KEY_WORDS, &partial, &headers);
-		ck_assert_msg(!memcmp(&key, &partial, sizeof(key)), "SEED=%llu, frame %llu", (unsigned long long)first,
-			(unsigned long long)i);
+		ck_assert_msg(!memcmp(&key, &partial, sizeof(key)), "TEST_SEED=%llu, frame %llu",
+			(unsigned long long)first, (unsigned long long)i);
 	}
 }
 END_TEST

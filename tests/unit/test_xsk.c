@@ -32,10 +32,10 @@ static uint32_t dice(uint32_t sides)
 
 static void sow(void)
 {
-	const char *given = getenv("SEED");
+	const char *given = getenv("TEST_SEED");
 
 	seed = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL) * 2654435761u + getpid();
-	fprintf(stderr, "SEED=%llu\n", (unsigned long long)seed);
+	fprintf(stderr, "TEST_SEED=%llu\n", (unsigned long long)seed);
 }
 
 /* ---- the twin: where every frame is, and whose it is, in two arrays ---- */
