@@ -459,7 +459,7 @@ void cache_flush(struct cache *cache)
 static bool wants_grace(const struct cache *cache)
 {
 	return cache->n_limbo || cache->holds_adopted_sets || masks_want_grace(&cache->masks) ||
-	       copies_want_grace(sets_copies(cache->sets));
+	       copies_want_grace(sets_copies(cache->sets)) || sets_want_grace(cache->sets);
 }
 
 void cache_grace_begin(struct cache *cache)
@@ -470,6 +470,7 @@ void cache_grace_begin(struct cache *cache)
 	cache->n_closing = cache->n_limbo;
 	masks_grace_began(&cache->masks);
 	copies_grace_began(sets_copies(cache->sets));
+	sets_grace_began(cache->sets);
 	cache->dp->ops->grace(cache->dp);
 }
 
@@ -519,7 +520,7 @@ bool cache_reclaim(struct cache *cache, uint64_t now_ns)
 		return false;
 	cache->grace_running = cache->grace_over = false;
 	masks_grace_ended(&cache->masks);
-	if (copies_grace_ended(sets_copies(cache->sets)))
+	if (copies_grace_ended(sets_copies(cache->sets)) | sets_grace_ended(cache->sets))
 		mark_lacking(cache);
 	drop_adopted_sets(cache); /* held since before the first one began */
 	cache_forks_reap(cache, now_ns);

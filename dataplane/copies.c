@@ -256,7 +256,7 @@ static bool add_set(struct copies *copies, const struct xlate *answer)
 
 	for (uint32_t i = 0; i < answer->n_outputs; i++)
 		port_set_add(&members, answer->outputs[i].port);
-	copies->draft.set = (uint16_t)sets_get(copies->sets, &members);
+	copies->draft.set = (uint16_t)sets_get_now(copies->sets, &members);
 	return copies->draft.set != SW_MAX_SETS;
 }
 

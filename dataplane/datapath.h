@@ -153,6 +153,11 @@ struct datapath_ops {
 	/* Writes set `set` as its members (port ids, with a device each). The set may be live: readers see old or new.
 	 */
 	int (*set_put)(struct datapath *dp, uint32_t set, const uint16_t *members, uint32_t n);
+	/*
+	 * Whether that would not wait for a grace period. Where it would for want of a map, one is there after a period
+	 * that begins after the call.
+	 */
+	bool (*set_ready)(struct datapath *dp, uint32_t set, uint32_t n);
 	void (*set_remove)(struct datapath *dp, uint32_t set);
 	/*
 	 * Has an egress program run for all that leaves by the port, unicast too: for every frame of runs that begin

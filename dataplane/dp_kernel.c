@@ -218,6 +218,7 @@ static const struct datapath_ops ops = {
 	.owns = dpk_owns,
 	.attach = dpk_attach,
 	.set_put = dpk_set_put,
+	.set_ready = dpk_set_ready,
 	.set_remove = dpk_set_remove,
 	.follow = dpk_follow,
 	.followed = dpk_followed,

@@ -215,6 +215,7 @@ void dpk_sets_changed(struct dpk *k, uint16_t port);
 /* On the grace thread: keeps some empty sets in stock, because putting one into `sets` waits for RCU. */
 void dpk_sets_stock(struct dpk *k);
 int dpk_set_put(struct datapath *dp, uint32_t set, const uint16_t *members, uint32_t n);
+bool dpk_set_ready(struct datapath *dp, uint32_t set, uint32_t n);
 void dpk_set_remove(struct datapath *dp, uint32_t set);
 
 /* ---- dp_kernel_told.c ---- */

@@ -2,7 +2,8 @@
 /*
  * Putting a map into `sets` waits for an RCU grace period, 10 to 200 ms that the daemon's thread cannot spare while a
  * new flood waits. Changing the members of a map that is there does not. So the grace thread keeps empty maps in stock
- * for the ids that will be used next, ids being used from the lowest up, and a map is changed in place as long as it is
+ * for the ids that will be used next, ids being used from the lowest up (a flow for which there is none is told so by
+ * dpk_set_ready(), and asks again after the next period), and a map is changed in place as long as it is
  * large enough, and not so large that the kernel walks many empty hash buckets on each broadcast.
  *
  * Who makes a set's map moves its state from ABSENT to BUSY, and to READY when it is in `sets`; from then on it is the
@@ -285,6 +286,15 @@ int dpk_set_put(struct datapath *dp, uint32_t set, const uint16_t *members, uint
 	info->needs_marks = now.needs_marks;
 	__atomic_store_n(&info->n_members, now.n_members, __ATOMIC_RELEASE);
 	return 0;
+}
+
+/* The first ones are made at the start, and worth waiting for if need be. */
+bool dpk_set_ready(struct datapath *dp, uint32_t set, uint32_t n)
+{
+	struct dpk *k = dpk_of(dp);
+
+	order_stock(k, set, n);
+	return set < STOCK || state_of(&k->sets[set]) == READY;
 }
 
 void dpk_set_remove(struct datapath *dp, uint32_t set)

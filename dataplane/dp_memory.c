@@ -55,6 +55,7 @@ struct dp_mem {
 	uint32_t n_set_puts;
 	struct port_set followed;
 	int set_put_error;
+	uint32_t n_sets_ready;
 };
 
 static struct dp_mem *of(const struct datapath *dp)
@@ -520,6 +521,11 @@ static int set_put(struct datapath *dp, uint32_t set, const uint16_t *members, u
 	return 0;
 }
 
+static bool set_ready(struct datapath *dp, uint32_t set, uint32_t n)
+{
+	return set < of(dp)->n_sets_ready;
+}
+
 static void set_remove(struct datapath *dp, uint32_t set)
 {
 	assert(set < SW_MAX_SETS);
@@ -573,6 +579,11 @@ uint32_t dp_memory_n_set_puts(const struct datapath *dp)
 void dp_memory_fail_set_put(struct datapath *dp, int error)
 {
 	of(dp)->set_put_error = error;
+}
+
+void dp_memory_stock_sets(struct datapath *dp, uint32_t n)
+{
+	of(dp)->n_sets_ready = n;
 }
 
 /* ---- grace periods ---- */
@@ -669,6 +680,7 @@ static const struct datapath_ops ops = {
 	.owns = owns,
 	.attach = attach,
 	.set_put = set_put,
+	.set_ready = set_ready,
 	.set_remove = set_remove,
 	.follow = follow,
 	.followed = followed,
@@ -758,6 +770,7 @@ struct datapath *dp_memory_create(uint32_t n_flows, const struct dp_events *even
 	queue_init(&m->unflushed);
 	queue_init(&m->sent);
 	m->dp.ops = &ops;
+	m->n_sets_ready = SW_MAX_SETS;
 	if (events)
 		m->events = *events;
 	*m->dp.memory.config = (struct sw_config){

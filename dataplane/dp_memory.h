@@ -82,6 +82,8 @@ void dp_memory_spread_skbs(struct datapath *dp, bool can);
 
 /* set_put() answers so from now on; 0: as it should. */
 void dp_memory_fail_set_put(struct datapath *dp, int error);
+/* set_ready() says yes to ids below n; at first to all. */
+void dp_memory_stock_sets(struct datapath *dp, uint32_t n);
 
 /*
  * As if the daemon had died (it may have: all of this is memory that a fork shares, but for frames) and its successor

@@ -176,7 +176,7 @@ static uint32_t set_of(struct sets *sets, const struct xlate *xlate)
 		port_set_add(&members, xlate->outputs[i].port);
 	if (xlate->flood)
 		port_set_add(&members, xlate->in_port);
-	return sets_get(sets, &members);
+	return sets_get_now(sets, &members);
 }
 
 /* Not of a branch: a fork has no lists of copies, and such a bucket's frames go up. */

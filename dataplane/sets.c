@@ -25,6 +25,7 @@ struct sets {
 	struct sw_registry_set *records;
 	struct pool *pool;
 	uint16_t scratch[SW_MAX_PORTS];
+	bool asked, closing; /* a set was not ready: since the last grace period began, or before it */
 };
 
 /* ---- for the pool ---- */
@@ -160,10 +161,14 @@ static int write_set(struct sets *sets, uint32_t set, const __u64 *members)
 	return error;
 }
 
-static uint32_t make(struct sets *sets, const struct port_set *members)
+static uint32_t make(struct sets *sets, const struct port_set *members, bool may_wait)
 {
 	uint32_t set = pool_vacate(sets->pool);
 
+	if (set != NONE && !may_wait && !sets->dp->ops->set_ready(sets->dp, set, count(members->bits))) {
+		sets->asked = true;
+		return NONE;
+	}
 	if (set == NONE || write_set(sets, set, members->bits))
 		return NONE;
 	memcpy(sets->records[set].member, members->bits, sizeof(members->bits));
@@ -172,15 +177,44 @@ static uint32_t make(struct sets *sets, const struct port_set *members)
 	return set;
 }
 
-uint32_t sets_get(struct sets *sets, const struct port_set *members)
+static uint32_t get(struct sets *sets, const struct port_set *members, bool may_wait)
 {
 	uint32_t set = pool_find(sets->pool, hash_of(sets, members->bits), members->bits);
 
 	if (set == NONE)
-		set = make(sets, members);
+		set = make(sets, members, may_wait);
 	if (set != NONE)
 		pool_hold(sets->pool, set);
 	return set;
+}
+
+uint32_t sets_get(struct sets *sets, const struct port_set *members)
+{
+	return get(sets, members, true);
+}
+
+uint32_t sets_get_now(struct sets *sets, const struct port_set *members)
+{
+	return get(sets, members, false);
+}
+
+bool sets_want_grace(const struct sets *sets)
+{
+	return sets->asked;
+}
+
+void sets_grace_began(struct sets *sets)
+{
+	sets->closing = sets->asked;
+	sets->asked = false;
+}
+
+bool sets_grace_ended(struct sets *sets)
+{
+	bool more = sets->closing;
+
+	sets->closing = false;
+	return more;
 }
 
 int sets_hold(struct sets *sets, uint32_t set)

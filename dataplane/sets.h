@@ -62,6 +62,14 @@ struct copies *sets_copies(const struct sets *sets);
 
 /* Finds or makes the set of these members (at least one), and holds it. Its id, or SW_MAX_SETS: none could be had. */
 uint32_t sets_get(struct sets *sets, const struct port_set *members);
+/*
+ * The same for a flow, which nobody is to wait for: SW_MAX_SETS also where the daemon would have to. Then a grace
+ * period is wanted, and when it has ended, which sets_grace_ended() is told and says, it is worth asking again.
+ */
+uint32_t sets_get_now(struct sets *sets, const struct port_set *members);
+bool sets_want_grace(const struct sets *sets);
+void sets_grace_began(struct sets *sets);
+bool sets_grace_ended(struct sets *sets);
 /* One more user of a set. -ENOENT: no such set. */
 int sets_hold(struct sets *sets, uint32_t set);
 /* One user less; see B1 for when. */

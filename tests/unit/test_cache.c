@@ -645,6 +645,31 @@ START_TEST(a_set_is_held_until_the_last_run_that_may_use_it)
 }
 END_TEST
 
+/* Nobody else's first frame is to wait for it. */
+START_TEST(a_flow_whose_set_is_not_ready_goes_up_and_gets_it_when_it_is)
+{
+	struct sw_key key = lab_key(1, 1, 0xff);
+	uint32_t n_puts;
+
+	dp_memory_end_grace_at_once(lab.dp, false);
+	dp_memory_stock_sets(lab.dp, 0);
+	n_puts = dp_memory_n_set_puts(lab.dp);
+	lab_miss(&lab, &key);
+	ck_assert_int_eq(lab_hit(&lab, &key).flow->steps[1].op, SW_OP_UPCALL);
+	lab_let_grace_pass(&lab);
+	lab_settle(&lab); /* it is not ready yet, and asks for another period */
+	ck_assert_int_eq(lab_hit(&lab, &key).flow->steps[1].op, SW_OP_UPCALL);
+	ck_assert_uint_eq(dp_memory_n_set_puts(lab.dp), n_puts);
+	dp_memory_stock_sets(lab.dp, SW_MAX_SETS);
+	ck_assert(dp_memory_end_grace(lab.dp));
+	lab_settle(&lab);
+	ck_assert_int_eq(lab_hit(&lab, &key).flow->steps[1].op, SW_OP_BROADCAST);
+	lab_let_grace_pass(&lab);
+	lab_settle(&lab);
+	ck_assert(!dp_memory_end_grace(lab.dp));
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("cache");
@@ -680,6 +705,7 @@ static Suite *suite(void)
 	tcase_add_test(t, raising_the_depth_during_a_grace_period_waits_for_the_next);
 	tcase_add_test(t, the_depth_is_lowered_when_nobody_looked_deep_for_a_while);
 	tcase_add_test(t, a_set_is_held_until_the_last_run_that_may_use_it);
+	tcase_add_test(t, a_flow_whose_set_is_not_ready_goes_up_and_gets_it_when_it_is);
 	suite_add_tcase(s, t);
 	return s;
 }

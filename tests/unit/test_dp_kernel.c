@@ -473,6 +473,27 @@ START_TEST(a_new_set_comes_from_stock)
 }
 END_TEST
 
+START_TEST(a_set_that_is_not_in_stock_is_made_by_the_end_of_a_grace_period)
+{
+	static const uint16_t ids[] = {1, 2};
+	double before;
+
+	two_ports();
+	lab_run(&lab, 400);
+	before = seconds();
+	ck_assert(!lab.dp->ops->set_ready(lab.dp, 20, 2));
+	ck_assert_msg(seconds() - before < 0.004, "%.1f ms", (seconds() - before) * 1000);
+	lab.dp->ops->grace(lab.dp);
+	for (int i = 0; i < 100 && !lab.n_graces; i++)
+		lab_run(&lab, 50);
+	ck_assert(lab.dp->ops->set_ready(lab.dp, 20, 2));
+	ck_assert_int_eq(lab.dp->ops->set_put(lab.dp, 20, ids, 2), 0);
+	lab_flow(&lab, 0, SW_OP_BROADCAST, 20);
+	flood_reaches(2, 1 << 1);
+	lab_close(&lab, true);
+}
+END_TEST
+
 START_TEST(grace_ends_once_for_what_was_asked)
 {
 	two_ports();
@@ -511,6 +532,7 @@ static Suite *suite(void)
 	tcase_add_test(t, a_set_follows_its_members);
 	tcase_add_test(t, a_set_grows_and_shrinks);
 	tcase_add_test(t, a_new_set_comes_from_stock);
+	tcase_add_test(t, a_set_that_is_not_in_stock_is_made_by_the_end_of_a_grace_period);
 	tcase_add_test(t, grace_ends_once_for_what_was_asked);
 	suite_add_tcase(s, t);
 	return s;
