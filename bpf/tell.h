@@ -102,7 +102,8 @@ SW_INLINE int tell_clones(struct xdp_md *ctx, const struct frame *frame, __u32 s
 
 /*
  * The copy is asked of the kernel, with the frame, where that leaves by one port as it came and the daemon has made a
- * set of both ports; else the daemon gets it, who makes that set and sends the copy.
+ * set of both ports; else the daemon gets it, who makes that set and sends the copy. A port whose device has vanished
+ * is in no set any more: its frame is lost by its own way, where that has a name.
  */
 SW_INLINE __u32 tell_mirror(struct xdp_md *ctx, const struct frame *frame, __u32 id, __u32 out_port)
 {
@@ -116,7 +117,8 @@ SW_INLINE __u32 tell_mirror(struct xdp_md *ctx, const struct frame *frame, __u32
 	if (!mirror || !stats || !mirror->port || (mirror->sample > 1 && bpf_get_prandom_u32() % mirror->sample))
 		return 0;
 	pair = sw_read(mirror->pair[out_port & (SW_MAX_PORTS - 1)]);
-	if (out_port && pair && !frame->levels && tell_clones(ctx, frame, pair - 1)) {
+	if (out_port && pair && !frame->levels && bpf_map_lookup_elem(&tx_ports, &out_port) &&
+		tell_clones(ctx, frame, pair - 1)) {
 		stats->sent++;
 		return pair;
 	}

@@ -8,6 +8,7 @@
 #include "dataplane/action.h"
 #include "dataplane/rewrites.h"
 
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <string.h>
 #include <time.h>
@@ -412,6 +413,28 @@ START_TEST(a_mirror_has_a_copy_of_all_that_comes_in)
 }
 END_TEST
 
+/* Its device has vanished from the pair, as from all maps of devices, and only the mirror's is left there. */
+START_TEST(a_frame_whose_port_has_gone_is_named_and_mirrored)
+{
+	const struct sw_step steps[] = {STEP(TELL, MIRROR), STEP(OUTPUT, TRIAL_OUT)};
+	uint32_t ids[] = {4}, gone = TRIAL_OUT;
+	struct packet in;
+
+	setup();
+	put_mirror(1, PAIR_LIMIT);
+	fixture_set_members(&f, PAIR, ids, &trial_taker, 1, PAIR_LIMIT);
+	f.set_info[PAIR].n_members = 2;
+	ck_assert_int_eq(bpf_map_delete_elem(bpf_map__fd(f.skel->maps.tx_ports), &gone), 0);
+	make_frame(&in, 60, addresses[0].mac);
+	trial_put(&f, &in, 0, steps, 2);
+	ck_assert_int_eq(trial_run(&f, &in).verdict, XDP_DROP);
+	ring_buffer__consume(ring);
+	ck_assert_uint_eq(fixture_drops(&f, TRIAL_OUT, SW_DROP_PORT_DOWN), 1);
+	ck_assert_uint_eq(fixture_all_drops(&f), 1);
+	ck_assert_uint_eq(told.n, 1);
+}
+END_TEST
+
 START_TEST(of_a_sample_one_in_so_many_frames_is_copied)
 {
 	const struct sw_step steps[] = {STEP(TELL, MIRROR), STEP(OUTPUT, TRIAL_OUT)};
@@ -466,6 +489,7 @@ int main(void)
 	tcase_add_test(t, a_full_ring_stops_no_frame);
 	tcase_add_test(t, a_limit_stops_copies_and_no_frame_and_leaves_half_to_misses);
 	tcase_add_loop_test(t, a_mirror_has_a_copy_of_all_that_comes_in, 0, N_MIRROR_CASES);
+	tcase_add_test(t, a_frame_whose_port_has_gone_is_named_and_mirrored);
 	tcase_add_test(t, of_a_sample_one_in_so_many_frames_is_copied);
 	tcase_add_test(t, a_trial_tells_nobody);
 	suite_add_tcase(suite, t);
