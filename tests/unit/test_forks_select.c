@@ -3,6 +3,10 @@
 #include "tests/unit/forks_lab.h"
 #include "tests/unit/suite.h"
 
+#include <signal.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
 /* ---- select ---- */
 
 #define N_HOSTS 200
@@ -135,6 +139,77 @@ START_TEST(only_the_connections_of_a_port_that_goes_move_and_they_come_back)
 }
 END_TEST
 
+/* ---- in which order ---- */
+
+static struct {
+	const uint32_t *live; /* where the failover group leads */
+	uint32_t was_live;    /* when a table was written first */
+	void *page;
+	size_t size;
+} watch;
+
+static void on_write(int signal)
+{
+	watch.was_live = __atomic_load_n(watch.live, __ATOMIC_RELAXED);
+	mprotect(watch.page, watch.size, PROT_READ | PROT_WRITE);
+}
+
+/* A page of the tables of forks 0 and 1. */
+static void watch_tables(const uint32_t *live)
+{
+	uintptr_t tables = (uintptr_t)lab.dp->memory.fork_slots;
+
+	watch.size = (size_t)sysconf(_SC_PAGESIZE);
+	watch.page = (void *)((tables + watch.size - 1) / watch.size * watch.size);
+	watch.live = live;
+	watch.was_live = UINT32_MAX;
+	ck_assert_uint_le((uintptr_t)watch.page + watch.size, tables + 2 * sizeof(struct sw_fork_slots));
+	signal(SIGSEGV, on_write);
+	ck_assert_int_eq(mprotect(watch.page, watch.size, PROT_READ), 0);
+}
+
+/* Groups 1 and 2 select, 3 fails over; each has the frames to one host, and their forks are made in this order. */
+static void three_groups(void)
+{
+	struct instructions none = {0};
+
+	for (uint32_t id = 1; id <= 3; id++) {
+		struct flow_mod mod = {
+			.command = FLOW_ADD, .priority = 9, .out_port = OF_PORT_ANY, .out_group = GROUP_ANY};
+		struct action list[16];
+		struct actions apply;
+		char text[16];
+
+		group(0, id, id < 3 ? GROUP_TYPE_SELECT : GROUP_TYPE_FF,
+			BUCKETS({"output:2", 2, 0}, {"output:3", 3, 0}));
+		snprintf(text, sizeof(text), "group:%u", id);
+		apply = read_actions(text, list);
+		memset(mod.match.mask.fast.f.eth_dst, 0xff, 6);
+		memcpy(mod.match.key.fast.f.eth_dst, (uint8_t[6]){2, 0, 0, 0, 0, (uint8_t)id}, 6);
+		mod.instructions = instructions_create(&none, &apply, &(struct actions){0});
+		ck_assert_int_eq(ofbridge_flow_mod(bridge, &mod), OF_OK);
+		free(mod.instructions);
+	}
+	lab_settle(&lab);
+	for (uint8_t host = 1; host <= 3; host++)
+		arrive(host);
+}
+
+START_TEST(a_failover_does_not_wait_until_select_groups_are_spread)
+{
+	open_lab();
+	three_groups();
+	ck_assert(forks_is_select(sets_forks(lab.sets), 0) && forks_is_select(sets_forks(lab.sets), 1));
+	ck_assert(forks_exist(sets_forks(lab.sets), 2) && !forks_is_select(sets_forks(lab.sets), 2));
+	watch_tables(&lab.dp->memory.forks[2].live);
+	link_is(2, false);
+	cache_fail_over(lab.cache);
+	signal(SIGSEGV, SIG_DFL);
+	ck_assert_uint_eq(watch.was_live, 1);
+	close_lab();
+}
+END_TEST
+
 /* A share of less than one 64th is too small for the table. */
 START_TEST(weights_that_are_too_uneven_take_a_flow_for_each_connection)
 {
@@ -162,6 +237,7 @@ int main(void)
 	tcase_add_test(t, a_select_group_needs_one_flow_for_all_connections);
 	tcase_add_test(t, daemon_and_program_send_a_connection_the_same_way);
 	tcase_add_test(t, only_the_connections_of_a_port_that_goes_move_and_they_come_back);
+	tcase_add_test(t, a_failover_does_not_wait_until_select_groups_are_spread);
 	tcase_add_test(t, weights_that_are_too_uneven_take_a_flow_for_each_connection);
 	suite_add_tcase(suite, t);
 	return run_suite(suite);
