@@ -156,9 +156,10 @@ int dpk_follow(struct datapath *dp, uint16_t id)
 	struct dpk *k = dpk_of(dp);
 	struct dpk_port *p = &k->ports[id % SW_MAX_PORTS];
 
-	if (k->followed[id % SW_MAX_PORTS] == DPK_NOT_FOLLOWED)
+	if (k->followed[id % SW_MAX_PORTS] == DPK_NOT_FOLLOWED) {
 		k->followed[id % SW_MAX_PORTS] = DPK_TO_BE_FOLLOWED;
-	dpk_sets_changed(k, id);
+		dpk_sets_changed(k, id);
+	}
 	return p->port.ifindex ? write_way_out(k, p) : 0;
 }
 
@@ -167,6 +168,8 @@ void dpk_followed(struct datapath *dp, uint16_t id)
 	struct dpk *k = dpk_of(dp);
 	struct dpk_port *p = &k->ports[id % SW_MAX_PORTS];
 
+	if (k->followed[id % SW_MAX_PORTS] == DPK_FOLLOWED)
+		return;
 	k->followed[id % SW_MAX_PORTS] = DPK_FOLLOWED;
 	if (p->port.ifindex && dpk_port_write(k, p))
 		log_error("port %u could not be entered into the maps: %s", id, strerror(errno));

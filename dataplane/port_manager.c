@@ -784,10 +784,7 @@ void port_manager_restored(struct port_manager *pm)
 			disinherit(pm, id);
 	}
 	pm->restored = true;
-	for (uint16_t id = 1; id < SW_MAX_PORTS; id++) {
-		if (pm->ports[id])
-			sets_port_changed(pm->parts.sets, id);
-	}
+	sets_ports_changed(pm->parts.sets);
 }
 
 const struct port_config *port_manager_config(const struct port_manager *pm, const char *name)

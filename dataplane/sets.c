@@ -251,6 +251,14 @@ void sets_port_changed(struct sets *sets, uint16_t port)
 	}
 }
 
+void sets_ports_changed(struct sets *sets)
+{
+	for (uint32_t set = 0; set < SW_MAX_SETS; set++) {
+		if (sets_exist(sets, set))
+			write_set(sets, set, sets->records[set].member);
+	}
+}
+
 bool sets_exist(const struct sets *sets, uint32_t set)
 {
 	return set < SW_MAX_SETS && sets->records[set].n_members;

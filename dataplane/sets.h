@@ -86,6 +86,8 @@ void sets_drop_all(struct sets *sets);
  * out members that have no device.
  */
 void sets_port_changed(struct sets *sets, uint16_t port);
+/* So may many have: each set is written once, not once for each of its members. */
+void sets_ports_changed(struct sets *sets);
 
 bool sets_exist(const struct sets *sets, uint32_t set);
 /* false also when there is no such set. */
