@@ -158,6 +158,8 @@ struct datapath_ops {
 	 * that begins after the call.
 	 */
 	bool (*set_ready)(struct datapath *dp, uint32_t set, uint32_t n);
+	/* The same where only member `port` is not as it was written, and for a price that does not grow with n. */
+	int (*set_change)(struct datapath *dp, uint32_t set, const uint16_t *members, uint32_t n, uint16_t port);
 	void (*set_remove)(struct datapath *dp, uint32_t set);
 	/*
 	 * Has an egress program run for all that leaves by the port, unicast too: for every frame of runs that begin

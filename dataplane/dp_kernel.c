@@ -219,6 +219,7 @@ static const struct datapath_ops ops = {
 	.attach = dpk_attach,
 	.set_put = dpk_set_put,
 	.set_ready = dpk_set_ready,
+	.set_change = dpk_set_change,
 	.set_remove = dpk_set_remove,
 	.follow = dpk_follow,
 	.followed = dpk_followed,

@@ -216,6 +216,7 @@ void dpk_sets_changed(struct dpk *k, uint16_t port);
 void dpk_sets_stock(struct dpk *k);
 int dpk_set_put(struct datapath *dp, uint32_t set, const uint16_t *members, uint32_t n);
 bool dpk_set_ready(struct datapath *dp, uint32_t set, uint32_t n);
+int dpk_set_change(struct datapath *dp, uint32_t set, const uint16_t *members, uint32_t n, uint16_t port);
 void dpk_set_remove(struct datapath *dp, uint32_t set);
 
 /* ---- dp_kernel_told.c ---- */

@@ -265,26 +265,55 @@ static int write_members(struct dpk *k, struct dpk_set *s, uint32_t set, const u
 	return error;
 }
 
+/* Before members are written: holds for those of before and those to be. */
+static void tell_both(struct sw_set_info *info, const struct sw_set_info *now)
+{
+	if (!info->n_members || now->min_frame < info->min_frame)
+		info->min_frame = now->min_frame; /* a frame too long for one of them goes up from now on */
+	info->needs_marks |= now->needs_marks;
+}
+
+static void tell_written(struct sw_set_info *info, const struct sw_set_info *now)
+{
+	info->min_frame = now->min_frame;
+	info->needs_marks = now->needs_marks;
+	__atomic_store_n(&info->n_members, now->n_members, __ATOMIC_RELEASE);
+}
+
 int dpk_set_put(struct datapath *dp, uint32_t set, const uint16_t *members, uint32_t n)
 {
 	struct dpk *k = dpk_of(dp);
-	struct sw_set_info *info, now;
+	struct sw_set_info now;
 	int error;
 
 	if (set >= SW_MAX_SETS)
 		return -EINVAL;
-	info = &k->set_info[set];
 	now = summary(k, members, n);
-	if (!info->n_members || now.min_frame < info->min_frame)
-		info->min_frame = now.min_frame; /* a frame too long for one of them goes up from now on */
-	info->needs_marks |= now.needs_marks;
+	tell_both(&k->set_info[set], &now);
 	order_stock(k, set, n);
 	error = write_members(k, &k->sets[set], set, members, n);
-	if (error)
-		return error;
-	info->min_frame = now.min_frame;
-	info->needs_marks = now.needs_marks;
-	__atomic_store_n(&info->n_members, now.n_members, __ATOMIC_RELEASE);
+	if (!error)
+		tell_written(&k->set_info[set], &now);
+	return error;
+}
+
+int dpk_set_change(struct datapath *dp, uint32_t set, const uint16_t *members, uint32_t n, uint16_t port)
+{
+	struct dpk *k = dpk_of(dp);
+	uint32_t key = port;
+	struct sw_set_info now;
+
+	if (set >= SW_MAX_SETS || port >= SW_MAX_PORTS)
+		return -EINVAL;
+	if (state_of(&k->sets[set]) != READY || !k->set_info[set].n_members) /* from stock, or of nobody so far */
+		return dpk_set_put(dp, set, members, n);
+	now = summary(k, members, n);
+	tell_both(&k->set_info[set], &now);
+	if (!k->ports[port].port.ifindex)
+		bpf_map_delete_elem(k->sets[set].fd, &key); /* or the kernel has */
+	else if (put_member(k, k->sets[set].fd, port))
+		return dpk_set_put(dp, set, members, n); /* there may be others that should have gone */
+	tell_written(&k->set_info[set], &now);
 	return 0;
 }
 

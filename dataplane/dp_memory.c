@@ -526,6 +526,19 @@ static bool set_ready(struct datapath *dp, uint32_t set, uint32_t n)
 	return set < of(dp)->n_sets_ready;
 }
 
+static int set_change(struct datapath *dp, uint32_t set, const uint16_t *members, uint32_t n, uint16_t port)
+{
+	struct dp_mem *m = of(dp);
+
+	assert(set < SW_MAX_SETS && n && port < SW_MAX_PORTS);
+	if (m->set_put_error)
+		return m->set_put_error;
+	m->sets[set].bits[port / 64] &= ~(1ULL << port % 64);
+	if (m->ports[port].id)
+		port_set_add(&m->sets[set], port);
+	return 0;
+}
+
 static void set_remove(struct datapath *dp, uint32_t set)
 {
 	assert(set < SW_MAX_SETS);
@@ -681,6 +694,7 @@ static const struct datapath_ops ops = {
 	.attach = attach,
 	.set_put = set_put,
 	.set_ready = set_ready,
+	.set_change = set_change,
 	.set_remove = set_remove,
 	.follow = follow,
 	.followed = followed,

@@ -181,8 +181,9 @@ static void link_changed(struct port_manager *pm, struct managed *m, const struc
 static void let_go(struct port_manager *pm, struct managed *m, enum port_phase phase, const char *why)
 {
 	struct port_state gone = {.ifindex = 0};
+	bool had_device = m->ifindex;
 
-	if (m->ifindex) {
+	if (had_device) {
 		dp_of(pm)->ops->port_remove(dp_of(pm), m->id);
 		log_info("port %s: %s", m->config.name, why);
 	}
@@ -193,6 +194,8 @@ static void let_go(struct port_manager *pm, struct managed *m, enum port_phase p
 	snprintf(m->reason, sizeof(m->reason), "%s", why);
 	m->path[0] = m->cpus_why[0] = '\0';
 	set_state(pm, m, &gone);
+	if (had_device && pm->restored)
+		sets_port_changed(pm->parts.sets, m->id); /* the device may be there still */
 	record(pm, m);
 }
 

@@ -146,19 +146,36 @@ struct forks *sets_forks(const struct sets *sets)
 
 /* ---- sets ---- */
 
-static int write_set(struct sets *sets, uint32_t set, const __u64 *members)
+static uint32_t list_members(struct sets *sets, const __u64 *members)
 {
 	uint32_t n = 0;
-	int error;
 
-	for (uint32_t port = 0; port < SW_MAX_PORTS; port++) {
-		if (members[port / 64] >> port % 64 & 1)
-			sets->scratch[n++] = port;
+	for (uint32_t word = 0; word < SET_WORDS; word++) {
+		for (uint64_t left = members[word]; left; left &= left - 1)
+			sets->scratch[n++] = (uint16_t)(word * 64 + (uint32_t)__builtin_ctzll(left));
 	}
-	error = sets->dp->ops->set_put(sets->dp, set, sets->scratch, n);
+	return n;
+}
+
+static int tell(uint32_t set, uint32_t n, int error)
+{
 	if (error)
 		log_limited(LOG_LEVEL_WARN, "set %u of %u ports could not be written: %s", set, n, strerror(-error));
 	return error;
+}
+
+static int write_set(struct sets *sets, uint32_t set, const __u64 *members)
+{
+	uint32_t n = list_members(sets, members);
+
+	return tell(set, n, sets->dp->ops->set_put(sets->dp, set, sets->scratch, n));
+}
+
+static void change_set(struct sets *sets, uint32_t set, uint16_t port)
+{
+	uint32_t n = list_members(sets, sets->records[set].member);
+
+	tell(set, n, sets->dp->ops->set_change(sets->dp, set, sets->scratch, n, port));
 }
 
 static uint32_t make(struct sets *sets, const struct port_set *members, bool may_wait)
@@ -247,7 +264,7 @@ void sets_port_changed(struct sets *sets, uint16_t port)
 {
 	for (uint32_t set = 0; set < SW_MAX_SETS; set++) {
 		if (sets_contain(sets, set, port))
-			write_set(sets, set, sets->records[set].member);
+			change_set(sets, set, port);
 	}
 }
 

@@ -82,8 +82,8 @@ void sets_hold_all(struct sets *sets);
 void sets_drop_all(struct sets *sets);
 
 /*
- * A port's device changed, or what the datapath knows of it: writes every set that it is in again. The datapath leaves
- * out members that have no device.
+ * A port's device changed, or what the datapath knows of it: writes it again in every set that it is in. The datapath
+ * leaves out members that have no device.
  */
 void sets_port_changed(struct sets *sets, uint16_t port);
 /* So may many have: each set is written once, not once for each of its members. */

@@ -431,6 +431,32 @@ START_TEST(a_set_follows_its_members)
 }
 END_TEST
 
+START_TEST(a_set_follows_one_of_its_members)
+{
+	static const uint16_t ids[] = {1, 2, 3, 4};
+
+	ports(4);
+	ck_assert_int_eq(lab.dp->ops->set_change(lab.dp, 3, ids, 4, 2), 0); /* there was nothing to change */
+	lab_flow(&lab, 0, SW_OP_BROADCAST, 3);
+	flood_reaches(4, 0xe);
+	lab.dp->ops->port_remove(lab.dp, 4);
+	ck_assert_int_eq(lab.dp->ops->set_change(lab.dp, 3, ids, 4, 4), 0); /* its device is there, and not ours */
+	flood_reaches(4, 0x6);
+	lab_port(&lab, 3, FRAME_MAX, 1);
+	flood_reaches(4, 0x6);
+	ck_assert_int_eq(lab.dp->ops->set_change(lab.dp, 3, ids, 4, 4), 0);
+	flood_reaches(4, 0xe);
+	lab.dp->ops->port_remove(lab.dp, 3);
+	lab.dp->ops->port_remove(lab.dp, 4);
+	lab.dp->ops->port_remove(lab.dp, 2);
+	for (uint16_t id = 2; id <= 4; id++)
+		ck_assert_int_eq(lab.dp->ops->set_change(lab.dp, 3, ids + 1, 3, id), 0);
+	flood_reaches(4, 0);
+	ck_assert_uint_eq(lab_drops(&lab, 1, SW_DROP_NO_OUTPUT), 1); /* it knows that there is nobody */
+	lab_close(&lab, true);
+}
+END_TEST
+
 START_TEST(a_set_grows_and_shrinks)
 {
 	uint16_t ids[LAB_PORTS];
@@ -530,6 +556,7 @@ static Suite *suite(void)
 	tcase_add_test(t, with_every_frame_in_use_each_loss_has_a_name_and_it_ends);
 	tcase_add_test(t, a_port_for_which_no_frame_is_left_gets_some_when_others_go);
 	tcase_add_test(t, a_set_follows_its_members);
+	tcase_add_test(t, a_set_follows_one_of_its_members);
 	tcase_add_test(t, a_set_grows_and_shrinks);
 	tcase_add_test(t, a_new_set_comes_from_stock);
 	tcase_add_test(t, a_set_that_is_not_in_stock_is_made_by_the_end_of_a_grace_period);
