@@ -198,11 +198,13 @@ static void mirror(void *ctx, uint16_t mirror, const void *frame, uint32_t size)
 		mirrors_send(all->parts.mirrors, mirror, frame, size);
 }
 
+/* One that waited in the ring while its mirror went is not for another that has the number now. */
 static void mirror_copy(void *ctx, const struct dp_told *told)
 {
 	const struct ofbridges *all = ctx;
+	const struct port *in = pipeline_port(all->parts.pl, told->in_port);
 
-	if (all->parts.mirrors)
+	if (all->parts.mirrors && in && in->mirror == told->mirror)
 		mirrors_send_copy(all->parts.mirrors, told->mirror, told->out_port, told->data, told->size);
 }
 

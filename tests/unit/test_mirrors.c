@@ -235,6 +235,26 @@ START_TEST(a_copy_that_is_handed_over_is_sent_and_makes_a_pair)
 }
 END_TEST
 
+/* The next one gets the number of one that went, and copies for that may still be in the ring. */
+START_TEST(a_copy_for_a_mirror_that_is_gone_is_not_the_next_ones)
+{
+	struct complaint c;
+	uint8_t frame[SIZE];
+
+	mirror();
+	make_frame(1, 2, frame);
+	dp_memory_mirror(lab.dp, FROM, frame, SIZE, 1, OTHER);
+	ck_assert_int_eq(mirrors_remove(lab.mirrors, "br1", "m", &c), 0);
+	ck_assert_int_eq(add("n", OTHER, 5, &c), 0);
+	upcall_run(up, lab.now_ns);
+	ck_assert_str_eq(sent(), "");
+	ck_assert_uint_eq(mirrors_counters(lab.mirrors, 1).copies, 0);
+	dp_memory_mirror(lab.dp, OTHER, frame, SIZE, 1, FROM);
+	upcall_run(up, lab.now_ns);
+	ck_assert_str_eq(sent(), "5");
+}
+END_TEST
+
 START_TEST(a_port_that_takes_no_redirected_frames_has_no_pair)
 {
 	struct port_state slow = lab.states[OTHER];
@@ -334,6 +354,7 @@ int main(void)
 	tcase_add_test(t, what_comes_in_by_its_port_goes_nowhere);
 	tcase_add_test(t, flows_follow_a_mirror_that_comes_and_goes);
 	tcase_add_test(t, a_copy_that_is_handed_over_is_sent_and_makes_a_pair);
+	tcase_add_test(t, a_copy_for_a_mirror_that_is_gone_is_not_the_next_ones);
 	tcase_add_test(t, a_port_that_takes_no_redirected_frames_has_no_pair);
 	tcase_add_test(t, a_pair_is_held_until_a_grace_period_is_over);
 	tcase_add_test(t, a_new_daemon_gives_a_mirror_its_number_and_counters_and_lets_others_go);
