@@ -165,16 +165,17 @@ SW_INLINE int csum_is_suspect_far(struct xdp_md *ctx, __u32 frame_size, struct s
 }
 
 /*
- * Finishes the checksum of a frame, as it came in, if need be; 1 if it did. A global function: the parser in it need
- * not be verified for each call. Packet pointers are void after, and so is the key in the scratch, for which there is
- * no room on the stack.
+ * Finishes the checksum of a frame of this port, as it came in, if need be, and counts that it did. A global function:
+ * the parser in it need not be verified for each call. Packet pointers are void after, and so is the key in the
+ * scratch, for which there is no room on the stack.
  */
-__attribute__((noinline)) int csum_check(struct xdp_md *ctx, __u32 frame_size)
+__attribute__((noinline)) int csum_check(struct xdp_md *ctx, __u32 frame_size, __u32 in_port)
 {
 	__u32 size = sw_parse_size(frame_size), pseudo = 0;
 	const void *data = frame_data(ctx), *data_end = frame_end(ctx);
 	struct sw_scratch *s = scratch_get();
 	struct sw_headers headers = {};
+	struct sw_port_stats *stats;
 	int suspect;
 
 	if (!s)
@@ -185,7 +186,12 @@ __attribute__((noinline)) int csum_check(struct xdp_md *ctx, __u32 frame_size)
 	} else {
 		suspect = csum_is_suspect_far(ctx, frame_size, &headers, &pseudo);
 	}
-	return suspect ? csum_finish(ctx, headers.l4, headers.l4_size, headers.ip_proto, pseudo) : 0;
+	if (!suspect || !csum_finish(ctx, headers.l4, headers.l4_size, headers.ip_proto, pseudo))
+		return 0;
+	stats = port_stats_get(bpf_get_smp_processor_id(), in_port);
+	if (stats)
+		stats->csum_done++;
+	return 0;
 }
 
 /* A sum of few 32-bit words, folded at one stroke: the top digit is that of all four, with the carry of those below. */

@@ -151,17 +151,6 @@ SW_INLINE void count_metered(struct frame *frame, __u32 by_hint)
 		count_in(row, frame->in_port, frame->size, by_hint);
 }
 
-static __attribute__((noinline)) void finish_csum(struct xdp_md *ctx, __u32 cpu, __u32 in_port, __u32 size)
-{
-	struct sw_port_stats *stats;
-
-	if (!csum_check(ctx, size))
-		return;
-	stats = port_stats_get(cpu, in_port);
-	if (stats)
-		stats->csum_done++;
-}
-
 SW_INLINE int run_flow(
 	struct xdp_md *ctx, const struct sw_config *cfg, struct frame *frame, const struct sw_flow *flow, __u32 depth)
 {
@@ -172,7 +161,7 @@ SW_INLINE int run_flow(
 	if (!program)
 		return frame_drop(frame, frame->in_port, SW_DROP_BAD_PROGRAM);
 	if (flow->flags & SW_FLOW_CSUM) /* which takes the key from the scratch */
-		finish_csum(ctx, frame->cpu, frame->in_port, frame->size);
+		csum_check(ctx, frame->size, frame->in_port);
 	verdict = act(ctx, cfg, frame, program);
 	metered_remark(ctx, frame);
 	return verdict;
@@ -454,7 +443,7 @@ SW_INLINE int short_send(struct xdp_md *ctx, __u32 epoch, const struct sw_key *k
 	if (epoch && !plan->set && !plan->unnoted)
 		plan_note(ctx, epoch, headers, hit, is_deep, plan);
 	if (hit->flow->flags & SW_FLOW_CSUM && !csum_is_plain(ctx, headers->eth_type_be, headers->l3))
-		finish_csum(ctx, cpu, hit->flow->in_port, size);
+		csum_check(ctx, size, hit->flow->in_port);
 	if (sw_unlikely(!short_counted(cpu, size, hit, plan->extras.meter)) &&
 		short_ask(ctx, cpu, size, hit, plan->extras.meter))
 		return XDP_DROP;

@@ -171,16 +171,12 @@ static __attribute__((noinline)) int upcall(struct xdp_md *ctx, struct frame *fr
  */
 SW_INLINE int upcall_miss(struct xdp_md *ctx, struct frame *frame, const struct sw_port *port)
 {
-	struct sw_port_stats *stats;
 	int verdict = upcall_admit(ctx, frame, port, SW_UPCALL_MISS);
 
 	if (verdict != UPCALL_NEXT)
 		return verdict;
-	if (port->flags & SW_PORT_CSUM && csum_check(ctx, frame->size)) {
-		stats = port_stats_get(frame->cpu, port->id);
-		if (stats)
-			stats->csum_done++;
-	}
+	if (port->flags & SW_PORT_CSUM)
+		csum_check(ctx, frame->size, port->id);
 	return upcall_redirect(ctx, frame, port, SW_UPCALL_MISS);
 }
 
