@@ -173,13 +173,15 @@ SW_LOOKUP_INLINE __u32 sw_lookup_at_home(const void *mem, const struct sw_config
 	__u32 depth, __u32 mask_id, __u64 sum)
 {
 	const struct sw_mask *mask = &config->masks[mask_id];
-	__u32 n_words = sw_read(mask->n_words), slot = sw_hash_home(sw_hash_of_sum(sum), config->n_flows);
+	__u32 n_words = sw_read(mask->n_words), slot = sw_hash_home(sw_hash_of_sum(sum), config->n_flows), turn;
 
 	if (n_words <= SW_L2_WORDS || n_words > depth)
 		return 0;
-	if (sw_likely(sw_lookup_slot(mem, key, mask, mask_id, n_words, slot)))
-		return slot + 1;
-	return sw_lookup_slot(mem, key, mask, mask_id, n_words, slot ^ 1) ? (slot ^ 1) + 1 : 0;
+#pragma GCC unroll 1 /* apart, the two take more of the stack, and sift() is deep in it */
+	for (turn = 0; turn < 2; turn++, slot ^= 1)
+		if (sw_likely(sw_lookup_slot(mem, key, mask, mask_id, n_words, slot)))
+			return slot + 1;
+	return 0;
 }
 
 /*
