@@ -172,12 +172,12 @@ SW_INLINE int sw_credit_ask(struct sw_meter_band *band, __u64 unit, __u32 cost, 
 /* As sw_meter_run(), on a CPU that has this credit, for a frame that sw_credit_spend() did not take. */
 SW_INLINE __u32 sw_meter_run_on(struct sw_meter *meter, struct sw_credit *credit, __u32 size, __u64 now_ns)
 {
-	__u32 is_frames = meter->flags & SW_METER_FRAMES, cost = is_frames ? 1 : size, applies = SW_METER_BANDS, i;
-	__u64 had = credit->left, left = SW_CREDIT_LANES, ones = 0;
+	__u32 cost = meter->flags & SW_METER_FRAMES ? 1 : size, applies = SW_METER_BANDS, i;
+	__u64 left = SW_CREDIT_LANES, ones = 0;
 
 	for (i = 0; i < SW_METER_BANDS && i < meter->n_bands; i++) {
 		struct sw_meter_band *band = &meter->bands[i];
-		__u32 shift = i * 16, lane = had >> shift & SW_CREDIT_MOST;
+		__u32 shift = i * 16, lane = credit->left >> shift & SW_CREDIT_MOST;
 		int rest = sw_credit_ask(band, sw_meter_unit(band, meter->flags), cost, lane, now_ns);
 
 		if (rest < 0 && applies == SW_METER_BANDS)
@@ -185,8 +185,8 @@ SW_INLINE __u32 sw_meter_run_on(struct sw_meter *meter, struct sw_credit *credit
 		left |= (__u64)(rest < 0 ? lane : (__u32)rest & SW_CREDIT_MOST) << shift;
 		ones |= 1ULL << shift;
 	}
-	credit->a_byte = is_frames ? 0 : ones;
-	credit->a_frame = is_frames ? ones : 0;
+	credit->a_byte = meter->flags & SW_METER_FRAMES ? 0 : ones;
+	credit->a_frame = meter->flags & SW_METER_FRAMES ? ones : 0;
 	credit->left = left;
 	return applies;
 }

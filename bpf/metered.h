@@ -40,12 +40,11 @@ SW_INLINE int metered_by_credit(struct sw_row *row, __u32 slot, __u32 size)
 }
 
 /* The band that applies, or SW_METER_BANDS: none does. -1: there is no such meter. */
-SW_INLINE int metered_band(__u32 slot, __u32 size)
+SW_INLINE int metered_band(struct sw_row *row, __u32 slot, __u32 size)
 {
 	struct sw_meter *meter = bpf_map_lookup_elem(&meters, &slot);
-	struct sw_row *row = row_get(bpf_get_smp_processor_id());
 
-	if (!meter || !meter->id || !row)
+	if (!meter || !meter->id)
 		return -1;
 	return (int)sw_meter_run_on(meter, metered_credit(row, slot), size, bpf_ktime_get_boot_ns());
 }
@@ -132,9 +131,9 @@ SW_INLINE int metered_apply(struct frame *frame, __u32 band)
 }
 
 /* Asks the meter's buckets; not 0: the frame ends there, and is counted as dropped. */
-SW_INLINE int metered_ask(struct frame *frame)
+SW_INLINE int metered_ask(struct frame *frame, struct sw_row *row)
 {
-	int band = metered_band(frame->meter, frame->size);
+	int band = metered_band(row, frame->meter, frame->size);
 
 	if (band >= 0 && (band >= SW_METER_BANDS || !metered_apply(frame, band)))
 		return 0;
@@ -152,8 +151,13 @@ __attribute__((noinline)) int metered_run(struct frame *frame)
 	row = row_get(frame->cpu);
 	if (!row)
 		return 1;
-	if (!metered_by_credit(row, frame->meter, frame->size) && metered_ask(frame))
-		return 1;
+	if (!metered_by_credit(row, frame->meter, frame->size)) {
+		if (metered_ask(frame, row))
+			return 1;
+		row = row_get(frame->cpu); /* anew: to keep it would take more of the stack */
+		if (!row)
+			return 1;
+	}
 	metered_count(row_flow_at(row, frame->slot * sizeof(struct sw_flow_stats)), frame->size);
 	frame->uncounted = 0;
 	return 0;
