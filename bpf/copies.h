@@ -43,16 +43,10 @@
 #define COPY_NDO_XMIT 4 /* NETDEV_XDP_ACT_NDO_XMIT, include/uapi/linux/netdev.h */
 #define COPY_TAG_ROOM 4 /* that the kernel grants above the MTU (xdp_ok_fwd_dev) */
 
-/* The copies of one frame. */
-struct account {
+/* Where the set is, and the frame with the account of its copies. */
+struct walk {
 	struct hlist_head *heads;
-	__u32 cpu, size, in_port;
-	__u32 vid;       /* of its tag; 0: none */
-	__u32 n_at_once; /* hash buckets */
-	__u32 n;         /* asked for */
-	__u32 n_lost;    /* will not be made */
-	__u32 differ;    /* they are rewritten, and counted, at egress; and may go back where it came from */
-	__u32 is_generic, is_broken; /* the frame came in generic mode; and met a member that does not take it */
+	struct sw_scratch *scratch;
 };
 
 /* A member, as the kernel sees it. */
@@ -109,32 +103,29 @@ SW_INLINE struct hlist_node *copy_probe(struct hlist_node *at, struct copy_targe
  * copy ends the broadcast: those behind it get none (dev_map_redirect_multi()). Without branches, of which the verifier
  * follows each in each turn of the loop.
  */
-SW_INLINE __u32 copy_is_hindered(const struct account *account, const struct copy_target *target)
+SW_INLINE __u32 copy_is_hindered(const struct sw_scratch *s, const struct copy_target *target)
 {
 	__u32 is_up = target->flags & COPY_UP;
-	__u32 takes = (target->features / COPY_NDO_XMIT & 1) | account->is_generic;
+	__u32 takes = (target->features / COPY_NDO_XMIT & 1) | s->account.is_generic;
 	__u64 room = (__u64)target->mtu + target->header + COPY_TAG_ROOM;
 
-	return !(is_up & takes & !account->is_broken & ((room - account->size) >> 63 ^ 1));
+	return !(is_up & takes & !s->account.is_broken & ((room - s->frame.size) >> 63 ^ 1));
 }
 
-/* What it is lost to. Global: verified once, not in each turn of the loop. */
-__attribute__((noinline)) int copy_lost(struct account *account, __u32 id, __u32 flags, __u32 features)
+/* Counts it for what it is lost to. */
+SW_INLINE void copy_lost(struct sw_scratch *s, const struct copy_target *target)
 {
 	enum sw_drop reason = SW_DROP_OVER_MTU;
 
-	if (!account)
-		return 0;
-	if (account->is_broken)
+	if (s->account.is_broken)
 		reason = SW_DROP_REDIRECT;
-	else if (!(flags & COPY_UP))
+	else if (!(target->flags & COPY_UP))
 		reason = SW_DROP_PORT_DOWN;
-	else if (!(features & COPY_NDO_XMIT) && !account->is_generic)
+	else if (!(target->features & COPY_NDO_XMIT) && !s->account.is_generic)
 		reason = SW_DROP_XMIT;
-	drop_count(account->cpu, id, reason, 1);
-	account->n_lost++;
-	account->is_broken = account->is_generic;
-	return 0;
+	drop_count(s->frame.cpu, target->id, reason, 1);
+	s->account.n_lost++;
+	s->account.is_broken = s->account.is_generic;
 }
 
 SW_INLINE __u32 copy_ifindex(struct net_device *dev)
@@ -145,78 +136,63 @@ SW_INLINE __u32 copy_ifindex(struct net_device *dev)
 	return dev->ifindex;
 }
 
-/* By how much a copy that has this VLAN's tag is shorter when the port's program has had it. Likewise. */
-__attribute__((noinline)) int copy_loses(__u32 ifindex, __u32 vid)
+/* By how much a copy that has this VLAN's tag is shorter when the port's program has had it. */
+SW_INLINE int copy_loses(__u32 ifindex, __u32 vid)
 {
 	const struct sw_port *port = port_get(ifindex);
 
 	return port && port->untagged_vid == vid ? TAG_SIZE : 0;
 }
 
-SW_INLINE void copy_count(struct account *account, struct sw_row *row, const struct copy_target *target)
+SW_INLINE void copy_count(struct sw_scratch *s, struct sw_row *row, const struct copy_target *target)
 {
 	struct sw_port_stats *stats;
-	__u32 size = account->size;
+	__u32 size = s->frame.size;
 
-	if (sw_unlikely(copy_is_hindered(account, target))) {
-		copy_lost(account, target->id, target->flags, target->features);
+	if (sw_unlikely(copy_is_hindered(s, target))) {
+		copy_lost(s, target);
 		return;
 	}
-	account->n++;
-	if (account->differ)
+	s->n_copies++;
+	if (s->account.differ)
 		return;
-	if (target->has_program && account->vid)
-		size -= copy_loses(copy_ifindex(target->dev), account->vid);
+	if (target->has_program && s->account.vid)
+		size -= copy_loses(copy_ifindex(target->dev), s->account.vid);
 	stats = row_port_at(row, target->id % SW_MAX_PORTS * sizeof(*stats));
 	stats->tx_frames++;
 	stats->tx_bytes += size;
 }
 
 /*
- * 0, but the verifier does not know, and so it does not follow each count of buckets apart from every other: what is
- * or-ed with this is any number to it.
- */
-SW_INLINE __u32 copies_zero(void)
-{
-	const struct sw_config *cfg = config_get();
-
-	return sw_read(cfg->seed) ^ sw_read(cfg->seed);
-}
-
-/*
  * What is in `n_left` hash buckets of the set, from `bucket` on. One loop over buckets and elements: the verifier would
  * follow one within another through every pair of their turns.
  */
-SW_INLINE void copies_walk(__u32 bucket, __u32 n_left, struct account *account)
+static __attribute__((noinline)) long copies_walk(__u32 bucket, struct walk *walk)
 {
-	struct sw_row *row = row_get(account->cpu);
-	__u32 zero = copies_zero(), i;
+	struct sw_scratch *s = walk->scratch;
+	struct sw_row *row = row_get(s->frame.cpu);
 	struct copy_target target = {};
 	struct hlist_node *at = 0;
+	__u32 i;
 
 	if (!row)
-		return;
-	bucket |= zero;
-	n_left |= zero;
+		return 0;
+	s->account.bucket = bucket;
+	s->account.n_left = s->account.n_at_once;
 #pragma clang loop unroll(disable)
 	for (i = 0; i < COPY_STEPS; i++) {
 		if (!at) {
-			if (!n_left)
+			if (!sw_read(s->account.n_left))
 				break;
-			at = copy_first(account->heads + bucket);
-			bucket = (bucket + 1) | zero;
-			n_left = (n_left - 1) | zero;
+			at = copy_first(walk->heads + sw_read(s->account.bucket));
+			s->account.bucket++;
+			s->account.n_left--;
 			continue;
 		}
 		at = bpf_rdonly_cast ? copy_read(at, &target) : copy_probe(at, &target);
-		if (account->differ || target.id != account->in_port)
-			copy_count(account, row, &target);
+		if (s->account.differ || target.id != s->frame.in_port)
+			copy_count(s, row, &target);
 	}
-}
-
-static __attribute__((noinline)) long copies_walk_some(__u32 bucket, struct account *account)
-{
-	copies_walk(bucket, account->n_at_once, account);
 	return 0;
 }
 
@@ -228,14 +204,14 @@ SW_INLINE int came_generic(const struct xdp_md *ctx)
 }
 
 /* A callback for each bucket costs more than what is in it (9 ns where the kernel guards returns): not for few. */
-SW_INLINE void copies_walk_all(__u32 n_buckets, struct account *account)
+SW_INLINE void copies_walk_all(__u32 n_buckets, struct walk *walk)
 {
 	if (sw_likely(n_buckets <= COPY_BUCKETS)) {
-		account->n_at_once = n_buckets;
-		copies_walk_some(0, account);
+		walk->scratch->account.n_at_once = n_buckets;
+		copies_walk(0, walk);
 	} else {
-		account->n_at_once = 1;
-		bpf_loop(n_buckets, copies_walk_some, account, 0);
+		walk->scratch->account.n_at_once = 1;
+		bpf_loop(n_buckets, copies_walk, walk, 0);
 	}
 }
 
@@ -249,22 +225,25 @@ __attribute__((noinline)) int copies_count(struct xdp_md *ctx, __u32 set_id, __u
 	const struct tagged_frame *tagged = vlan_frame(ctx);
 	const struct bpf_dtab *set = bpf_map_lookup_elem(&sets, &set_id);
 	struct sw_scratch *s = scratch_get();
-	struct account account = {};
+	struct walk walk = {};
+	__u32 n;
 
 	if (!set || !s)
 		return 0;
-	account.heads = set->dev_index_head;
-	account.cpu = s->frame.cpu;
-	account.size = s->frame.size;
-	account.in_port = s->frame.in_port;
-	account.differ = differ;
-	account.vid = tagged ? sw_swap16(tagged->tci_be) & SW_VLAN_VID : 0;
-	account.is_generic = came_generic(ctx);
+	s->n_copies = 0;
+	s->account = (struct sw_account){.differ = differ};
+	if (tagged)
+		s->account.vid = sw_swap16(tagged->tci_be) & SW_VLAN_VID;
+	s->account.is_generic = came_generic(ctx);
+	walk.heads = set->dev_index_head;
+	walk.scratch = s;
 	if (core.config.is_trial)
 		return 1;
-	copies_walk_all(set->n_buckets, &account);
-	s->n_copies = account.is_broken ? 0 : account.n;
-	return account.n + account.n_lost;
+	copies_walk_all(set->n_buckets, &walk);
+	n = s->n_copies + s->account.n_lost;
+	if (s->account.is_broken)
+		s->n_copies = 0;
+	return n;
 }
 
 /* Redirects the frame, which is the one in the scratch, to all of those; where they differ, back as well. */

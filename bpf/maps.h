@@ -321,9 +321,23 @@ struct sw_layers {
 	__s32 moved;   /* bytes by which the frame begins earlier than when it came */
 };
 
-/* Where a CPU puts what does not fit on the stack. */
+/* What bpf/copies.h must know of a frame that is broadcast, to count its copies; how many are to arrive: `n_copies`. */
+struct sw_account {
+	__u32 vid;    /* of its tag; 0: none */
+	__u32 n_lost; /* will not be made */
+	__u32 differ; /* they are rewritten, and counted, at egress; and may go back where it came from */
+	__u32 is_generic, is_broken; /* it came in generic mode; and met a member that does not take it */
+	__u32 n_at_once;             /* hash buckets of the set that are walked */
+	__u32 bucket, n_left;        /* the one that is next; how many are left */
+};
+
+/*
+ * Where a CPU puts what does not fit on the stack; and what the verifier had better not follow: of a variable on the
+ * stack it knows the value and walks a loop anew for each that there can be, of one in a map it knows nothing.
+ */
 struct sw_scratch {
 	struct frame frame;
+	struct sw_account account;
 	__u8 bytes[SW_SCRATCH_CHUNK + 8];
 	struct sw_key key;
 	struct sw_headers headers;

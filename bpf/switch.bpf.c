@@ -420,7 +420,7 @@ static __attribute__((noinline)) int short_may_flood(struct xdp_md *ctx, __u32 s
 	return set && set->n_members && act_broadcast_hindrance(ctx, size, set, 0) == SW_UPCALL_NONE;
 }
 
-static __attribute__((noinline)) int short_flood(struct xdp_md *ctx, __u32 set_id, __u32 in_port, __u32 size)
+SW_INLINE int short_flood(struct xdp_md *ctx, __u32 set_id, __u32 in_port, __u32 size)
 {
 	void *members = bpf_map_lookup_elem(&sets, &set_id);
 	struct sw_scratch *s = scratch_get();
