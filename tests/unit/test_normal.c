@@ -8,6 +8,7 @@
  * names it.
  */
 #include "bpf/normal.h"
+#include "dataplane/copies.h"
 #include "dataplane/dp_memory.h"
 #include "dataplane/fdb.h"
 #include "dataplane/normal.h"
@@ -85,6 +86,11 @@ static void run_program(struct box *box, struct trial *trial)
 	struct sw_key masked = key_masked(&trial->key, &trial->flood.mask);
 
 	program_compile(box->sets, box->bench.pl, &masked, &trial->flood, &trial->program);
+	if (copies_want_grace(sets_copies(box->sets))) { /* a port is to be followed first */
+		copies_grace_began(sets_copies(box->sets));
+		copies_grace_ended(sets_copies(box->sets));
+		program_compile(box->sets, box->bench.pl, &masked, &trial->flood, &trial->program);
+	}
 	program_release(box->sets, &trial->program);
 	trial->question = (struct sw_normal_frame){
 		.dst = trial->key.w[1],
