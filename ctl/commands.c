@@ -131,6 +131,15 @@ const struct grammar_command grammar_commands[N_COMMANDS] = {
 	[CMD_OPENFLOW_SHOW] = {{"openflow", "show"}, {OPT_BRIDGE}, {{0}},
 		0, "Shows a bridge as OpenFlow has it: datapath id, fail mode, listeners, connections, ports, tables."},
 
+	[CMD_METRICS_LISTEN] = {{"metrics", "listen"}, {A_TARGET},
+		{TLS_FILES(false)},
+		COMMAND_STATEMENT | COMMAND_CONFIGURES,
+		"Answers Prometheus at an IP address: over bare TCP on this host alone, over TLS whoever the CA vouches for."},
+	[CMD_METRICS_CLOSE] = {{"metrics", "close"}, {A_TARGET}, {{0}},
+		COMMAND_CONFIGURES, "Stops answering there."},
+	[CMD_METRICS_SHOW] = {{"metrics", "show"}, {{0}}, {{0}},
+		0, "Shows where metrics are told, when certificates end, and how often somebody asked."},
+
 	[CMD_SHOW_XDP] = {{"show", "xdp"}, {{0}}, {{0}}, 0, "Shows facts on the fast path: program, maps, links."},
 	[CMD_LOG] = {{"log"}, {{.kind = ARG_NUMBER, .name = "LINES", .min = 1, .max = 1000, .optional = true}}, {{0}},
 		0, "Shows the last lines of the log."},

@@ -335,15 +335,15 @@ bool control_quiet(const struct control *control)
 	return true;
 }
 
-void control_each_listener(
-	const struct control *control, void (*each)(void *ctx, const struct control_tls *config), void *ctx)
+void control_each_listener(const struct control *control,
+	void (*each)(void *ctx, const struct control_tls *config, int64_t expiry), void *ctx)
 {
 	for (const struct listener *listener = control->listeners; listener; listener = listener->next) {
 		const struct control_tls config = {
 			.address = listener->address, .cert = listener->cert, .key = listener->key, .ca = listener->ca};
 
 		if (listener->tls)
-			each(ctx, &config);
+			each(ctx, &config, tls_context_expiry(listener->tls));
 	}
 }
 

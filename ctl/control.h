@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct complaint;
 struct control;
@@ -55,8 +56,9 @@ void control_flush(struct control *control);
 /* Nobody waits for a reply. */
 bool control_quiet(const struct control *control);
 
-void control_each_listener(
-	const struct control *control, void (*each)(void *ctx, const struct control_tls *config), void *ctx);
+/* `expiry` of its certificate, in seconds since 1970. */
+void control_each_listener(const struct control *control,
+	void (*each)(void *ctx, const struct control_tls *config, int64_t expiry), void *ctx);
 void control_each_connection(
 	const struct control *control, void (*each)(void *ctx, const char *peer, bool young, bool tls), void *ctx);
 

@@ -7,6 +7,7 @@
 #include "ctl/json.h"
 #include "ctl/logbook.h"
 #include "ctl/loop.h"
+#include "ctl/metrics.h"
 #include "ctl/model.h"
 #include "ctl/openflow.h"
 #include "ctl/reconcile.h"
@@ -64,6 +65,9 @@ static daemon_handler *const handlers[N_COMMANDS] = {
 	[CMD_OPENFLOW_LISTEN] = openflow_listen_asked,
 	[CMD_OPENFLOW_CLOSE] = openflow_close_asked,
 	[CMD_OPENFLOW_SHOW] = openflow_show_asked,
+	[CMD_METRICS_LISTEN] = metrics_listen_asked,
+	[CMD_METRICS_CLOSE] = metrics_close_asked,
+	[CMD_METRICS_SHOW] = metrics_show_asked,
 	[CMD_SHOW_XDP] = show_xdp_asked,
 	[CMD_LOG] = log_asked,
 	[CMD_VERSION] = version_asked,
@@ -248,6 +252,7 @@ void daemon_reload(struct daemon *d)
 	logbook_reopen(d->logbook);
 	control_renew(d->control);
 	openflow_renew(d->of);
+	metrics_renew(d->metrics);
 	if (!d->conf_given && !conf_digest(d->paths.conf))
 		log_warn("config: there is no %s; what runs stays", d->paths.conf);
 	else
@@ -361,6 +366,7 @@ void daemon_turn_ended(struct daemon *d)
 		keep_running(d);
 	control_flush(d->control);
 	openflow_flush(d->of);
+	metrics_flush(d->metrics);
 	if (!d->stopping)
 		return;
 	if (control_quiet(d->control) && openflow_quiet(d->of)) {

@@ -13,12 +13,14 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct complaint;
 struct control;
 struct logbook;
 struct loop;
+struct metrics;
 struct openflow;
 struct reactor_timer;
 struct reconcile;
@@ -45,6 +47,7 @@ struct daemon {
 	struct vswitch *vs;
 	struct control *control;
 	struct openflow *of;
+	struct metrics *metrics;
 	struct reconcile *rec;
 	struct words *words; /* of the request at hand */
 	struct reactor_timer *load_timer;
@@ -83,6 +86,9 @@ void daemon_load(struct daemon *d, const char *path, bool keep, struct reply *re
 /* What the loop's turn does before it sleeps: settle the maps, then speak (C3). */
 void daemon_turn_ended(struct daemon *d);
 
+/* What Prometheus hears: the text, malloc-ed (metrics.h). NULL: out of memory. */
+char *daemon_metrics(void *d, size_t *ret_size);
+
 /* A handler ends the reply, now or later. */
 typedef void daemon_handler(struct daemon *d, const struct request *request, struct reply *reply);
 
@@ -96,6 +102,7 @@ daemon_handler config_show_asked, config_save_asked, config_load_asked;
 daemon_handler control_listen_asked, control_close_asked, control_show_asked;
 daemon_handler controller_add_asked, controller_del_asked, controller_show_asked;
 daemon_handler openflow_listen_asked, openflow_close_asked, openflow_show_asked;
+daemon_handler metrics_listen_asked, metrics_close_asked, metrics_show_asked;
 daemon_handler show_xdp_asked, log_asked, version_asked, daemon_stop_asked;
 
 #endif

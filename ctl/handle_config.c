@@ -109,14 +109,14 @@ void control_listen_asked(struct daemon *d, const struct request *request, struc
 		reply_refuse(reply, "%s", c.text);
 		return;
 	}
-	reconcile_made_listener(d->rec, config.address);
+	reconcile_made_listener(d->rec, LISTENER_CONTROL, config.address);
 	reply_result(reply, NULL);
 }
 
 void control_close_asked(struct daemon *d, const struct request *request, struct reply *reply)
 {
 	const char *address = request->args[0].text;
-	bool had = reconcile_gone_listener(d->rec, address);
+	bool had = reconcile_gone_listener(d->rec, LISTENER_CONTROL, address);
 	struct complaint c;
 
 	if (control_close(d->control, address, &c) && !had)
@@ -125,7 +125,7 @@ void control_close_asked(struct daemon *d, const struct request *request, struct
 		reply_result(reply, NULL);
 }
 
-static void add_listener(void *ctx, const struct control_tls *config)
+static void add_listener(void *ctx, const struct control_tls *config, int64_t expiry)
 {
 	struct json_object *listener = json_append_object(ctx);
 

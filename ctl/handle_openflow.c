@@ -92,21 +92,6 @@ static uint64_t seconds_since(const struct daemon *d, uint64_t then_ns)
 	return then_ns && now_ns > then_ns ? (now_ns - then_ns) / 1000000000ULL : 0;
 }
 
-/* "2027-01-31 12:00:00 UTC" */
-static void add_expiry(struct json_object *object, int64_t expiry)
-{
-	time_t at = (time_t)expiry;
-	char text[40] = "";
-	struct tm utc;
-
-	if (expiry && gmtime_r(&at, &utc))
-		strftime(text, sizeof(text), "%F %T UTC", &utc);
-	json_add_text(object, "certificate_ends", text);
-	if (expiry)
-		json_object_object_add(
-			object, "certificate_ends_in_s", json_object_new_int64(expiry - (int64_t)time(NULL)));
-}
-
 static const char *role_text(enum session_role role)
 {
 	static const char *const texts[] = {
@@ -148,7 +133,7 @@ static void add_channel(void *ctx, const char *bridge, const struct channel_repo
 	json_add_text(entry, "state", channel_state_text(report->state));
 	json_add_number(entry, "since_s", seconds_since(listing->d, report->since_ns));
 	add_safe(entry, "last_error", report->error);
-	add_expiry(entry, report->expiry);
+	json_add_expiry(entry, report->expiry);
 	json_add_number(entry, "connections", report->n_connections);
 	if (listing->kind == CHANNEL_LISTENER)
 		return;

@@ -6,6 +6,7 @@
 #include <json-c/json.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 static inline void json_add_text(struct json_object *object, const char *name, const char *text)
 {
@@ -20,6 +21,21 @@ static inline void json_add_number(struct json_object *object, const char *name,
 static inline void json_add_bool(struct json_object *object, const char *name, bool value)
 {
 	json_object_object_add(object, name, json_object_new_boolean(value));
+}
+
+/* When a certificate ends, in seconds since 1970, as "2027-01-31 12:00:00 UTC" and from now; 0: there is none. */
+static inline void json_add_expiry(struct json_object *object, int64_t expiry)
+{
+	time_t at = (time_t)expiry;
+	char text[40] = "";
+	struct tm utc;
+
+	if (expiry && gmtime_r(&at, &utc))
+		strftime(text, sizeof(text), "%F %T UTC", &utc);
+	json_add_text(object, "certificate_ends", text);
+	if (expiry)
+		json_object_object_add(
+			object, "certificate_ends_in_s", json_object_new_int64(expiry - (int64_t)time(NULL)));
 }
 
 /* Adds an empty array, borrowed. */

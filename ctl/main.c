@@ -4,6 +4,7 @@
 #include "ctl/daemon.h"
 #include "ctl/logbook.h"
 #include "ctl/loop.h"
+#include "ctl/metrics.h"
 #include "ctl/openflow.h"
 #include "ctl/reconcile.h"
 #include "dataplane/complaint.h"
@@ -380,7 +381,9 @@ static int create_control(struct daemon *d, struct complaint *c)
 
 	d->control = control_create(d->loop, &events);
 	d->of = openflow_create(loop_reactor(d->loop), d->vs, d->paths.run_dir);
-	d->rec = d->control && d->of ? reconcile_create(d->vs, d->control, d->of) : NULL;
+	d->metrics = metrics_create(loop_reactor(d->loop), daemon_metrics, d);
+	if (d->control && d->of && d->metrics)
+		d->rec = reconcile_create(d->vs, d->control, d->of, d->metrics);
 	return d->rec ? 0 : complain(c, -ENOMEM, "out of memory");
 }
 
@@ -437,6 +440,7 @@ static int live(struct daemon *d, const struct options *options, int parent, str
 	if (!err)
 		run(d, options, parent);
 	reconcile_destroy(d->rec);
+	metrics_destroy(d->metrics);
 	control_destroy(d->control);
 	openflow_destroy(d->of);
 	/* A start that failed leaves nothing but what it found. */

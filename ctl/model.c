@@ -78,10 +78,10 @@ struct model_mac *model_mac(const struct model *model, const struct static_mac *
 	return NULL;
 }
 
-struct model_listener *model_listener(const struct model *model, const char *address)
+struct model_listener *model_listener(const struct model *model, enum listener_kind kind, const char *address)
 {
 	for (unsigned i = 0; i < model->n_listeners; i++) {
-		if (!strcmp(model->listeners[i].address, address))
+		if (model->listeners[i].kind == kind && !strcmp(model->listeners[i].address, address))
 			return &model->listeners[i];
 	}
 	return NULL;
@@ -125,14 +125,21 @@ struct model_mac *model_put_mac(struct model *model, const struct static_mac *ma
 	return element;
 }
 
-struct model_listener *model_put_listener(
-	struct model *model, const char *address, const char *cert, const char *key, const char *ca)
+/* NULL: none. */
+static bool copy(const char *from, char **ret)
 {
-	struct model_listener fresh = {
-		.address = strdup(address), .cert = strdup(cert), .key = strdup(key), .ca = strdup(ca)};
-	struct model_listener *listener = model_listener(model, address);
+	*ret = from ? strdup(from) : NULL;
+	return *ret || !from;
+}
 
-	if (!fresh.address || !fresh.cert || !fresh.key || !fresh.ca) {
+struct model_listener *model_put_listener(struct model *model, enum listener_kind kind, const char *address,
+	const char *cert, const char *key, const char *ca)
+{
+	struct model_listener fresh = {.kind = kind};
+	struct model_listener *listener = model_listener(model, kind, address);
+
+	if (!copy(address, &fresh.address) || !copy(cert, &fresh.cert) || !copy(key, &fresh.key) ||
+		!copy(ca, &fresh.ca)) {
 		free_listener(&fresh);
 		return NULL;
 	}
@@ -206,9 +213,9 @@ bool model_drop_bridge(struct model *model, const char *name)
 	return true;
 }
 
-bool model_drop_listener(struct model *model, const char *address)
+bool model_drop_listener(struct model *model, enum listener_kind kind, const char *address)
 {
-	struct model_listener *listener = model_listener(model, address);
+	struct model_listener *listener = model_listener(model, kind, address);
 
 	if (!listener)
 		return false;
@@ -228,7 +235,7 @@ static int merge_listeners(struct model *model, const struct model *from)
 {
 	for (unsigned i = 0; i < from->n_listeners; i++) {
 		const struct model_listener *l = &from->listeners[i];
-		struct model_listener *to = model_put_listener(model, l->address, l->cert, l->key, l->ca);
+		struct model_listener *to = model_put_listener(model, l->kind, l->address, l->cert, l->key, l->ca);
 
 		if (!to || model_copy_trouble(&to->trouble, l->trouble))
 			return -ENOMEM;
@@ -394,20 +401,29 @@ static int add_listener(
 	struct model *model, const struct request *request, const char *dir, struct grammar_problem *problem)
 {
 	static const char *const options[3] = {"cert", "key", "ca"};
+	enum listener_kind kind = request->id == CMD_METRICS_LISTEN ? LISTENER_METRICS : LISTENER_CONTROL;
+	const struct grammar_value *address = &request->args[0];
 	char path[3][PATH_MAX];
+	const char *file[3] = {NULL};
 
-	if (model_listener(model, request->args[0].text))
-		return grammar_fault(problem, request, &request->args[0], "another address",
-			"the address %s is there already", request->args[0].text);
+	if (statement_files(request, address, problem))
+		return -EINVAL;
+	if (model_listener(model, kind, address->text))
+		return grammar_fault(
+			problem, request, address, "another address", "the address %s is there already", address->text);
 	for (int i = 0; i < 3; i++) {
 		const struct grammar_value *value = request_option(request, options[i]);
-		int n = value->text[0] == '/' ? snprintf(path[i], PATH_MAX, "%s", value->text)
-					      : snprintf(path[i], PATH_MAX, "%s/%s", dir, value->text);
+		int n;
 
+		if (!value)
+			continue;
+		n = value->text[0] == '/' ? snprintf(path[i], PATH_MAX, "%s", value->text)
+					  : snprintf(path[i], PATH_MAX, "%s/%s", dir, value->text);
 		if (n >= PATH_MAX)
 			return grammar_fault(problem, request, value, "a shorter path", "the path is too long");
+		file[i] = path[i];
 	}
-	if (!model_put_listener(model, request->args[0].text, path[0], path[1], path[2]))
+	if (!model_put_listener(model, kind, address->text, file[0], file[1], file[2]))
 		return out_of_memory(problem, request);
 	return 0;
 }
@@ -448,6 +464,7 @@ int model_apply(struct model *model, const struct request *request, const char *
 	case CMD_MIRROR_ADD:
 		return model_add_mirror(model, request, problem);
 	case CMD_CONTROL_LISTEN:
+	case CMD_METRICS_LISTEN:
 		return add_listener(model, request, dir, problem);
 	case CMD_CONTROLLER_ADD:
 	case CMD_OPENFLOW_LISTEN:
@@ -455,7 +472,7 @@ int model_apply(struct model *model, const struct request *request, const char *
 	default:
 		return grammar_fault(problem, request, &(struct grammar_value){.index = 0},
 			"bridge add|set, port add|set, fdb add, mirror add, control listen, controller add, openflow "
-			"listen",
+			"listen, metrics listen",
 			"this command has no place in a configuration file");
 	}
 }
@@ -466,9 +483,11 @@ static void print_listener(const struct model_listener *listener, char *text, si
 {
 	const char *const part[] = {
 		listener->address, "cert", listener->cert, "key", listener->key, "ca", listener->ca};
-	size_t used = (size_t)snprintf(text, size, "control listen");
+	size_t n = listener->cert ? sizeof(part) / sizeof(part[0]) : 1;
+	size_t used =
+		(size_t)snprintf(text, size, "%s listen", listener->kind == LISTENER_METRICS ? "metrics" : "control");
 
-	for (size_t i = 0; i < sizeof(part) / sizeof(part[0]) && used + 1 < size; i++) {
+	for (size_t i = 0; i < n && used + 1 < size; i++) {
 		used += (size_t)snprintf(text + used, size - used, " ");
 		used += words_quote(part[i], text + used, used < size ? size - used : 0);
 	}

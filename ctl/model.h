@@ -2,7 +2,7 @@
 /*
  * model.h - a configuration as data: what a file says, what the switch runs, and the way from one to the other.
  *
- * What: bridges, ports, static addresses, mirrors, TLS listeners and OpenFlow channels, each with the settings that the
+ * What: bridges, ports, static addresses, mirrors, listeners and OpenFlow channels, each with the settings that the
  * grammar knows. A file is read into a model statement by statement (model_apply), the running switch is copied into
  * one, and model_diff() lists the steps between two.
  *
@@ -46,7 +46,9 @@ struct model_mac {
 };
 
 struct model_listener {
-	char *address, *cert, *key, *ca;
+	enum listener_kind kind;
+	char *address;
+	char *cert, *key, *ca; /* of tls:, else NULL */
 	char *trouble;
 };
 
@@ -82,15 +84,15 @@ struct model_bridge *model_put_bridge(struct model *model, const char *name);
 struct model_port *model_put_port(struct model *model, const struct port_config *config);
 struct model_mirror *model_put_mirror(struct model *model, const struct mirror_config *config);
 struct model_mac *model_put_mac(struct model *model, const struct static_mac *mac);
-struct model_listener *model_put_listener(
-	struct model *model, const char *address, const char *cert, const char *key, const char *ca);
+struct model_listener *model_put_listener(struct model *model, enum listener_kind kind, const char *address,
+	const char *cert, const char *key, const char *ca);
 struct model_channel *model_put_channel(struct model *model, const char *bridge, const struct channel_config *config);
 
 struct model_bridge *model_bridge(const struct model *model, const char *name);
 struct model_port *model_port(const struct model *model, const char *name);
 struct model_mac *model_mac(const struct model *model, const struct static_mac *mac); /* by all but the port */
 struct model_mirror *model_mirror(const struct model *model, const char *bridge, const char *name);
-struct model_listener *model_listener(const struct model *model, const char *address);
+struct model_listener *model_listener(const struct model *model, enum listener_kind kind, const char *address);
 struct model_channel *model_channel(
 	const struct model *model, const char *bridge, enum channel_kind kind, const char *address);
 
@@ -103,7 +105,7 @@ void model_drop_on_bridge(struct model *model, const char *name);
 void model_drop_on_port(struct model *model, const char *name, const char *but_of);
 bool model_drop_mirror(struct model *model, const char *bridge, const char *name);
 bool model_drop_mac(struct model *model, const struct static_mac *mac);
-bool model_drop_listener(struct model *model, const char *address);
+bool model_drop_listener(struct model *model, enum listener_kind kind, const char *address);
 bool model_drop_channel(struct model *model, const char *bridge, enum channel_kind kind, const char *address);
 
 /* Replaces what `from` has too, and adds the rest. -ENOMEM. */

@@ -60,6 +60,8 @@ static bool port_stays(const struct plan *plan, const char *name)
 
 static bool same_listener(const struct model_listener *a, const struct model_listener *b)
 {
+	if (!a->cert || !b->cert)
+		return a->cert == b->cert;
 	return !strcmp(a->cert, b->cert) && !strcmp(a->key, b->key) && !strcmp(a->ca, b->ca);
 }
 
@@ -125,7 +127,8 @@ static void plan_removals(struct plan *plan)
 	const struct model *from = plan->from, *to = plan->to;
 
 	for (unsigned i = 0; i < from->n_listeners; i++) {
-		const struct model_listener *wanted = model_listener(to, from->listeners[i].address);
+		const struct model_listener *wanted =
+			model_listener(to, from->listeners[i].kind, from->listeners[i].address);
 
 		if (wanted ? !same_listener(wanted, &from->listeners[i]) : !plan->keep)
 			plan_step(plan, STEP_DEL_LISTENER, i, 0);
@@ -263,7 +266,8 @@ static void plan_rest(struct plan *plan)
 			plan_step(plan, STEP_ADD_MIRROR, i, 0);
 	}
 	for (unsigned i = 0; i < to->n_listeners; i++) {
-		const struct model_listener *has = model_listener(plan->from, to->listeners[i].address);
+		const struct model_listener *has =
+			model_listener(plan->from, to->listeners[i].kind, to->listeners[i].address);
 
 		if (!has || !same_listener(has, &to->listeners[i]))
 			plan_step(plan, STEP_ADD_LISTENER, i, 0);

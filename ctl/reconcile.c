@@ -2,6 +2,7 @@
 #include "ctl/reconcile.h"
 
 #include "ctl/control.h"
+#include "ctl/metrics.h"
 #include "ctl/model.h"
 #include "ctl/openflow.h"
 #include "dataplane/complaint.h"
@@ -16,6 +17,7 @@ struct reconcile {
 	struct vswitch *vs;
 	struct control *control;
 	struct openflow *of;
+	struct metrics *metrics;
 	struct model failed;
 	bool busy;
 	struct model from, to; /* while busy */
@@ -25,7 +27,8 @@ struct reconcile {
 	struct complaint trouble;
 };
 
-struct reconcile *reconcile_create(struct vswitch *vs, struct control *control, struct openflow *of)
+struct reconcile *reconcile_create(
+	struct vswitch *vs, struct control *control, struct openflow *of, struct metrics *metrics)
 {
 	struct reconcile *rec = calloc(1, sizeof(*rec));
 
@@ -34,6 +37,7 @@ struct reconcile *reconcile_create(struct vswitch *vs, struct control *control, 
 	rec->vs = vs;
 	rec->control = control;
 	rec->of = of;
+	rec->metrics = metrics;
 	return rec;
 }
 
@@ -88,11 +92,21 @@ static void read_mirror(void *ctx, const struct mirror_config *config, const str
 		reading->err = -ENOMEM;
 }
 
-static void read_listener(void *ctx, const struct control_tls *config)
+static void read_listener(void *ctx, const struct control_tls *config, int64_t expiry)
 {
 	struct reading *reading = ctx;
 
-	if (!model_put_listener(reading->model, config->address, config->cert, config->key, config->ca))
+	if (!model_put_listener(
+		    reading->model, LISTENER_CONTROL, config->address, config->cert, config->key, config->ca))
+		reading->err = -ENOMEM;
+}
+
+static void read_metrics(void *ctx, const struct metrics_config *config, int64_t expiry)
+{
+	struct reading *reading = ctx;
+
+	if (!model_put_listener(
+		    reading->model, LISTENER_METRICS, config->address, config->cert, config->key, config->ca))
 		reading->err = -ENOMEM;
 }
 
@@ -146,6 +160,7 @@ static int read_running(const struct reconcile *rec, struct model *ret)
 	fdb_each(vswitch_fdb(rec->vs), 0, read_mac, &reading);
 	vswitch_each_mirror(rec->vs, read_mirror, &reading);
 	control_each_listener(rec->control, read_listener, &reading);
+	metrics_each_listener(rec->metrics, read_metrics, &reading);
 	openflow_each_channel(rec->of, NULL, read_channel, &reading);
 	return err ? err : reading.err;
 }
@@ -190,8 +205,19 @@ static int add_listener(struct reconcile *rec, const struct model_listener *list
 {
 	const struct control_tls config = {
 		.address = listener->address, .cert = listener->cert, .key = listener->key, .ca = listener->ca};
+	const struct metrics_config metrics = {
+		.address = listener->address, .cert = listener->cert, .key = listener->key, .ca = listener->ca};
 
+	if (listener->kind == LISTENER_METRICS)
+		return metrics_listen(rec->metrics, &metrics, c);
 	return control_listen_tls(rec->control, &config, c);
+}
+
+static int remove_listener(struct reconcile *rec, const struct model_listener *listener, struct complaint *c)
+{
+	if (listener->kind == LISTENER_METRICS)
+		return metrics_close(rec->metrics, listener->address, c);
+	return control_close(rec->control, listener->address, c);
 }
 
 static int remove_channel(struct reconcile *rec, const struct model_channel *channel, struct complaint *c)
@@ -216,7 +242,7 @@ static int do_step(struct reconcile *rec, const struct model_step *step, struct 
 
 	switch (step->verb) {
 	case STEP_DEL_LISTENER:
-		return control_close(rec->control, from->listeners[i].address, c);
+		return remove_listener(rec, &from->listeners[i], c);
 	case STEP_DEL_CHANNEL:
 		return remove_channel(rec, &from->channels[i], c);
 	case STEP_DEL_MIRROR:
@@ -260,6 +286,12 @@ static void name_channel(const struct model_channel *channel, bool add, char *te
 		channel->bridge, channel->config.address);
 }
 
+static void name_listener(const struct model_listener *listener, const char *deed, char *text, size_t size)
+{
+	snprintf(text, size, "%s %s %s", listener->kind == LISTENER_METRICS ? "metrics" : "control", deed,
+		listener->address);
+}
+
 static void name_step(struct reconcile *rec, const struct model_step *step)
 {
 	static char text[STATEMENT_SIZE];
@@ -268,7 +300,7 @@ static void name_step(struct reconcile *rec, const struct model_step *step)
 
 	switch (step->verb) {
 	case STEP_DEL_LISTENER:
-		snprintf(text, sizeof(text), "control close %s", from->listeners[i].address);
+		name_listener(&from->listeners[i], "close", text, sizeof(text));
 		break;
 	case STEP_DEL_CHANNEL:
 		name_channel(&from->channels[i], false, text, sizeof(text));
@@ -307,7 +339,7 @@ static void name_step(struct reconcile *rec, const struct model_step *step)
 		statement_print_mac(&to->macs[i].mac, text, sizeof(text));
 		break;
 	case STEP_ADD_LISTENER:
-		snprintf(text, sizeof(text), "control listen %s", to->listeners[i].address);
+		name_listener(&to->listeners[i], "listen", text, sizeof(text));
 		break;
 	case STEP_ADD_CHANNEL:
 	case STEP_SET_CHANNEL:
@@ -346,7 +378,8 @@ static void remember(struct reconcile *rec, const struct model_step *step, const
 		trouble = mirror ? &mirror->trouble : NULL;
 	} else if (step->verb == STEP_ADD_LISTENER) {
 		const struct model_listener *l = &to->listeners[step->index];
-		struct model_listener *listener = model_put_listener(failed, l->address, l->cert, l->key, l->ca);
+		struct model_listener *listener =
+			model_put_listener(failed, l->kind, l->address, l->cert, l->key, l->ca);
 
 		trouble = listener ? &listener->trouble : NULL;
 	} else if (step->verb == STEP_ADD_CHANNEL || step->verb == STEP_SET_CHANNEL) {
@@ -374,7 +407,7 @@ static void forgive(struct reconcile *rec, const struct model_step *step)
 		reconcile_made_mirror(
 			rec, to->mirrors[step->index].config.bridge, to->mirrors[step->index].config.name);
 	else if (step->verb == STEP_ADD_LISTENER)
-		reconcile_made_listener(rec, to->listeners[step->index].address);
+		reconcile_made_listener(rec, to->listeners[step->index].kind, to->listeners[step->index].address);
 	else if (step->verb == STEP_ADD_CHANNEL || step->verb == STEP_SET_CHANNEL)
 		reconcile_made_channel(rec, to->channels[step->index].bridge, to->channels[step->index].config.kind,
 			to->channels[step->index].config.address);
@@ -476,9 +509,9 @@ bool reconcile_gone_mirror(struct reconcile *rec, const char *bridge, const char
 	return model_drop_mirror(&rec->failed, bridge, name);
 }
 
-void reconcile_made_listener(struct reconcile *rec, const char *address)
+void reconcile_made_listener(struct reconcile *rec, enum listener_kind kind, const char *address)
 {
-	model_drop_listener(&rec->failed, address);
+	model_drop_listener(&rec->failed, kind, address);
 }
 
 void reconcile_made_channel(struct reconcile *rec, const char *bridge, enum channel_kind kind, const char *address)
@@ -503,9 +536,9 @@ bool reconcile_gone_mac(struct reconcile *rec, const struct static_mac *mac)
 	return model_drop_mac(&rec->failed, mac);
 }
 
-bool reconcile_gone_listener(struct reconcile *rec, const char *address)
+bool reconcile_gone_listener(struct reconcile *rec, enum listener_kind kind, const char *address)
 {
-	return model_drop_listener(&rec->failed, address);
+	return model_drop_listener(&rec->failed, kind, address);
 }
 
 bool reconcile_gone_channel(struct reconcile *rec, const char *bridge, enum channel_kind kind, const char *address)

@@ -11,21 +11,21 @@
 #ifndef CTL_RECONCILE_H
 #define CTL_RECONCILE_H
 
-#include "ofp/channel.h"
+#include "ctl/statement.h"
 
 #include <stdbool.h>
 
 struct complaint;
 struct control;
-struct grammar_problem;
+struct metrics;
 struct model;
 struct openflow;
 struct reconcile;
-struct static_mac;
 struct vswitch;
 
-/* Borrows all three. NULL: out of memory. */
-struct reconcile *reconcile_create(struct vswitch *vs, struct control *control, struct openflow *of);
+/* Borrows all four. NULL: out of memory. */
+struct reconcile *reconcile_create(
+	struct vswitch *vs, struct control *control, struct openflow *of, struct metrics *metrics);
 void reconcile_destroy(struct reconcile *rec);
 
 /* What runs, and what failed, into an empty model. -ENOMEM. */
@@ -53,7 +53,7 @@ void reconcile_made_bridge(struct reconcile *rec, const char *name);
 void reconcile_made_port(struct reconcile *rec, const char *name);
 void reconcile_made_mac(struct reconcile *rec, const struct static_mac *mac);
 void reconcile_made_mirror(struct reconcile *rec, const char *bridge, const char *name);
-void reconcile_made_listener(struct reconcile *rec, const char *address);
+void reconcile_made_listener(struct reconcile *rec, enum listener_kind kind, const char *address);
 void reconcile_made_channel(struct reconcile *rec, const char *bridge, enum channel_kind kind, const char *address);
 
 /* Removed by hand: what had failed under its name, or stands on it, is forgotten. True: something of that name had. */
@@ -61,7 +61,7 @@ bool reconcile_gone_bridge(struct reconcile *rec, const char *name);
 bool reconcile_gone_port(struct reconcile *rec, const char *name);
 bool reconcile_gone_mac(struct reconcile *rec, const struct static_mac *mac);
 bool reconcile_gone_mirror(struct reconcile *rec, const char *bridge, const char *name);
-bool reconcile_gone_listener(struct reconcile *rec, const char *address);
+bool reconcile_gone_listener(struct reconcile *rec, enum listener_kind kind, const char *address);
 bool reconcile_gone_channel(struct reconcile *rec, const char *bridge, enum channel_kind kind, const char *address);
 
 #endif

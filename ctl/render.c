@@ -372,6 +372,21 @@ static void channel_notes(struct json_object *array, FILE *out)
 	}
 }
 
+static void metrics(struct json_object *result, FILE *out)
+{
+	struct json_object *listeners = member(result, "listeners");
+	char text[400];
+
+	for (size_t i = 0; i < length(listeners); i++)
+		line(out, "listening", render_text(json_object_array_get_idx(listeners, i), "address"));
+	if (!length(listeners))
+		fprintf(out, "Metrics are told nowhere.\n");
+	snprintf(text, sizeof(text), "%llu connection%s, %llu answer%s", render_number(result, "connections"),
+		plural(result, "connections"), render_number(result, "answers"), plural(result, "answers"));
+	line(out, "asked", text);
+	channel_notes(listeners, out);
+}
+
 static void controllers(struct json_object *result, FILE *out)
 {
 	struct json_object *array = member(result, "controllers");
@@ -511,6 +526,7 @@ static void (*const renderers[N_COMMANDS])(struct json_object *result, FILE *out
 	[CMD_CONTROL_SHOW] = control,
 	[CMD_CONTROLLER_SHOW] = controllers,
 	[CMD_OPENFLOW_SHOW] = openflow,
+	[CMD_METRICS_SHOW] = metrics,
 	[CMD_SHOW_XDP] = render_xdp,
 	[CMD_LOG] = log_lines,
 	[CMD_VERSION] = version,

@@ -12,6 +12,7 @@
 #include "ofp/channel.h"
 
 struct grammar_problem;
+struct grammar_value;
 struct request;
 
 /* A static address. */
@@ -27,6 +28,9 @@ struct static_mac {
 /* What a bridge does while it has controllers and none of them is connected; see ofp/agent.h. */
 enum fail_wish { FAIL_WISH_NONE, FAIL_WISH_SECURE, FAIL_WISH_STANDALONE };
 
+/* Listeners that are no bridge's. */
+enum listener_kind { LISTENER_CONTROL, LISTENER_METRICS };
+
 /* `port add`. */
 int statement_port(const struct request *request, struct port_config *ret, struct grammar_problem *problem);
 /* `port set`: changes `config` and says what of it in *ret_which. */
@@ -40,6 +44,9 @@ void statement_bridge(const struct request *request, struct bridge_settings *ret
  */
 int statement_channel(
 	const struct request *request, const char *dir, struct channel_config *ret, struct grammar_problem *problem);
+/* TLS has a certificate, a key and a CA; bare TCP has none of them. -EINVAL with the problem. */
+int statement_files(
+	const struct request *request, const struct grammar_value *address, struct grammar_problem *problem);
 /* `fdb add`. */
 void statement_mac(const struct request *request, struct static_mac *ret);
 

@@ -22,11 +22,9 @@ static int out_of_memory(struct grammar_problem *problem, const struct request *
 	return -ENOMEM;
 }
 
-/* TLS has a certificate, a key and a CA; bare TCP has none of them. */
-static int check_files(const struct request *request, struct grammar_problem *problem)
+int statement_files(const struct request *request, const struct grammar_value *address, struct grammar_problem *problem)
 {
 	static const char *const words[] = {"cert", "key", "ca", "crl"};
-	const struct grammar_value *address = &request->args[1];
 
 	for (int i = 0; i < 4; i++) {
 		const struct grammar_value *value = request_option(request, words[i]);
@@ -91,7 +89,7 @@ int statement_channel(
 {
 	bool controller = request->id == CMD_CONTROLLER_ADD;
 	struct channel_config config = channel_config_default(controller ? CHANNEL_CONTROLLER : CHANNEL_LISTENER);
-	int err = check_files(request, problem);
+	int err = statement_files(request, &request->args[1], problem);
 
 	if (err)
 		return err;

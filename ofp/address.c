@@ -57,6 +57,16 @@ bool address_is_numeric(const struct address *address)
 	return inet_pton(AF_INET, address->host, &ignored) == 1 || inet_pton(AF_INET6, address->host, &ignored) == 1;
 }
 
+bool address_is_loopback(const struct address *address)
+{
+	struct in_addr in;
+	struct in6_addr in6;
+
+	if (inet_pton(AF_INET, address->host, &in) == 1)
+		return ntohl(in.s_addr) >> 24 == IN_LOOPBACKNET;
+	return inet_pton(AF_INET6, address->host, &in6) == 1 && IN6_IS_ADDR_LOOPBACK(&in6);
+}
+
 int address_resolve(const struct address *address, int passive, struct addrinfo **ret, struct complaint *c)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM,

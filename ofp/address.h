@@ -21,6 +21,8 @@ int address_parse(const char *text, bool bare, struct address *ret, struct compl
 
 /* HOST is an IP address: resolving it asks nobody. */
 bool address_is_numeric(const struct address *address);
+/* HOST is an IP address that only this host has: 127.0.0.0/8 or ::1. */
+bool address_is_loopback(const struct address *address);
 
 /* getaddrinfo() for TCP; `passive` to listen. The caller frees with freeaddrinfo(). -EHOSTUNREACH with a complaint. */
 int address_resolve(const struct address *address, int passive, struct addrinfo **ret, struct complaint *c);

@@ -37,7 +37,9 @@ static const char whole[] =
 	"controller add br0 tcp:[::1]:6653 rate-limit 5 burst 6 max-backoff 7 inactivity-probe 0 auxiliary 2\n"
 	"controller add br1 tcp:[::1]:6653\n"
 	"openflow listen br0 tcp:0.0.0.0:6634\n"
-	"openflow listen br1 tls:127.0.0.1:6635 cert c key k ca a\n";
+	"openflow listen br1 tls:127.0.0.1:6635 cert c key k ca a\n"
+	"metrics listen tcp:127.0.0.1:9471\n"
+	"metrics listen tls:[::1]:6640 cert c key rel/m ca a\n";
 
 static int parse(const char *text, struct model *model, struct complaint *c)
 {
@@ -65,12 +67,14 @@ START_TEST(a_file_becomes_a_model)
 	ck_assert_uint_eq(model.n_bridges, 2);
 	ck_assert_uint_eq(model.n_ports, 5);
 	ck_assert_uint_eq(model.n_macs, 2);
-	ck_assert_uint_eq(model.n_listeners, 1);
+	ck_assert_uint_eq(model.n_listeners, 3);
 	ck_assert_uint_eq(model_bridge(&model, "br0")->settings.ageing_s, 60);
 	ck_assert_int_eq(model_port(&model, "p2")->config.vlan.mode, VLAN_TRUNK);
 	ck_assert(model_port(&model, "p2")->config.vlan.native_tagged);
 	ck_assert_str_eq(model_port(&model, "c3")->config.netns, "blue sky");
-	ck_assert_str_eq(model_listener(&model, "tls:[::1]:6640")->key, "/etc/rel/k");
+	ck_assert_str_eq(model_listener(&model, LISTENER_CONTROL, "tls:[::1]:6640")->key, "/etc/rel/k");
+	ck_assert_str_eq(model_listener(&model, LISTENER_METRICS, "tls:[::1]:6640")->key, "/etc/rel/m");
+	ck_assert_ptr_null(model_listener(&model, LISTENER_METRICS, "tcp:127.0.0.1:9471")->cert);
 	ck_assert(model_bridge(&model, "br1")->settings.datapath_id == 0xff);
 	ck_assert_int_eq(model_bridge(&model, "br1")->fail, FAIL_WISH_SECURE);
 	ck_assert_int_eq(model_bridge(&model, "br0")->fail, FAIL_WISH_STANDALONE);
@@ -409,6 +413,13 @@ static const struct difference {
 		"bridge add a\nopenflow listen a tls:h:1 cert a key b ca c crl d", "-c +c", false},
 	{"listener changed", "control listen tls:h:1 cert a key b ca c", "control listen tls:h:1 cert a key b ca d",
 		"-l +l", false},
+	{"metrics beside a control socket of that name", "control listen tls:h:1 cert a key b ca c",
+		"control listen tls:h:1 cert a key b ca c\nmetrics listen tls:h:1 cert a key b ca c", "+l", false},
+	{"metrics that stay", "metrics listen tcp:h:1", "metrics listen tcp:h:1", "", false},
+	{"metrics that get TLS files", "metrics listen tls:h:1 cert a key b ca c",
+		"metrics listen tls:h:1 cert a key d ca c", "-l +l", false},
+	{"metrics that go", "metrics listen tcp:h:1", "", "-l", false},
+	{"metrics that are kept", "metrics listen tcp:h:1", "", "", true},
 };
 
 static void spell(const struct model *from, const struct model *to, const struct model_step *steps, unsigned n,

@@ -7,6 +7,7 @@
 #include "ctl/json.h"
 #include "ctl/logbook.h"
 #include "ctl/loop.h"
+#include "ctl/metrics.h"
 #include "ctl/openflow.h"
 #include "ctl/reconcile.h"
 #include "ctl/reply.h"
@@ -128,12 +129,14 @@ static void begin(void)
 	d.vs = fake_vswitch_create();
 	d.control = control_create(d.loop, &events);
 	d.of = openflow_create(loop_reactor(d.loop), d.vs, dir);
-	d.rec = reconcile_create(d.vs, d.control, d.of);
+	d.metrics = metrics_create(loop_reactor(d.loop), daemon_metrics, &d);
+	d.rec = reconcile_create(d.vs, d.control, d.of, d.metrics);
 }
 
 static void end(void)
 {
 	reconcile_destroy(d.rec);
+	metrics_destroy(d.metrics);
 	control_destroy(d.control);
 	openflow_destroy(d.of);
 	vswitch_destroy(d.vs, false);
@@ -456,6 +459,33 @@ START_TEST(listeners_are_opened_shown_and_closed)
 	expect_ok("openflow close br0 tcp:127.0.0.1:56634");
 	expect_refused("openflow close br0 tcp:127.0.0.1:56634", "does not listen");
 	expect_refused("openflow close br9 tcp:127.0.0.1:56634", "no bridge br9");
+}
+END_TEST
+
+START_TEST(metrics_are_told_where_they_were_asked_for)
+{
+	expect_ok("metrics show");
+	expect_said("\"listeners\":[]");
+	expect_ok("metrics listen tcp:127.0.0.1:56636");
+	expect_refused("metrics listen tcp:127.0.0.1:56636", "already");
+	expect_refused("metrics listen tcp:0.0.0.0:56637", "over TLS alone");
+	expect_usage("metrics listen tcp:127.0.0.1:56637 cert /a", "bare TCP");
+	expect_usage("metrics listen tls:127.0.0.1:56637 cert /a key /b", "ca FILE");
+	expect_refused("metrics listen tls:127.0.0.1:56637 cert a key /b ca /c", "absolute");
+	expect_refused("metrics listen tls:127.0.0.1:56637 cert /no/a key /no/b ca /no/c", "/no/a");
+	expect_ok("metrics show");
+	expect_said(
+		"{\"listeners\":[{\"address\":\"tcp:127.0.0.1:56636\",\"certificate_ends\":\"\"}],\"connections\":0,"
+		"\"answers\":0}");
+	expect_statement("metrics listen tcp:127.0.0.1:56636");
+	expect_ok("metrics close tcp:127.0.0.1:56636");
+	expect_refused("metrics close tcp:127.0.0.1:56636", "metrics are not at");
+	expect_no_statement("metrics listen tcp:127.0.0.1:56636");
+	write_conf("metrics listen tcp:0.0.0.0:56636\n");
+	expect_refused("config load", "over TLS alone");
+	expect_statement("metrics listen tcp:0.0.0.0:56636\",\"state\":\"failed");
+	expect_ok("metrics close tcp:0.0.0.0:56636");
+	expect_no_statement("metrics listen tcp:0.0.0.0:56636");
 }
 END_TEST
 
@@ -865,6 +895,7 @@ int main(void)
 	tcase_add_test(tcase, ports_have_numbers_as_asked_or_the_next);
 	tcase_add_test(tcase, controllers_are_added_shown_and_removed);
 	tcase_add_test(tcase, listeners_are_opened_shown_and_closed);
+	tcase_add_test(tcase, metrics_are_told_where_they_were_asked_for);
 	tcase_add_test(tcase, a_channel_that_failed_stays_in_the_configuration);
 	tcase_add_test(tcase, a_reload_leaves_a_connection_alone_that_did_not_change);
 	tcase_add_test(tcase, sessions_speak_after_the_maps_are_settled);

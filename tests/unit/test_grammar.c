@@ -106,6 +106,10 @@ static const struct good {
 	{CMD_OPENFLOW_CLOSE, "openflow close br0 tcp:127.0.0.1:6634"},
 	{CMD_OPENFLOW_SHOW, "openflow show"},
 	{CMD_OPENFLOW_SHOW, "openflow show br0"},
+	{CMD_METRICS_LISTEN, "metrics listen tcp:127.0.0.1:9471"},
+	{CMD_METRICS_LISTEN, "metrics listen tls:[::]:9471 ca c key b cert a"},
+	{CMD_METRICS_CLOSE, "metrics close tcp:127.0.0.1:9471"},
+	{CMD_METRICS_SHOW, "metrics show"},
 	{CMD_SHOW_XDP, "show xdp"},
 	{CMD_LOG, "log"},
 	{CMD_LOG, "log 20"},
@@ -524,7 +528,8 @@ static void offer(void *ctx, const char *word, size_t word_size, const struct gr
 static const struct completion {
 	const char *line, *offers;
 } completions[] = {
-	{"", "bridge port fdb mirror cache stats drops trace watch config control controller openflow show log version "
+	{"", "bridge port fdb mirror cache stats drops trace watch config control controller openflow metrics show log "
+	     "version "
 	     "daemon "
 	     "pki help"},
 	{"bridge", "add del set show"},
