@@ -120,6 +120,12 @@ int netdev_monitor_found(struct netdev_monitor *monitor, const struct netdev_inf
 int netdev_create_tap(const char *name, uint32_t queues, struct complaint *c);
 /* A pair; the peer goes into the named namespace (/run/netns/NAME; NULL: it stays here). Both come up. */
 int netdev_create_veth(const char *name, const char *peer, const char *netns, struct complaint *c);
+/*
+ * The same, the peer into an open namespace, which stays the caller's. `mac`, the peer's, and `mtu`, of both ends, hold
+ * from birth, so that no address is made of another MAC; NULL and 0: the kernel's choice.
+ */
+int netdev_create_veth_in(
+	const char *name, const char *peer, int netns_fd, const uint8_t *mac, uint32_t mtu, struct complaint *c);
 int netdev_delete(uint32_t ifindex, struct complaint *c);
 
 /* Settings of a device here. */

@@ -149,6 +149,14 @@ int netdev_create_tap(const char *name, uint32_t queues, struct complaint *c)
 
 /* ---- veth ---- */
 
+struct pair {
+	const char *name, *peer;
+	const char *netns; /* the peer's, by name; NULL: it has none, or it is ours */
+	int netns_fd;      /* -1: ours */
+	const uint8_t *mac;
+	uint32_t mtu;
+};
+
 static int free_peer_name(const char *peer, const char *netns, int netns_fd, struct complaint *c)
 {
 	struct netlink *route;
@@ -164,6 +172,9 @@ static int free_peer_name(const char *peer, const char *netns, int netns_fd, str
 			"there is a %s named %s in namespace %s already: choose another name, or remove it with "
 			"`ip -n %s link del %s`",
 			kind, peer, netns, netns, peer);
+	else if (error == -EEXIST && netns_fd >= 0)
+		complain(c, error, "there is a %s named %s in the other namespace already: choose another name", kind,
+			peer);
 	else if (error == -EEXIST)
 		complain(c, error,
 			"there is a %s named %s in the switch's own namespace already: choose another name for the "
@@ -176,8 +187,9 @@ static int free_peer_name(const char *peer, const char *netns, int netns_fd, str
  * The message makes the peer, and our end as *its* peer: the kernel opens only the first of the two at birth (the other
  * would have no peer yet: ENOTCONN), and the one in another namespace is the one that is harder to raise later.
  */
-static int make_veth(struct netlink *route, const char *name, const char *peer, int netns_fd, struct complaint *c)
+static int make_veth(struct netlink *route, const struct pair *pair, struct complaint *c)
 {
+	const char *name = pair->name, *peer = pair->peer;
 	struct ifinfomsg header = {.ifi_flags = IFF_UP, .ifi_change = IFF_UP}, down = {.ifi_family = AF_UNSPEC};
 	void *linkinfo, *data, *ours;
 	struct nl_request request;
@@ -185,13 +197,19 @@ static int make_veth(struct netlink *route, const char *name, const char *peer, 
 
 	nl_begin(&request, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &header, sizeof(header));
 	nl_put_text(&request, IFLA_IFNAME, peer);
-	if (netns_fd >= 0)
-		nl_put_u32(&request, IFLA_NET_NS_FD, (uint32_t)netns_fd);
+	if (pair->netns_fd >= 0)
+		nl_put_u32(&request, IFLA_NET_NS_FD, (uint32_t)pair->netns_fd);
+	if (pair->mac)
+		nl_put(&request, IFLA_ADDRESS, pair->mac, 6);
+	if (pair->mtu)
+		nl_put_u32(&request, IFLA_MTU, pair->mtu);
 	linkinfo = nl_nest(&request, IFLA_LINKINFO, NULL, 0);
 	nl_put_text(&request, IFLA_INFO_KIND, "veth");
 	data = nl_nest(&request, IFLA_INFO_DATA, NULL, 0);
 	ours = nl_nest(&request, VETH_INFO_PEER, &down, sizeof(down));
 	nl_put_text(&request, IFLA_IFNAME, name);
+	if (pair->mtu)
+		nl_put_u32(&request, IFLA_MTU, pair->mtu);
 	nl_nest_end(&request, ours);
 	nl_nest_end(&request, data);
 	nl_nest_end(&request, linkinfo);
@@ -206,10 +224,26 @@ static int make_veth(struct netlink *route, const char *name, const char *peer, 
 	return error;
 }
 
-int netdev_create_veth(const char *name, const char *peer, const char *netns, struct complaint *c)
+static int create_veth(const struct pair *pair, struct complaint *c)
 {
 	struct netlink *route;
-	int netns_fd = -1, error = valid_name(name, c);
+	int error = netlink_open(NETLINK_ROUTE, -1, &route);
+
+	if (error)
+		return complain(c, error, "no netlink socket: %s", strerror(-error));
+	error = free_name(route, pair->name, c);
+	if (!error)
+		error = free_peer_name(pair->peer, pair->netns, pair->netns_fd, c);
+	if (!error)
+		error = make_veth(route, pair, c);
+	netlink_close(route);
+	return error;
+}
+
+int netdev_create_veth(const char *name, const char *peer, const char *netns, struct complaint *c)
+{
+	struct pair pair = {.name = name, .peer = peer, .netns = netns, .netns_fd = -1};
+	int error = valid_name(name, c);
 
 	if (!error)
 		error = valid_name(peer, c);
@@ -217,24 +251,24 @@ int netdev_create_veth(const char *name, const char *peer, const char *netns, st
 		error = complain(
 			c, -EINVAL, "both ends of the veth pair are named %s: choose another name for one", name);
 	if (!error && netns)
-		error = netns_open(netns, &netns_fd, c);
+		error = netns_open(netns, &pair.netns_fd, c);
 	if (error)
 		return error;
-	error = netlink_open(NETLINK_ROUTE, -1, &route);
-	if (error) {
-		complain(c, error, "no netlink socket: %s", strerror(-error));
-		goto close_netns;
-	}
-	error = free_name(route, name, c);
-	if (!error)
-		error = free_peer_name(peer, netns, netns_fd, c);
-	if (!error)
-		error = make_veth(route, name, peer, netns_fd, c);
-	netlink_close(route);
-close_netns:
-	if (netns_fd >= 0)
-		close(netns_fd);
+	error = create_veth(&pair, c);
+	if (pair.netns_fd >= 0)
+		close(pair.netns_fd);
 	return error;
+}
+
+int netdev_create_veth_in(
+	const char *name, const char *peer, int netns_fd, const uint8_t *mac, uint32_t mtu, struct complaint *c)
+{
+	const struct pair pair = {.name = name, .peer = peer, .netns_fd = netns_fd, .mac = mac, .mtu = mtu};
+	int error = valid_name(name, c);
+
+	if (!error)
+		error = valid_name(peer, c);
+	return error ? error : create_veth(&pair, c);
 }
 
 /* ---- removing and setting ---- */

@@ -83,6 +83,22 @@ close_own:
 	return error;
 }
 
+/* Opens what is a network namespace, and nothing else that may lie at such a path. */
+int netns_open_path(const char *path, int *ret_fd)
+{
+	struct statfs fs;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0)
+		return -errno;
+	if (fstatfs(fd, &fs) || (uint64_t)fs.f_type != NSFS_MAGIC) {
+		close(fd);
+		return -EINVAL;
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
 /* ---- the table of places ---- */
 
 static uint64_t now_ns(void)
@@ -140,22 +156,6 @@ static const struct place *find_nsid(int32_t nsid)
 	return NULL;
 }
 
-/* Opens what is a network namespace, and nothing else that may lie at such a path. */
-static int open_place(const char *path, int *ret_fd)
-{
-	struct statfs fs;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-
-	if (fd < 0)
-		return -errno;
-	if (fstatfs(fd, &fs) || (uint64_t)fs.f_type != NSFS_MAGIC) {
-		close(fd);
-		return -EINVAL;
-	}
-	*ret_fd = fd;
-	return 0;
-}
-
 static void remember(struct netlink *nl, const char *path)
 {
 	uint64_t inode = inode_of(path);
@@ -173,7 +173,7 @@ static void remember(struct netlink *nl, const char *path)
 		table.places = places;
 		table.room = room;
 	}
-	if (open_place(path, &fd))
+	if (netns_open_path(path, &fd))
 		return;
 	place = &table.places[table.n++];
 	place->inode = inode;
@@ -249,7 +249,7 @@ static int open_checked(struct netlink *nl, int32_t nsid, int *ret_fd)
 	const struct place *place = find_nsid(nsid);
 	int fd = -1;
 
-	if (!place || open_place(place->path, &fd))
+	if (!place || netns_open_path(place->path, &fd))
 		return -ENOENT;
 	if (nsid_of(nl, fd) != nsid) {
 		close(fd);
@@ -293,7 +293,7 @@ int netns_open(const char *name, int *ret_fd, struct complaint *c)
 			c, -EINVAL, "%s is no name of a network namespace: give its name below " NAMES_DIR, name);
 	if (snprintf(path, sizeof(path), NAMES_DIR "/%s", name) >= (int)sizeof(path))
 		return complain(c, -ENAMETOOLONG, "the name of the network namespace is too long");
-	error = open_place(path, ret_fd);
+	error = netns_open_path(path, ret_fd);
 	if (error == -ENOENT)
 		return complain(
 			c, error, "there is no network namespace %s: make it with `ip netns add %s`", name, name);

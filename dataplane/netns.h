@@ -35,4 +35,7 @@ int netns_find(int32_t nsid, int *ret_fd);
 /* The namespace /run/netns/NAME. -ENOENT and others with a complaint. The caller closes it (N2). */
 int netns_open(const char *name, int *ret_fd, struct complaint *c);
 
+/* The namespace at any path. -EINVAL: something else is there. The caller closes it (N2). */
+int netns_open_path(const char *path, int *ret_fd);
+
 #endif

@@ -2,6 +2,7 @@
 #include "dataplane/netdev.h"
 
 #include "dataplane/complaint.h"
+#include "dataplane/netns.h"
 #include "tests/unit/sandbox.h"
 
 static struct netdev_info look(const char *name)
@@ -162,6 +163,33 @@ START_TEST(veth_is_made_whole)
 	run("nsenter --net=/run/netns/%s ip -br link show eth0 up | grep -q LOWER_UP", named);
 	ck_assert_int_eq(netdev_delete(p.ifindex, &c), 0);
 	run("! nsenter --net=/run/netns/%s ip link show eth0 2>/dev/null", named);
+}
+END_TEST
+
+START_TEST(veth_reaches_into_an_open_namespace)
+{
+	const uint8_t mac[6] = {2, 0, 0, 0, 0, 0x77};
+	struct complaint c = {""};
+	char path[100];
+	int fd = -1;
+
+	snprintf(path, sizeof(path), "/run/netns/%s", named);
+	ck_assert_int_eq(netns_open_path("/dev/null", &fd), -EINVAL);
+	ck_assert_int_eq(netns_open_path("/run/netns/no such", &fd), -ENOENT);
+	ck_assert_int_eq(fd, -1);
+	ck_assert_int_eq(netns_open_path(path, &fd), 0);
+	ck_assert_msg(!netdev_create_veth_in("p1", "eth0", fd, mac, 1400, &c), "said: %s", c.text);
+	ck_assert(look("p1").carrier);
+	ck_assert_uint_eq(look("p1").mtu, 1400);
+	run("nsenter --net=%s ip link show eth0 up | grep -q 'mtu 1400'", path);
+	run("nsenter --net=%s ip link show eth0 | grep -q 02:00:00:00:00:77", path);
+	run("nsenter --net=%s ip -6 addr show eth0 | grep -q 'fe80::ff:fe00:77/64'", path);
+	ck_assert_int_eq(netdev_create_veth_in("p2", "eth0", fd, NULL, 0, &c), -EEXIST);
+	ck_says(c, "a veth named eth0 in the other namespace already");
+	ck_assert_int_eq(netdev_create_veth_in("p1", "eth1", fd, NULL, 0, &c), -EEXIST);
+	ck_assert_int_eq(netdev_create_veth_in("p3", "a/b", fd, NULL, 0, &c), -EINVAL);
+	run("ip link del p1");
+	close(fd);
 }
 END_TEST
 
@@ -326,6 +354,7 @@ static TCase *making(void)
 	TCase *t = tcase_create("making");
 
 	tcase_add_test(t, veth_is_made_whole);
+	tcase_add_test(t, veth_reaches_into_an_open_namespace);
 	tcase_add_test(t, veth_without_a_namespace_stays_here);
 	tcase_add_loop_test(t, refused_veth_leaves_nothing, 0, sizeof(refused_veths) / sizeof(refused_veths[0]));
 	tcase_add_test(t, tap_waits_for_its_guest);
