@@ -7,6 +7,7 @@
 #include "ctl/metrics.h"
 #include "ctl/openflow.h"
 #include "ctl/reconcile.h"
+#include "ctl/supervisor.h"
 #include "dataplane/complaint.h"
 #include "dataplane/log.h"
 #include "dataplane/vswitch.h"
@@ -403,9 +404,11 @@ static void run(struct daemon *d, const struct options *options, int parent)
 	/* The running configuration is on disk before anybody hears that the switch is up. */
 	daemon_turn_ended(d);
 	tell_parent(parent, NULL);
+	supervisor_tell(SUPERVISOR_READY);
 	if (options->detach)
 		let_go_of_terminal();
 	loop_run(d->loop);
+	supervisor_tell(SUPERVISOR_STOPPING);
 	if (d->flush)
 		unlink(d->paths.running);
 }
