@@ -299,6 +299,24 @@ static void set_bit(struct fixture *f, const struct sw_key *key, unsigned int ma
 	f->sieves[place / 64] |= 1ULL << place % 64;
 }
 
+static bool has_free_cell(const struct sw_bucket *bucket)
+{
+	unsigned int i;
+
+	for (i = 0; i < SW_BUCKET_CELLS && bucket->cell[i]; i++)
+		;
+	return i < SW_BUCKET_CELLS;
+}
+
+bool fixture_has_room(const struct fixture *f, const struct sw_key *key, unsigned int mask_id)
+{
+	uint64_t hash = sw_hash_masked(f->config, key, mask_id);
+	uint32_t primary = sw_hash_primary(hash, f->n_buckets);
+	uint32_t alternate = sw_hash_alternate(primary, sw_hash_tag(hash), f->n_buckets);
+
+	return has_free_cell(&f->buckets[primary]) || has_free_cell(&f->buckets[alternate]);
+}
+
 static uint32_t publish(struct fixture *f, const struct sw_key *key, unsigned int mask_id, uint32_t in_port,
 	uint8_t flags, const struct sw_step *steps, unsigned int n_steps, int alternate)
 {

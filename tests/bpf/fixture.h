@@ -73,6 +73,8 @@ void fixture_set_members(struct fixture *f, uint32_t set_id, const uint32_t *ids
 /* Makes a flow that begins with NORMAL, perhaps behind METER and TELL, one of this bridge. */
 void fixture_set_bridge(struct fixture *f, uint32_t slot, uint16_t bridge);
 
+/* One of the two buckets of such a flow has a free cell. Else publishing it is a fault of the test. */
+bool fixture_has_room(const struct fixture *f, const struct sw_key *key, unsigned int mask_id);
 /* Publishes a flow whose key is masked here; its slot. Where 0: as the table does, 1: into the alternate bucket. */
 uint32_t fixture_put(struct fixture *f, const struct sw_key *key, unsigned int mask_id, uint32_t in_port, uint8_t flags,
 	const struct sw_step *steps, unsigned int n_steps);

@@ -334,7 +334,7 @@ START_TEST(lookup_agrees_with_a_walk_over_all_flows)
 
 			random_frame(&p, &seed);
 			key = trial_key(&p);
-			if (is_taken(&key, mask))
+			if (is_taken(&key, mask) || !fixture_has_room(&f, &key, mask))
 				continue;
 			fixture_put(&f, &key, mask, TRIAL_IN, 0, &step, 1);
 			if (packet_random(&seed) % 8 == 0)
