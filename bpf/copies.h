@@ -35,10 +35,11 @@
 #include "maps.h"
 #include "vlan.h"
 
-#define COPY_BUCKETS 16 /* walked at once: the smallest set that the daemon makes has so many, and as many members */
-#define COPY_STEPS                                                                                                     \
-	66              /* buckets and elements: 16 and 16, or one with SW_MAX_PORTS ids over 16 of them, and one more \
-			 */
+/* Hash buckets walked at once: the smallest set that the daemon makes has so many, and as many members. */
+#define COPY_BUCKETS 16
+/* Of a walk, a bucket or an element each: 16 and 16, or one bucket with SW_MAX_PORTS ids over 16, and one more. */
+#define COPY_STEPS 66
+
 #define COPY_UP       1 /* IFF_UP, include/uapi/linux/if.h */
 #define COPY_NDO_XMIT 4 /* NETDEV_XDP_ACT_NDO_XMIT, include/uapi/linux/netdev.h */
 #define COPY_TAG_ROOM 4 /* that the kernel grants above the MTU (xdp_ok_fwd_dev) */

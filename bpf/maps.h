@@ -244,8 +244,8 @@ struct {
 } tx_ports SEC(".maps");
 
 /*
- * The members of a set. Values of ports that are followed carry sw_egress. The kernel walks
- * every hash bucket on each broadcast, so the daemon makes each set's map as small as its membership.
+ * The members of a set. Values of ports that are followed carry sw_egress. The kernel walks every hash bucket on each
+ * broadcast, so the daemon makes each set's map as small as its membership.
  */
 struct sw_set {
 	__uint(type, BPF_MAP_TYPE_DEVMAP_HASH);
