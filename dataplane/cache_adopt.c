@@ -277,37 +277,6 @@ static void judge_twins(struct adoption *a)
 
 /* ---- entries ---- */
 
-static uint16_t set_of(const struct sw_flow *flow)
-{
-	const struct sw_step *last = &flow->steps[flow->n_steps - 1];
-
-	return last->op == SW_OP_BROADCAST ? last->arg : SW_MAX_SETS;
-}
-
-static uint16_t rewrite_of(const struct sw_flow *flow)
-{
-	const struct sw_step *step = &flow->steps[program_first(flow->steps)];
-
-	return step->op == SW_OP_REWRITE ? step->arg : SW_MAX_REWRITES;
-}
-
-static uint16_t meter_of(const struct sw_flow *flow)
-{
-	return flow->steps[0].op == SW_OP_METER ? flow->steps[0].arg : 0;
-}
-
-static uint16_t fork_of(const struct sw_flow *flow)
-{
-	return flow->steps[0].op == SW_OP_FORK ? flow->steps[0].arg : SW_MAX_FORKS;
-}
-
-static uint16_t copies_of(const struct sw_flow *flow)
-{
-	const struct sw_step *step = &flow->steps[program_first(flow->steps)];
-
-	return step->op == SW_OP_COPIES ? step->arg : SW_MAX_COPIES;
-}
-
 static void hold_all_sets(struct cache *cache)
 {
 	forks_hold_all(cache->forks);
@@ -335,17 +304,16 @@ static void enter(struct adoption *a, uint32_t slot)
 	struct cache *cache = a->cache;
 	const struct sw_flow *flow = &cache->flows[slot];
 	struct entry *entry = &cache->entries[slot];
-	struct program held;
+	const struct program held = program_held_by(flow);
 
 	*entry = (struct entry){.state = ENTRY_LIVE,
-		.set = set_of(flow),
-		.rewrite = rewrite_of(flow),
-		.copies = copies_of(flow),
-		.meter = meter_of(flow),
-		.fork = fork_of(flow),
+		.set = held.set,
+		.rewrite = held.rewrite,
+		.copies = held.copies,
+		.meter = held.meter,
+		.fork = held.fork,
 		.plain = true,
 		.adopted = true};
-	held = cache_held(cache, slot);
 	program_hold(cache->sets, &held);
 	cache_harvest(cache, slot, 0);
 	a->n_flows[flow->mask]++;

@@ -121,21 +121,10 @@ bool forks_exist(const struct forks *forks, uint32_t id)
 
 /* ---- what branches hold ---- */
 
-static struct program program_of(const struct sw_flow *branch)
-{
-	const struct sw_step *last = &branch->steps[branch->n_steps - 1];
-
-	return (struct program){
-		.set = last->op == SW_OP_BROADCAST ? last->arg : SW_MAX_SETS,
-		.rewrite = branch->steps[0].op == SW_OP_REWRITE ? branch->steps[0].arg : SW_MAX_REWRITES,
-		.fork = SW_MAX_FORKS,
-	};
-}
-
 static void release_branches(struct forks *forks, const struct sw_fork *fork)
 {
 	for (int i = 0; i < fork->n_branches; i++) {
-		struct program program = program_of(&fork->branch[i]);
+		struct program program = program_held_by(&fork->branch[i]);
 
 		program_release(forks->sets, &program);
 	}
@@ -285,7 +274,7 @@ void forks_adopt(struct forks *forks, uint32_t id)
 
 	forks->states[id].live = UNKNOWN;
 	for (int i = 0; i < fork->n_branches; i++) {
-		struct program program = program_of(&fork->branch[i]);
+		struct program program = program_held_by(&fork->branch[i]);
 
 		program_hold(forks->sets, &program);
 	}

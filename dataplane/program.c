@@ -14,6 +14,14 @@
 #include <stdio.h>
 #include <string.h>
 
+/* 0 is an id like any other, but for a meter. */
+static const struct program nothing = {
+	.set = SW_MAX_SETS,
+	.rewrite = SW_MAX_REWRITES,
+	.copies = SW_MAX_COPIES,
+	.fork = SW_MAX_FORKS,
+};
+
 /* What is known of the tag of every frame that the answer holds for. */
 struct tag {
 	bool known;     /* whether there is one */
@@ -321,15 +329,8 @@ void program_compile(struct sets *sets, const struct pipeline *pl, const struct 
 	struct tag tag = tag_of(key, &xlate->mask);
 	bool is_metered = true;
 
-	ret->n_steps = 0;
-	memset(ret->steps, 0, sizeof(ret->steps));
+	*ret = nothing;
 	ret->flags = in_port && in_port->csum ? SW_FLOW_CSUM : 0;
-	ret->lacks = false;
-	ret->set = SW_MAX_SETS;
-	ret->rewrite = SW_MAX_REWRITES;
-	ret->copies = SW_MAX_COPIES;
-	ret->meter = 0;
-	ret->fork = SW_MAX_FORKS;
 	if (xlate->meter)
 		is_metered = add_meter(sets, xlate->meter, ret);
 	if (is_metered && !xlate->n_branches && (xlate->tells || xlate->mirror))
@@ -353,10 +354,28 @@ void program_compile(struct sets *sets, const struct pipeline *pl, const struct 
 	drop_unused_meter(sets, ret);
 }
 
+struct program program_held_by(const struct sw_flow *flow)
+{
+	const struct sw_step *first = &flow->steps[program_first(flow->steps)];
+	const struct sw_step *last = &flow->steps[flow->n_steps - 1];
+	struct program held = nothing;
+
+	if (last->op == SW_OP_BROADCAST)
+		held.set = last->arg;
+	if (first->op == SW_OP_REWRITE)
+		held.rewrite = first->arg;
+	if (first->op == SW_OP_COPIES)
+		held.copies = first->arg;
+	if (first->op == SW_OP_FORK)
+		held.fork = first->arg;
+	if (flow->steps[0].op == SW_OP_METER)
+		held.meter = flow->steps[0].arg;
+	return held;
+}
+
 bool program_hold(struct sets *sets, const struct program *program)
 {
-	struct program held = {
-		.set = SW_MAX_SETS, .rewrite = SW_MAX_REWRITES, .copies = SW_MAX_COPIES, .fork = SW_MAX_FORKS};
+	struct program held = nothing;
 
 	if (program->set != SW_MAX_SETS && !sets_hold(sets, program->set))
 		held.set = program->set;

@@ -65,6 +65,8 @@ struct program {
  */
 void program_compile(struct sets *sets, const struct pipeline *pl, const struct sw_key *key, const struct xlate *xlate,
 	struct program *ret);
+/* What a flow of these steps holds, or a branch of a fork, and nothing else of its program. The steps are sound. */
+struct program program_held_by(const struct sw_flow *flow);
 /* Holds once more what it holds; false: it could not. */
 bool program_hold(struct sets *sets, const struct program *program);
 /*

@@ -556,6 +556,19 @@ static inline void lab_check_maps(const struct lab *lab)
 	lab_check_masks(lab);
 }
 
+/* No flow holds anything any more, and no grace period is under way: what was held was given back, and once. */
+static inline void lab_check_given_back(const struct lab *lab)
+{
+	for (uint32_t id = 0; id < SW_MAX_SETS; id++)
+		must(!sets_users(lab->sets, id));
+	for (uint32_t id = 0; id < SW_MAX_REWRITES; id++)
+		must(!rewrites_users(sets_rewrites(lab->sets), id));
+	for (uint32_t id = 0; id < SW_MAX_COPIES; id++)
+		must(!copies_users(sets_copies(lab->sets), id));
+	for (uint32_t id = 0; id < SW_MAX_FORKS; id++)
+		must(!forks_exist(sets_forks(lab->sets), id));
+}
+
 /* "2 3": the ports that got something since the last call, in order. */
 static inline const char *lab_sent(const struct lab *lab)
 {

@@ -303,6 +303,79 @@ START_TEST(more_groups_than_the_program_has_room_for_are_decided_when_flows_are_
 }
 END_TEST
 
+/* ---- what branches hold ---- */
+
+/* Each branch rewrites the frame and broadcasts it, and tells a controller if `tells`. */
+static void failover_with_more(bool tells)
+{
+	if (tells)
+		group(0, 1, GROUP_TYPE_FF, BUCKETS({"CONTROLLER,output:2", 2, 0}, {"CONTROLLER,output:3", 3, 0}));
+	else
+		group(0, 1, GROUP_TYPE_FF, BUCKETS({"output:2", 2, 0}, {"output:3", 3, 0}));
+	rule("set_field:02:00:00:00:00:66->eth_src,group:1,output:4");
+	lab_settle(&lab);
+}
+
+/* The rules go, and what their flows held with them. */
+static void end_all_flows(void)
+{
+	tables_flush(ofbridge_tables(bridge), RULE_DELETE);
+	lab_settle(&lab);
+	lab_let_grace_pass(&lab);
+}
+
+/* By those of the buckets, and the one for when none is live. */
+static void expect_branches_held(bool tells)
+{
+	const struct sw_flow *flow = arrive(1).flow;
+	const struct sw_fork *fork;
+
+	ck_assert_ptr_nonnull(flow);
+	ck_assert_int_eq(flow->steps[0].op, SW_OP_FORK);
+	fork = &lab.dp->memory.forks[flow->steps[0].arg];
+	ck_assert_uint_eq(fork->n_branches, 3);
+	for (int i = 0; i < 2; i++) {
+		const struct sw_step *steps = fork->branch[i].steps;
+		uint8_t first = program_first(steps);
+
+		ck_assert_uint_eq(first, tells);
+		ck_assert_int_eq(steps[first].op, SW_OP_REWRITE);
+		ck_assert_uint_eq(rewrites_users(sets_rewrites(lab.sets), steps[first].arg), 3);
+		ck_assert_int_eq(steps[first + 1].op, SW_OP_BROADCAST);
+		ck_assert_uint_eq(sets_users(lab.sets, steps[first + 1].arg), 1);
+	}
+}
+
+/* No branch has one: neither when a flow finds its fork made, nor when that goes. */
+START_TEST(a_fork_gives_back_no_list_of_copies)
+{
+	uint16_t list;
+
+	open_lab();
+	list = copies_list();
+	failover();
+	warm_up();
+	ck_assert_uint_eq(copies_users(sets_copies(lab.sets), list), 1);
+	end_all_flows();
+	ck_assert_uint_eq(copies_users(sets_copies(lab.sets), list), 1);
+	copies_drop(sets_copies(lab.sets), list);
+	lab_check_given_back(&lab);
+	close_lab();
+}
+END_TEST
+
+START_TEST(what_branches_hold_is_given_back_when_their_fork_goes)
+{
+	open_lab();
+	failover_with_more(_i);
+	warm_up();
+	expect_branches_held(_i);
+	end_all_flows();
+	lab_check_given_back(&lab);
+	close_lab();
+}
+END_TEST
+
 /* ---- a restart ---- */
 
 static void restart(void)
@@ -311,6 +384,24 @@ static void restart(void)
 	lab_restart(&lab);
 	steer();
 }
+
+/* Until the first grace period has ended all that there is is held anyway. */
+START_TEST(an_adopted_fork_holds_what_its_branches_do)
+{
+	open_lab();
+	failover_with_more(_i);
+	warm_up();
+	restart();
+	lab.looks_at_addresses = false; /* with all other rules */
+	lab_look_at_addresses(&lab, true);
+	failover_with_more(_i);
+	lab_let_grace_pass(&lab);
+	expect_branches_held(_i);
+	end_all_flows();
+	lab_check_given_back(&lab);
+	close_lab();
+}
+END_TEST
 
 /* The same group once more is the same fork: no flow is replaced, and all is counted from there. */
 START_TEST(a_fork_outlives_its_daemon)
@@ -429,6 +520,9 @@ int main(void)
 	tcase_add_test(t, a_group_behind_a_bucket_that_leaves_it_to_NORMAL_goes_up);
 	tcase_add_test(t, groups_of_too_many_buckets_are_decided_when_flows_are_asked);
 	tcase_add_test(t, more_groups_than_the_program_has_room_for_are_decided_when_flows_are_asked);
+	tcase_add_test(t, a_fork_gives_back_no_list_of_copies);
+	tcase_add_loop_test(t, what_branches_hold_is_given_back_when_their_fork_goes, 0, 2);
+	tcase_add_loop_test(t, an_adopted_fork_holds_what_its_branches_do, 0, 2);
 	tcase_add_test(t, a_fork_outlives_its_daemon);
 	tcase_add_loop_test(t, a_fork_that_contradicts_itself_is_not_adopted, 0, 9);
 	tcase_add_test(t, a_fork_says_where_it_leads);
