@@ -525,7 +525,8 @@ static inline void lab_check_steps(const struct lab *lab, const struct sw_flow *
 			op == SW_OP_VLAN_SET);
 	}
 	must(last->op == SW_OP_OUTPUT || last->op == SW_OP_BROADCAST || last->op == SW_OP_UPCALL ||
-		last->op == SW_OP_DROP || ((last->op == SW_OP_FORK || last->op == SW_OP_COPIES) && flow->n_steps == 1));
+		last->op == SW_OP_DROP || (last->op == SW_OP_FORK && flow->n_steps == 1) ||
+		(last->op == SW_OP_COPIES && flow->n_steps == first + 1));
 	if (last->op == SW_OP_FORK)
 		must(forks_users(sets_forks(lab->sets), last->arg));
 	if (last->op == SW_OP_COPIES)

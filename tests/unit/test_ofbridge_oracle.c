@@ -13,6 +13,7 @@
  * TEST_SEED=n repeats a stream.
  */
 #include "bpf/extract.h"
+#include "dataplane/copies.h"
 #include "dataplane/counters.h"
 #include "dataplane/execute.h"
 #include "dataplane/ofbridge.h"
@@ -391,34 +392,52 @@ static bool is_up(const struct dp_memory_hit *hit)
 	return hit->program->steps[0].op == SW_OP_UPCALL;
 }
 
+static const struct sw_step *last_step(const struct dp_memory_hit *hit)
+{
+	return &hit->program->steps[hit->program->n_steps - 1];
+}
+
 static bool sends_to(const struct dp_memory_hit *hit, uint16_t port)
 {
-	const struct sw_step *last = &hit->program->steps[hit->program->n_steps - 1];
+	const struct sw_step *last = last_step(hit);
+	uint32_t rewrite;
 
+	if (last->op == SW_OP_COPIES)
+		return copies_have(sets_copies(lab.sets), last->arg, port, &rewrite);
 	return last->op == SW_OP_OUTPUT ? last->arg == port
 					: last->op == SW_OP_BROADCAST && dp_memory_set_has(lab.dp, last->arg, port);
 }
 
-/* A broadcast leaves out the port that the frame came in by. */
-static bool is_alone(const struct dp_memory_hit *hit)
+/* A broadcast leaves out the port that the frame came in by; copies go there too. */
+static bool may_send_back(const struct dp_memory_hit *hit)
 {
-	return hit->program->steps[hit->program->n_steps - 1].op == SW_OP_OUTPUT;
+	return last_step(hit)->op != SW_OP_BROADCAST;
 }
 
-/* These are the edits that its program makes, and no others. */
-static bool rewrites_as(const struct dp_memory_hit *hit, const struct action *const *done, uint32_t n)
+/* How its program rewrites what leaves by the port; SW_MAX_REWRITES: not at all. */
+static uint32_t rewrite_for(const struct dp_memory_hit *hit, uint16_t port)
 {
 	const struct sw_step *first = &hit->program->steps[program_first(hit->program->steps)];
-	struct rewrites *rewrites = sets_rewrites(lab.sets);
-	uint32_t id;
+	uint32_t rewrite = SW_MAX_REWRITES;
 
-	if (first->op != SW_OP_REWRITE)
+	if (first->op == SW_OP_COPIES)
+		copies_have(sets_copies(lab.sets), first->arg, port, &rewrite);
+	return first->op == SW_OP_REWRITE ? first->arg : rewrite;
+}
+
+/* These are the edits that its program makes for that port, and no others. */
+static bool rewrites_as(const struct dp_memory_hit *hit, uint16_t port, const struct action *const *done, uint32_t n)
+{
+	struct rewrites *rewrites = sets_rewrites(lab.sets);
+	uint32_t is = rewrite_for(hit, port), should;
+
+	if (is == SW_MAX_REWRITES)
 		return !n;
-	id = rewrites_get(rewrites, done, n);
-	if (id == SW_MAX_REWRITES)
+	should = rewrites_get(rewrites, done, n);
+	if (should == SW_MAX_REWRITES)
 		return false;
-	rewrites_drop(rewrites, id);
-	return id == first->arg; /* E2 */
+	rewrites_drop(rewrites, should);
+	return is == should; /* E2 */
 }
 
 static bool tells(const struct sw_flow *program)
@@ -458,12 +477,12 @@ static void expect_as_frame(const uint8_t frame[SIZE], uint16_t in_port, const s
 			done[n_done[depth]++] = op->action;
 		} else if (op->type == XOP_OUTPUT) {
 			sent[op->port] = true;
-			must(rewrites_as(hit, done, n_done[depth]));
+			must(rewrites_as(hit, op->port, done, n_done[depth]));
 		}
 	}
 	n_ahead++;
 	for (uint16_t port = 1; port <= N_PORTS; port++)
-		must(sent[port] == (sends_to(hit, port) && (port != in_port || is_alone(hit))));
+		must(sent[port] == (sends_to(hit, port) && (port != in_port || may_send_back(hit))));
 }
 
 /* Frames take the branch that is live now, and it says what would be said of it
