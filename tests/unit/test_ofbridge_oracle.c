@@ -660,6 +660,7 @@ START_TEST(a_steered_bridge_answers_and_counts_as_its_rules_say)
 	lab_settle(&lab);
 	lab_let_grace_pass(&lab);
 	check_counts();
+	lab_check_given_back(&lab);
 	printf("%lu hits (%lu of them up), %lu misses, %lu flow-mods, %lu "
 	       "group-mods, %lu refused, %lu removed, "
 	       "%lu changes of ports, %lu asked, %lu lagged, %lu ahead, %lu by forks "
