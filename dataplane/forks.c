@@ -9,6 +9,7 @@
 #include "dataplane/program.h"
 #include "dataplane/sets.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -238,6 +239,7 @@ int forks_hold(struct forks *forks, uint32_t id)
 
 void forks_drop(struct forks *forks, uint32_t id)
 {
+	assert(forks->states[id].n_users); /* F1 */
 	forks->n_idle += !--forks->states[id].n_users;
 }
 

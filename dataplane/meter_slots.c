@@ -4,6 +4,7 @@
 #include "bpf/meter.h"
 #include "dataplane/datapath.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -194,6 +195,7 @@ int meter_slots_hold(struct meter_slots *slots, uint16_t slot)
 
 void meter_slots_drop(struct meter_slots *slots, uint16_t slot)
 {
+	assert(slots->n_users[slot]); /* S1 */
 	if (--slots->n_users[slot])
 		return;
 	slots->n_held--;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dataplane/pool.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -127,6 +128,7 @@ bool pool_drop(struct pool *pool, uint32_t id)
 {
 	struct state *state = &pool->states[id];
 
+	assert(state->n_users); /* P1 */
 	if (--state->n_users)
 		return false;
 	state->idle_since = ++pool->clock;
