@@ -17,6 +17,20 @@ static uint32_t sum_of(const uint8_t *bytes, size_t size, bool odd)
 	return sum;
 }
 
+uint16_t checksum_sum(const uint8_t *bytes, size_t size)
+{
+	uint64_t sum = 0;
+	size_t i = 0;
+
+	for (; size - i >= 4; i += 4) /* RFC 1071 §2(C): 2^32 is 1 in these sums, too */
+		sum += (uint32_t)bytes[i] << 24 | (uint32_t)bytes[i + 1] << 16 | (uint32_t)bytes[i + 2] << 8 |
+		       bytes[i + 3];
+	for (; i < size; i++)
+		sum += i & 1 ? bytes[i] : (uint32_t)bytes[i] << 8;
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	return fold((uint32_t)((sum & 0xffff) + (sum >> 16)));
+}
+
 uint16_t checksum_growth(const uint8_t *before, const uint8_t *after, size_t size, bool odd)
 {
 	uint16_t inverse = (uint16_t)~fold(sum_of(before, size, odd));

@@ -5,7 +5,8 @@
  * What: the Internet checksum by RFC 1624 (IPv4, TCP, UDP, ICMP), and the CRC32c of SCTP (RFC 9260 appendix A).
  *
  * Why not sum anew: a checksum that came wrong would leave right, and a receiver would take a damaged frame for a good
- * one. Both sums are linear, so the difference that a change makes is all that is needed, and an error stays in.
+ * one. Both sums are linear, so the difference that a change makes is all that is needed, and an error stays in. A
+ * whole sum is for headers that are made here.
  */
 #ifndef DATAPLANE_CHECKSUM_H
 #define DATAPLANE_CHECKSUM_H
@@ -14,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The one's complement sum of 16-bit words, folded and not inverted; an odd last byte is the high one of its word. */
+uint16_t checksum_sum(const uint8_t *bytes, size_t size);
 /*
  * By how much the one's complement sum of 16-bit words grows when these bytes replace those.
  * `odd`: the first byte is the low one of its word.
