@@ -27,7 +27,7 @@
 #include <linux/types.h>
 
 /* Raised when any layout or meaning below changes. A daemon throws away pinned maps of another version. */
-#define SW_ABI_VERSION 9
+#define SW_ABI_VERSION 10
 
 #define SW_MAX_PORTS     1024  /* port ids 1 .. 1023; 0 is "no port" */
 #define SW_MAX_BRIDGES   64    /* bridge ids 1 .. 63; 0 is "no bridge" */
@@ -273,7 +273,7 @@ struct sw_fork_slots {
 
 /* In a row, by port id. One cache line. */
 struct sw_port_stats {
-	__u64 rx_frames; /* program rows: frames taken in; the daemon's row: unused */
+	__u64 rx_frames; /* frames taken in; the daemon's row: those more that one was parted into (struct sw_up) */
 	__u64 rx_bytes;
 	__u64 tx_frames; /* frames handed to this port's driver; the daemon's row: those sent through its XSK */
 	__u64 tx_bytes;
@@ -546,7 +546,7 @@ struct sw_rewrite {
 	__u8 n_edits;
 	__u8 looks;   /* SW_LOOK_* */
 	__u16 growth; /* bytes by which it lengthens a frame at most */
-	__u32 zero;
+	__u32 is_upheaval; /* it takes a frame as on the wire: labels come and go, or types and protocols change */
 	__u16 ttl_least[SW_REWRITE_TAGS + 1]; /* by the number of a frame's tags; above 255: whatever it is, it ends */
 	__u64 zero2[6];
 	struct sw_patch patch; /* a cache line, and all that is asked for a frame that it fits */
@@ -628,8 +628,8 @@ struct sw_told {
 	__u8 levels;    /* by so many its meter raised its drop precedence */
 	__u8 mirror;    /* id; 0: it is for controllers */
 	__u16 out_port; /* of a mirror's: id of the one port by which the frame left as it came; 0: of none */
-	__u16 zero1;
-	__u32 zero2;
+	__u16 gso_size; /* as in struct sw_up; 0 where it came by the XDP hook */
+	__u32 gso_type;
 	__u8 bytes[];
 };
 
@@ -678,6 +678,26 @@ enum sw_upcall {
 			       deep, or its copies cannot be told what is to become of them */
 	SW_UPCALL_BRANCH,   /* only the daemon can do what the branch of a fork says that it took */
 };
+
+/*
+ * A frame that goes up from the tc hook: a record of ring `ups`. It lies in the smallest of SW_TELL_ROOMS that holds
+ * it, as it was on the wire, or stands for frames that are to be parted. Its checksum may not be finished.
+ */
+struct sw_up {
+	__u32 size;    /* of the frame */
+	__u16 in_port; /* port id */
+	__u8 reason;   /* enum sw_upcall */
+	__u8 zero;
+	__u32 slot;     /* of SW_UPCALL_ACTION: the flow slot; else 0 */
+	__u16 gso_size; /* bytes of payload of each that it stands for; 0: of one */
+	__u16 zero2;
+	__u32 gso_type; /* SKB_GSO_*, include/linux/skbuff.h; 0: not known */
+	__u32 zero3;
+	__u8 bytes[];
+};
+
+#define SW_UP_MAX  65536     /* bytes of the longest */
+#define SW_UP_RING (4 << 20) /* bytes of all records that the daemon has not read yet; a power of two */
 
 #define SW_META_MAGIC 0x73776d31 /* "swm1" */
 
@@ -782,11 +802,20 @@ struct sw_guess {
 	__u32 zero[15];
 };
 
+/* A port as what leaves by it from the tc hook must know it (bpf/out_tc.h), by port id. */
+#define SW_OUT_PEER 1 /* a veth whose other end is in another network namespace, and may be given frames directly */
+
+struct sw_out {
+	__u32 max_frame; /* as in its struct sw_port */
+	__u32 flags;     /* SW_OUT_* */
+};
+
 /* The one element of map `core` (mmap-able): what every frame asks for. Config first, for who reads its version. */
 struct sw_core {
 	struct sw_config config;
 	struct sw_guess guess[SW_GUESSES];
 	struct sw_fdb_bucket fdb[SW_FDB_BUCKETS];
+	struct sw_out outs[SW_MAX_PORTS];
 };
 
 struct sw_fdb_times {
@@ -811,6 +840,7 @@ _Static_assert(sizeof(struct sw_fork) == (1 + SW_MAX_BRANCHES) * 128, "a fork's 
 _Static_assert(sizeof(struct sw_bucket) == 64, "a bucket is a cache line");
 _Static_assert(sizeof(struct sw_port_stats) == 64, "port counters are a cache line");
 _Static_assert(sizeof(struct sw_lookup_stats) == 64, "lookup counters are a cache line");
+_Static_assert(sizeof(struct sw_up) == 24, "a frame that goes up begins behind three words");
 _Static_assert(sizeof(struct sw_told) == 16, "a told frame begins behind two words");
 _Static_assert(sizeof(struct sw_mirror) == 32 + 2 * SW_MAX_PORTS, "a mirror has padding");
 _Static_assert(sizeof(struct sw_mirror_stats) == 32, "two to a cache line");

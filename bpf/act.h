@@ -20,15 +20,19 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 #include "copies.h"
-#include "each.h"
 #include "frame.h"
 #include "maps.h"
 #include "metered.h"
 #include "normal.h"
+#include "out.h"
 #include "rewrite.h"
 #include "tell.h"
 #include "upcall.h"
 #include "vlan.h"
+
+#if HOOK_HAS_MARKS
+#include "each.h"
+#endif
 
 #define ACT_METERED (-1) /* an answer beside SW_DROP_* and REWRITE_UNFIT: its meter has ended the frame */
 
@@ -53,7 +57,7 @@ SW_INLINE int act_growth(const struct sw_flow *flow, __u32 first)
 	return growth;
 }
 
-SW_INLINE enum sw_drop act_rewrite_step(struct xdp_md *ctx, struct frame *frame, __u32 op, __u32 arg)
+SW_INLINE enum sw_drop act_rewrite_step(hook_ctx *ctx, struct frame *frame, __u32 op, __u32 arg)
 {
 	switch (op) {
 	case SW_OP_VLAN_PUSH:
@@ -70,7 +74,7 @@ SW_INLINE enum sw_drop act_rewrite_step(struct xdp_md *ctx, struct frame *frame,
 }
 
 static __attribute__((noinline)) enum sw_drop act_rewrite(
-	struct xdp_md *ctx, struct frame *frame, const struct sw_flow *flow, __u32 first)
+	hook_ctx *ctx, struct frame *frame, const struct sw_flow *flow, __u32 first)
 {
 	enum sw_drop reason;
 	__u32 i;
@@ -86,66 +90,28 @@ static __attribute__((noinline)) enum sw_drop act_rewrite(
 	return SW_DROP_NONE;
 }
 
-/* The port had no device after all. */
-static __attribute__((noinline)) int act_not_sent(__u32 cpu, __u32 size, __u32 port_id)
+SW_INLINE int act_output(hook_ctx *ctx, __u32 cpu, __u32 size, __u32 port_id)
 {
-	struct sw_port_stats *stats = port_stats_get(cpu, port_id % SW_MAX_PORTS);
-
-	if (stats) {
-		stats->tx_frames--;
-		stats->tx_bytes -= size;
-	}
-	drop_count(cpu, port_id, SW_DROP_PORT_DOWN, 1);
-	return XDP_DROP;
-}
-
-/*
- * Counts first: where the kernel guards returns, the CPU cannot run ahead of the one from the redirect, and what comes
- * behind it is time spent.
- */
-SW_INLINE int act_output(__u32 cpu, __u32 size, __u32 port_id)
-{
-	struct sw_port_stats *stats = port_stats_get(cpu, port_id % SW_MAX_PORTS);
-	int verdict;
-
-	if (stats) {
-		stats->tx_frames++;
-		stats->tx_bytes += size;
-	}
-	verdict = bpf_redirect_map(&tx_ports, port_id, XDP_DROP);
-	return sw_likely(verdict == XDP_REDIRECT) ? verdict : act_not_sent(cpu, size, port_id);
+	return out_counted(ctx, port_stats_get(cpu, port_id % SW_MAX_PORTS), cpu, size, port_id);
 }
 
 /* With a mirror's copy. A function, so that the others do not make room for it. */
-static __attribute__((noinline)) int act_pair(struct xdp_md *ctx, struct frame *frame)
+static __attribute__((noinline)) int act_pair(hook_ctx *ctx, struct frame *frame)
 {
 	__u32 set_id = frame->pair - 1;
 	void *members = bpf_map_lookup_elem(&sets, &set_id);
 
-	return members ? copies_send(ctx, frame, set_id, members, 0)
+	return members ? copies_send(ctx, frame, set_id, members, COPIES_AS_IS)
 		       : frame_drop(frame, frame->in_port, SW_DROP_BAD_PROGRAM);
 }
 
-SW_INLINE int act_leave(struct xdp_md *ctx, struct frame *frame, __u32 port_id)
+SW_INLINE int act_leave(hook_ctx *ctx, struct frame *frame, __u32 port_id)
 {
-	return sw_unlikely(frame->pair) ? act_pair(ctx, frame) : act_output(frame->cpu, frame->size, port_id);
-}
-
-/* What would keep the kernel from giving every member of the set its copy; SW_UPCALL_NONE: nothing. */
-SW_INLINE enum sw_upcall act_broadcast_hindrance(
-	struct xdp_md *ctx, __u32 size, const struct sw_set_info *set, int growth)
-{
-	if (frame_is_split(ctx))
-		return SW_UPCALL_FRAGS; /* xdpf_clone() copies the first buffer only, and the redirect refuses */
-	if (size + growth > set->min_frame)
-		return SW_UPCALL_OVER_MTU; /* dev_map_enqueue_multi() passes over a device whose MTU is too small */
-	if (set->needs_marks && mark_put(ctx, SW_MARK_FLOOD))
-		return SW_UPCALL_REWRITE;
-	return SW_UPCALL_NONE;
+	return sw_unlikely(frame->pair) ? act_pair(ctx, frame) : act_output(ctx, frame->cpu, frame->size, port_id);
 }
 
 static __attribute__((noinline)) int act_broadcast(
-	struct xdp_md *ctx, struct frame *frame, const struct sw_flow *flow, __u32 first)
+	hook_ctx *ctx, struct frame *frame, const struct sw_flow *flow, __u32 first)
 {
 	struct sw_set_info *set;
 	void *members;
@@ -158,12 +124,12 @@ static __attribute__((noinline)) int act_broadcast(
 	set = bpf_map_lookup_elem(&set_info, &set_id);
 	if (!set)
 		return frame_drop(frame, frame->in_port, SW_DROP_BAD_PROGRAM);
-	hindrance = set->n_members ? act_broadcast_hindrance(ctx, frame->size, set, act_growth(flow, first))
+	hindrance = set->n_members ? copies_hindrance(ctx, frame->size, set, act_growth(flow, first))
 				   : SW_UPCALL_NONE;
 	if (hindrance)
 		return upcall(ctx, frame, hindrance);
 	if (tell_ends(ctx, frame, 0))
-		return XDP_DROP;
+		return VERDICT_DROP;
 	if (!set->n_members)
 		return frame_drop(frame, frame->in_port, SW_DROP_NO_OUTPUT);
 	members = bpf_map_lookup_elem(&sets, &set_id);
@@ -177,11 +143,11 @@ static __attribute__((noinline)) int act_broadcast(
 		if (reason)
 			return frame_drop(frame, frame->in_port, reason);
 	}
-	return copies_send(ctx, frame, set_id, members, 0);
+	return copies_send(ctx, frame, set_id, members, COPIES_FLOOD);
 }
 
 /* The steps from `first` on; the verdict. */
-SW_INLINE int act_steps(struct xdp_md *ctx, struct frame *frame, const struct sw_flow *flow, __u32 first)
+SW_INLINE int act_steps(hook_ctx *ctx, struct frame *frame, const struct sw_flow *flow, __u32 first)
 {
 	__u32 last = flow->n_steps - 1;
 	const struct sw_step *terminal;
@@ -195,7 +161,7 @@ SW_INLINE int act_steps(struct xdp_md *ctx, struct frame *frame, const struct sw
 		if (flow->flags & SW_FLOW_ONE_BUFFER && frame_is_split(ctx))
 			return upcall(ctx, frame, SW_UPCALL_FRAGS);
 		if (tell_ends(ctx, frame, last > first ? 0 : terminal->arg))
-			return XDP_DROP;
+			return VERDICT_DROP;
 		if (last > first) {
 			metered_remark(ctx, frame);
 			reason = act_rewrite(ctx, frame, flow, first);
@@ -210,27 +176,27 @@ SW_INLINE int act_steps(struct xdp_md *ctx, struct frame *frame, const struct sw
 	case SW_OP_DROP:
 		if (frame->tells & SW_TELL_CONTROLLER)
 			return upcall(ctx, frame, SW_UPCALL_NORMAL);
-		return tell_ends(ctx, frame, 0) ? XDP_DROP : frame_drop(frame, frame->in_port, terminal->arg);
+		return tell_ends(ctx, frame, 0) ? VERDICT_DROP : frame_drop(frame, frame->in_port, terminal->arg);
 	default:
 		return frame_drop(frame, frame->in_port, SW_DROP_BAD_PROGRAM);
 	}
 }
 
 /* What is left of a program behind its NORMAL. A function, so that unicast does not make room for it. */
-static __attribute__((noinline)) int act_flood(struct xdp_md *ctx, struct frame *frame, const struct sw_flow *flow)
+static __attribute__((noinline)) int act_flood(hook_ctx *ctx, struct frame *frame, const struct sw_flow *flow)
 {
-	return flow ? act_steps(ctx, frame, flow, act_first(frame) + 1) : XDP_DROP;
+	return flow ? act_steps(ctx, frame, flow, act_first(frame) + 1) : VERDICT_DROP;
 }
 
 /* Takes the tag off, puts one in front or rewrites its VID, so that the frame leaves as `out` says. */
-SW_INLINE enum sw_drop act_retag_here(struct xdp_md *ctx, __u32 tci, __u32 out, __u32 vid)
+SW_INLINE enum sw_drop act_retag_here(hook_ctx *ctx, __u32 tci, __u32 out, __u32 vid)
 {
 	if (out == SW_FDB_OUT_UNTAGGED)
 		return vlan_pop(ctx);
 	return tci & SW_VLAN_PRESENT ? vlan_set(ctx, vid) : vlan_push(ctx, vid);
 }
 
-static __attribute__((noinline)) enum sw_drop act_retag(struct xdp_md *ctx, __u32 tci, __u32 out, __u32 vid)
+static __attribute__((noinline)) enum sw_drop act_retag(hook_ctx *ctx, __u32 tci, __u32 out, __u32 vid)
 {
 	return act_retag_here(ctx, tci, out, vid);
 }
@@ -253,7 +219,7 @@ SW_INLINE int act_tag_fits(__u32 tci, __u32 out, __u32 vid)
 	return out == SW_FDB_OUT_UNTAGGED ? !(tag & SW_VLAN_PRESENT) : tag == (SW_VLAN_PRESENT | vid);
 }
 
-SW_INLINE int act_forward(struct xdp_md *ctx, struct frame *frame, union sw_fdb_place to, __u32 vid)
+SW_INLINE int act_forward(hook_ctx *ctx, struct frame *frame, union sw_fdb_place to, __u32 vid)
 {
 	int fits = act_tag_fits(frame->tci, to.out, vid);
 	enum sw_drop reason;
@@ -261,7 +227,7 @@ SW_INLINE int act_forward(struct xdp_md *ctx, struct frame *frame, union sw_fdb_
 	if (to.flags & SW_FDB_ONE_BUFFER && frame_is_split(ctx))
 		return upcall(ctx, frame, SW_UPCALL_FRAGS);
 	if (tell_ends(ctx, frame, fits ? to.port : 0))
-		return XDP_DROP;
+		return VERDICT_DROP;
 	if (!fits) {
 		metered_remark(ctx, frame);
 		reason = act_retag(ctx, frame->tci, to.out, vid);
@@ -291,7 +257,7 @@ SW_INLINE enum sw_normal act_ask_fdb(const struct sw_config *cfg, const struct s
 }
 
 SW_INLINE int act_normal(
-	struct xdp_md *ctx, const struct sw_config *cfg, struct frame *frame, const struct sw_flow *flow)
+	hook_ctx *ctx, const struct sw_config *cfg, struct frame *frame, const struct sw_flow *flow)
 {
 	struct sw_normal_answer answer;
 
@@ -305,7 +271,7 @@ SW_INLINE int act_normal(
 	case SW_NORMAL_DROP:
 		if (frame->tells & SW_TELL_CONTROLLER)
 			return upcall(ctx, frame, SW_UPCALL_NORMAL);
-		return tell_ends(ctx, frame, 0) ? XDP_DROP : frame_drop(frame, frame->in_port, answer.drop);
+		return tell_ends(ctx, frame, 0) ? VERDICT_DROP : frame_drop(frame, frame->in_port, answer.drop);
 	default:
 		return act_flood(ctx, frame, flow);
 	}
@@ -313,13 +279,15 @@ SW_INLINE int act_normal(
 
 /* What keeps a program that rewrites from being carried out on this frame; SW_UPCALL_NONE: nothing. */
 SW_INLINE enum sw_upcall act_rewrite_hindrance(
-	struct xdp_md *ctx, const struct frame *frame, const struct sw_rewrite *rewrite, const struct sw_set_info *set)
+	hook_ctx *ctx, const struct frame *frame, const struct sw_rewrite *rewrite, const struct sw_set_info *set)
 {
 	enum sw_upcall hindrance;
 
 	if (frame_is_split(ctx))
 		return SW_UPCALL_FRAGS;
-	hindrance = set ? act_broadcast_hindrance(ctx, frame->size, set, rewrite->growth) : SW_UPCALL_NONE;
+	if (HOOK_KEEPS_CSUM && rewrite->is_upheaval) /* and what the kernel knows of the skb would not be true any more */
+		return SW_UPCALL_REWRITE;
+	hindrance = set ? copies_hindrance(ctx, frame->size, set, rewrite->growth) : SW_UPCALL_NONE;
 	if (hindrance)
 		return hindrance;
 	return rewrite->looks && rewrite_look(ctx, rewrite) ? SW_UPCALL_REWRITE : SW_UPCALL_NONE;
@@ -329,18 +297,18 @@ SW_INLINE enum sw_upcall act_rewrite_hindrance(
  * Rewrites, and counts the length that came of it; 0: the frame goes on. REWRITE_UNFIT: up. A rewrite that may still
  * turn out to be none for the frame comes before its meter, which is asked about the frame as it came.
  */
-SW_INLINE int act_rewrite_all(struct xdp_md *ctx, struct frame *frame, const struct sw_rewrite *rewrite)
+SW_INLINE int act_rewrite_all(hook_ctx *ctx, struct frame *frame, const struct sw_rewrite *rewrite)
 {
 	int reason = rewrite_run(ctx, rewrite);
 
 	if (!reason && rewrite->looks & SW_LOOK_UNDO && metered_away(frame))
 		return ACT_METERED;
-	frame->size = frame_first_size(ctx);
+	frame->size = frame_whole_size(ctx);
 	return reason;
 }
 
 /* A program of REWRITE and one output or broadcast. */
-static __attribute__((noinline)) int act_rewritten(struct xdp_md *ctx, struct frame *frame, const struct sw_flow *flow)
+static __attribute__((noinline)) int act_rewritten(hook_ctx *ctx, struct frame *frame, const struct sw_flow *flow)
 {
 	__u32 rewrite_id, target, is_output, first;
 	struct sw_rewrite *rewrite;
@@ -349,7 +317,7 @@ static __attribute__((noinline)) int act_rewritten(struct xdp_md *ctx, struct fr
 	int reason;
 
 	if (!flow)
-		return XDP_DROP;
+		return VERDICT_DROP;
 	first = act_first(frame);
 	rewrite_id = flow->steps[first].arg;
 	target = flow->steps[first + 1].arg;
@@ -361,7 +329,7 @@ static __attribute__((noinline)) int act_rewritten(struct xdp_md *ctx, struct fr
 	if (!is_output) {
 		set = bpf_map_lookup_elem(&set_info, &target);
 		if (set && !set->n_members)
-			return tell_ends(ctx, frame, 0) ? XDP_DROP
+			return tell_ends(ctx, frame, 0) ? VERDICT_DROP
 							: frame_drop(frame, frame->in_port, SW_DROP_NO_OUTPUT);
 		members = bpf_map_lookup_elem(&sets, &target);
 		if (!set || !members)
@@ -371,22 +339,32 @@ static __attribute__((noinline)) int act_rewritten(struct xdp_md *ctx, struct fr
 	if (reason)
 		return upcall(ctx, frame, reason);
 	if (!(rewrite->looks & SW_LOOK_UNDO) && tell_ends(ctx, frame, 0))
-		return XDP_DROP;
+		return VERDICT_DROP;
 	metered_remark(ctx, frame);
 	reason = act_rewrite_all(ctx, frame, rewrite);
 	if (reason == ACT_METERED)
-		return XDP_DROP;
+		return VERDICT_DROP;
 	if (reason == REWRITE_UNFIT)
 		return upcall(ctx, frame, SW_UPCALL_REWRITE);
 	if (reason)
 		return frame_drop(frame, frame->in_port, reason);
 	if (!members)
-		return act_output(frame->cpu, frame->size, target);
-	return copies_send(ctx, frame, target, members, 0);
+		return act_output(ctx, frame->cpu, frame->size, target);
+	return copies_send(ctx, frame, target, members, COPIES_FLOOD);
+}
+
+/* Where copies cannot be told what is to become of them, the daemon makes them. */
+SW_INLINE int act_copies(hook_ctx *ctx, struct frame *frame, const struct sw_flow *flow)
+{
+#if HOOK_HAS_MARKS
+	return each_send(ctx, frame, flow);
+#else
+	return upcall(ctx, frame, SW_UPCALL_REWRITE);
+#endif
 }
 
 /* Runs the flow's program; the verdict. */
-SW_INLINE int act(struct xdp_md *ctx, const struct sw_config *cfg, struct frame *frame, const struct sw_flow *flow)
+SW_INLINE int act(hook_ctx *ctx, const struct sw_config *cfg, struct frame *frame, const struct sw_flow *flow)
 {
 	if (flow->steps[0].op == SW_OP_METER) {
 		frame->meter = flow->steps[0].arg;
@@ -403,7 +381,7 @@ SW_INLINE int act(struct xdp_md *ctx, const struct sw_config *cfg, struct frame 
 	if (flow->steps[act_first(frame)].op == SW_OP_REWRITE)
 		return act_rewritten(ctx, frame, flow);
 	if (flow->steps[act_first(frame)].op == SW_OP_COPIES)
-		return each_send(ctx, frame, flow);
+		return act_copies(ctx, frame, flow);
 	return act_steps(ctx, frame, flow, act_first(frame));
 }
 

@@ -30,7 +30,7 @@
 
 /* What would keep some copy from being finished; SW_UPCALL_NONE: nothing. */
 SW_INLINE enum sw_upcall each_hindrance(
-	struct xdp_md *ctx, const struct frame *frame, const struct sw_copies *list, const struct sw_set_info *set)
+	hook_ctx *ctx, const struct frame *frame, const struct sw_copies *list, const struct sw_set_info *set)
 {
 	if (frame_is_split(ctx))
 		return SW_UPCALL_FRAGS;
@@ -40,7 +40,7 @@ SW_INLINE enum sw_upcall each_hindrance(
 }
 
 /* A program of COPIES, behind METER and TELL or not. */
-static __attribute__((noinline)) int each_send(struct xdp_md *ctx, struct frame *frame, const struct sw_flow *flow)
+static __attribute__((noinline)) int each_send(hook_ctx *ctx, struct frame *frame, const struct sw_flow *flow)
 {
 	const struct sw_set_info *set;
 	const struct sw_copies *list;
@@ -48,7 +48,7 @@ static __attribute__((noinline)) int each_send(struct xdp_md *ctx, struct frame 
 	void *members;
 
 	if (!flow)
-		return XDP_DROP;
+		return VERDICT_DROP;
 	first = tell_first(frame);
 	id = flow->steps[first].arg;
 	list = bpf_map_lookup_elem(&copies, &id);
@@ -57,7 +57,7 @@ static __attribute__((noinline)) int each_send(struct xdp_md *ctx, struct frame 
 	set_id = list->set;
 	set = bpf_map_lookup_elem(&set_info, &set_id);
 	if (set && !set->n_members)
-		return tell_ends(ctx, frame, 0) ? XDP_DROP : frame_drop(frame, frame->in_port, SW_DROP_NO_OUTPUT);
+		return tell_ends(ctx, frame, 0) ? VERDICT_DROP : frame_drop(frame, frame->in_port, SW_DROP_NO_OUTPUT);
 	members = bpf_map_lookup_elem(&sets, &set_id);
 	if (!set || !members)
 		return frame_drop(frame, frame->in_port, SW_DROP_BAD_PROGRAM);
@@ -67,8 +67,8 @@ static __attribute__((noinline)) int each_send(struct xdp_md *ctx, struct frame 
 	if (reason)
 		return upcall(ctx, frame, reason);
 	if (tell_ends(ctx, frame, 0))
-		return XDP_DROP;
-	return copies_send(ctx, frame, set_id, members, 1);
+		return VERDICT_DROP;
+	return copies_send(ctx, frame, set_id, members, COPIES_DIFFER);
 }
 
 #endif

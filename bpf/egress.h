@@ -73,9 +73,7 @@ SW_INLINE enum sw_drop egress_rewrite(struct xdp_md *ctx, __u32 id, __u32 port_i
 
 SW_INLINE void egress_untag(struct xdp_md *ctx, const struct sw_port *port)
 {
-	struct tagged_frame *tagged = vlan_frame(ctx);
-
-	if (tagged && port->untagged_vid && (sw_swap16(tagged->tci_be) & SW_VLAN_VID) == port->untagged_vid)
+	if (port->untagged_vid && vlan_tag(ctx) == port->untagged_vid)
 		vlan_pop(ctx);
 }
 

@@ -16,7 +16,7 @@
 #include "maps.h"
 #include "select.h"
 
-int extract_to_scratch(struct xdp_md *ctx, __u32 frame_size, __u32 depth);
+int extract_to_scratch(hook_ctx *ctx, __u32 frame_size, __u32 depth);
 
 SW_INLINE void fork_count(struct frame *frame, __u32 fork_id, __u32 branch)
 {
@@ -31,7 +31,7 @@ SW_INLINE void fork_count(struct frame *frame, __u32 fork_id, __u32 branch)
 }
 
 /* SW_MAX_BRANCHES: none. `depth` is that of the key in the scratch. */
-static __attribute__((noinline)) __u32 fork_select(struct xdp_md *ctx, __u32 frame_size, __u32 id, __u32 depth)
+static __attribute__((noinline)) __u32 fork_select(hook_ctx *ctx, __u32 frame_size, __u32 id, __u32 depth)
 {
 	const struct sw_fork *fork = bpf_map_lookup_elem(&forks, &id);
 	const struct sw_fork_slots *slots = bpf_map_lookup_elem(&fork_slots, &id);
@@ -46,7 +46,7 @@ static __attribute__((noinline)) __u32 fork_select(struct xdp_md *ctx, __u32 fra
 
 /* The program to go on with, in place of that of a flow whose only step is FORK; 0: it is none. */
 static __attribute__((noinline)) const struct sw_flow *fork_take(
-	struct xdp_md *ctx, struct frame *frame, const struct sw_flow *flow, __u32 depth)
+	hook_ctx *ctx, struct frame *frame, const struct sw_flow *flow, __u32 depth)
 {
 	const struct sw_fork *fork;
 	__u32 id, branch;

@@ -20,6 +20,7 @@ typedef struct {
 
 struct net_device {
 	int ifindex;
+	unsigned long state;
 	unsigned int flags;
 	unsigned int mtu;
 	unsigned short hard_header_len;
@@ -46,6 +47,7 @@ struct bpf_dtab_netdev {
 } __attribute__((preserve_access_index));
 
 struct bpf_dtab {
+	struct bpf_dtab_netdev **netdev_map; /* of a DEVMAP */
 	struct hlist_head *dev_index_head; /* of a DEVMAP_HASH */
 	__u32 n_buckets;
 } __attribute__((preserve_access_index));

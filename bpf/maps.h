@@ -192,6 +192,11 @@ struct {
 } tolds SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, SW_UP_RING);
+} ups SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
@@ -261,6 +266,21 @@ struct {
 	__array(values, struct sw_set);
 } sets SEC(".maps");
 
+/* tx_ports once more, as an element: for programs that may not name it (bpf/out_tc.h). */
+struct sw_tx {
+	__uint(type, BPF_MAP_TYPE_DEVMAP);
+	__uint(max_entries, SW_MAX_PORTS);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct bpf_devmap_val));
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__array(values, struct sw_tx);
+} outs SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_XSKMAP);
 	__uint(max_entries, SW_MAX_XSKS);
@@ -329,6 +349,7 @@ struct sw_account {
 	__u32 is_generic, is_broken; /* it came in generic mode; and met a member that does not take it */
 	__u32 n_at_once;             /* hash buckets of the set that are walked */
 	__u32 bucket, n_left;        /* the one that is next; how many are left */
+	__u32 tci, is_bare;          /* at tc: what its tag is, and that it is taken off for the moment */
 };
 
 /*

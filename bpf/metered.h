@@ -64,7 +64,7 @@ SW_INLINE __u32 metered_tos(__u32 tos, __u32 levels)
 }
 
 /* As rewrite_remark() of dataplane/rewrite.h; the frame lies in one buffer. */
-__attribute__((noinline)) int metered_raise(struct xdp_md *ctx, __u32 levels)
+__attribute__((noinline)) int metered_raise(hook_ctx *ctx, __u32 levels)
 {
 	struct sw_layers *layers;
 	struct sw_wire_ipv6 *ip6;
@@ -89,7 +89,7 @@ __attribute__((noinline)) int metered_raise(struct xdp_md *ctx, __u32 levels)
  * or goes, behind which the IP header is in sight or not; else when all is done: a redirect that is asked for leaves
  * the bytes alone.
  */
-SW_INLINE void metered_remark(struct xdp_md *ctx, struct frame *frame)
+SW_INLINE void metered_remark(hook_ctx *ctx, struct frame *frame)
 {
 	if (frame->levels)
 		metered_raise(ctx, frame->levels);
@@ -97,7 +97,7 @@ SW_INLINE void metered_remark(struct xdp_md *ctx, struct frame *frame)
 }
 
 /* Whether the meter may have to write into a frame that it cannot reach the headers of. */
-SW_INLINE int metered_hinders(struct xdp_md *ctx, const struct frame *frame)
+SW_INLINE int metered_hinders(hook_ctx *ctx, const struct frame *frame)
 {
 	__u32 slot = frame->meter;
 	struct sw_meter *meter = bpf_map_lookup_elem(&meters, &slot);

@@ -14,6 +14,7 @@
 #include "csum.h"
 #include "frame.h"
 #include "maps.h"
+#include "out.h"
 #include "patch.h"
 #include "recall.h"
 
@@ -34,7 +35,7 @@ SW_INLINE const struct sw_patch *extras_patch(__u32 rewrite)
 }
 
 /* Whether the rewrite's patch is all there is to do for this frame, which is of the kind that patches are for. */
-SW_INLINE int extras_fit(struct xdp_md *ctx, __u32 rewrite, __u32 l3)
+SW_INLINE int extras_fit(hook_ctx *ctx, __u32 rewrite, __u32 l3)
 {
 	const struct sw_wire_ipv4 *ip = sw_at(frame_data(ctx), frame_end(ctx), l3, PATCH_REACH);
 	const struct sw_patch *patch = extras_patch(rewrite);
@@ -43,7 +44,7 @@ SW_INLINE int extras_fit(struct xdp_md *ctx, __u32 rewrite, __u32 l3)
 }
 
 /* Of a frame that it fits. */
-SW_INLINE void extras_rewrite(struct xdp_md *ctx, __u32 rewrite, __u32 l3)
+SW_INLINE void extras_rewrite(hook_ctx *ctx, __u32 rewrite, __u32 l3)
 {
 	const struct sw_patch *patch = extras_patch(rewrite);
 	void *data = frame_data(ctx);
@@ -53,7 +54,7 @@ SW_INLINE void extras_rewrite(struct xdp_md *ctx, __u32 rewrite, __u32 l3)
 }
 
 /* A function, for the way that has no room for it. */
-static __attribute__((noinline)) int extras_rewrite_apart(struct xdp_md *ctx, __u32 rewrite, __u32 is_tagged)
+static __attribute__((noinline)) int extras_rewrite_apart(hook_ctx *ctx, __u32 rewrite, __u32 is_tagged)
 {
 	if (is_tagged)
 		extras_rewrite(ctx, rewrite, 18);
@@ -75,7 +76,7 @@ SW_INLINE void extras_count_branch(__u32 cpu, __u32 branch, __u32 size)
 
 /* The frame's new length; 0: it has been dropped, and counted. */
 SW_INLINE __u32 extras_retag(
-	struct xdp_md *ctx, __u32 cpu, __u32 in_port, const struct sw_extras *extras, __u32 tci, __u32 size)
+	hook_ctx *ctx, __u32 cpu, __u32 in_port, const struct sw_extras *extras, __u32 tci, __u32 size)
 {
 	enum sw_drop reason = __builtin_constant_p(tci) ? act_retag_here(ctx, tci, extras->out, extras->vid)
 							: act_retag(ctx, tci, extras->out, extras->vid);
@@ -97,7 +98,7 @@ SW_INLINE int recall_is_plain(const void *ip, const void *end, enum sw_recall_cs
 
 /* Once for frames with a tag and once for those without, so that offsets are constants. 1: it is known. */
 SW_INLINE int recall_link(
-	struct xdp_md *ctx, struct sw_row *row, const void *data, const void *end, int is_tagged, struct recalled *ret)
+	hook_ctx *ctx, struct sw_row *row, const void *data, const void *end, int is_tagged, struct recalled *ret)
 {
 	const struct sw_recall_key key =
 		sw_recall_key(data, ctx->ingress_ifindex, sw_read(core.config.epoch), is_tagged);
@@ -125,7 +126,7 @@ SW_INLINE int recall_deep_fits(const struct sw_deep_note *note, const struct sw_
 
 /* The same where rules look deeper. */
 SW_INLINE int recall_deep(
-	struct xdp_md *ctx, struct sw_row *row, const void *data, const void *end, int is_tagged, struct recalled *ret)
+	hook_ctx *ctx, struct sw_row *row, const void *data, const void *end, int is_tagged, struct recalled *ret)
 {
 	const struct sw_deep_key key = sw_deep_key(data, ctx->ingress_ifindex, sw_read(core.config.epoch), is_tagged);
 	const struct sw_wire_ipv4 *ip = data + (is_tagged ? 18 : 14);
@@ -141,7 +142,7 @@ SW_INLINE int recall_deep(
 	}
 	total_size = sw_swap16(ip->total_size_be);
 	if (sw_unlikely(ip->frag_be & sw_swap16(0x3fff) || total_size < note->least_size ||
-			total_size > end - (const void *)ip))
+			total_size > frame_length(ctx, data, end) - (is_tagged ? 18 : 14)))
 		return 0;
 	ret->verdict = note->link.verdict;
 	ret->extras = &note->extras;
@@ -161,23 +162,17 @@ SW_INLINE void recall_count_in(struct sw_row *row, __u64 verdict, __u32 size)
 	port->rx_bytes += size;
 }
 
-SW_INLINE int recall_output(__u32 cpu, struct sw_row *row, __u64 verdict, __u32 size)
+SW_INLINE int recall_output(hook_ctx *ctx, __u32 cpu, struct sw_row *row, __u64 verdict, __u32 size)
 {
-	struct sw_port_stats *port = row_port_at(row, verdict >> 32);
-	int answer;
-
-	port->tx_frames++;
-	port->tx_bytes += size;
-	answer = bpf_redirect_map(&tx_ports, sw_recall_out_port(verdict), XDP_DROP);
-	return sw_likely(answer == XDP_REDIRECT) ? answer : act_not_sent(cpu, size, sw_recall_out_port(verdict));
+	return out_counted(ctx, row_port_at(row, verdict >> 32), cpu, size, sw_recall_out_port(verdict));
 }
 
 /* With extras. What a note of a whole key says to be rewritten fits, for it did then. NEXT: the meter is to be asked.
  */
 SW_INLINE int recall_more(
-	struct xdp_md *ctx, struct sw_row *row, const struct recalled *recalled, int is_tagged, int is_deep)
+	hook_ctx *ctx, struct sw_row *row, const struct recalled *recalled, int is_tagged, int is_deep)
 {
-	__u32 cpu = bpf_get_smp_processor_id(), size = frame_first_size(ctx);
+	__u32 cpu = bpf_get_smp_processor_id(), size = frame_whole_size(ctx);
 	const struct sw_extras *extras = recalled->extras;
 
 	if (extras->meter && sw_unlikely(!metered_by_credit(row, extras->meter, size))) {
@@ -193,18 +188,18 @@ SW_INLINE int recall_more(
 		size = extras_retag(
 			ctx, cpu, sw_recall_in_port(recalled->verdict), extras, is_tagged ? SW_VLAN_PRESENT : 0, size);
 		if (!size)
-			return XDP_DROP;
+			return VERDICT_DROP;
 	}
-	return recall_output(cpu, row, recalled->verdict, size);
+	return recall_output(ctx, cpu, row, recalled->verdict, size);
 }
 
-SW_INLINE int recall_one(struct xdp_md *ctx, struct sw_row *row, int is_tagged, int is_deep)
+SW_INLINE int recall_one(hook_ctx *ctx, struct sw_row *row, int is_tagged, int is_deep)
 {
 	const void *data = frame_data(ctx), *end = frame_end(ctx);
 	struct recalled recalled;
 	int is_known;
 
-	if (sw_unlikely(data + SW_RECALL_LEAST > end || data + LONG_FRAME < end))
+	if (sw_unlikely(data + SW_RECALL_LEAST > end || frame_is_long(frame_length(ctx, data, end))))
 		return NEXT;
 	is_known = is_deep ? recall_deep(ctx, row, data, end, is_tagged, &recalled)
 			   : recall_link(ctx, row, data, end, is_tagged, &recalled);
@@ -212,15 +207,15 @@ SW_INLINE int recall_one(struct xdp_md *ctx, struct sw_row *row, int is_tagged, 
 		return NEXT;
 	if (sw_unlikely(recalled.verdict & SW_RECALL_MORE))
 		return recall_more(ctx, row, &recalled, is_tagged, is_deep);
-	recall_count_in(row, recalled.verdict, end - data);
-	return recall_output(bpf_get_smp_processor_id(), row, recalled.verdict, end - data);
+	recall_count_in(row, recalled.verdict, frame_length(ctx, data, end));
+	return recall_output(ctx, bpf_get_smp_processor_id(), row, recalled.verdict, frame_length(ctx, data, end));
 }
 
 /*
  * NEXT: the frame is to be looked up; nothing was done. For each depth, and for tags, the code is there a second time:
  * what is live in one need not be kept in the other, and offsets are constants.
  */
-SW_INLINE int recall_way(struct xdp_md *ctx)
+SW_INLINE int recall_way(hook_ctx *ctx)
 {
 	struct sw_row *row = row_get(bpf_get_smp_processor_id());
 	const void *data;
@@ -302,7 +297,7 @@ SW_INLINE void note_key(struct sw_note *note, const struct sw_recall_key *key, _
 
 /* A global function, as note_deep() is: verified once, not for each way on which a frame can have been looked up. */
 __attribute__((noinline)) int note_link(
-	struct xdp_md *ctx, __u32 epoch, __u64 verdict, __u32 is_tagged, const struct sw_extras *extras)
+	hook_ctx *ctx, __u32 epoch, __u64 verdict, __u32 is_tagged, const struct sw_extras *extras)
 {
 	struct sw_row *row = row_get(bpf_get_smp_processor_id());
 	const void *data = frame_data(ctx), *end = frame_end(ctx);
@@ -339,7 +334,7 @@ SW_INLINE __be16 note_flags_mask(__u64 verdict, __u32 ip_proto)
 }
 
 __attribute__((noinline)) int note_deep(
-	struct xdp_md *ctx, __u32 epoch, __u64 verdict, __u32 is_tagged, const struct sw_extras *extras)
+	hook_ctx *ctx, __u32 epoch, __u64 verdict, __u32 is_tagged, const struct sw_extras *extras)
 {
 	struct sw_row *row = row_get(bpf_get_smp_processor_id());
 	const void *data = frame_data(ctx), *end = frame_end(ctx);

@@ -44,7 +44,7 @@ SW_INLINE __u32 rewrite_count_tags(const void *data, const void *data_end, struc
 }
 
 /* Whether the header that says so of an IPv6 fragment is in sight behind one more tag, too. */
-SW_INLINE int rewrite_stays_later(struct xdp_md *ctx, const struct sw_layers *layers)
+SW_INLINE int rewrite_stays_later(hook_ctx *ctx, const struct sw_layers *layers)
 {
 	struct sw_scratch *s = scratch_get();
 
@@ -59,11 +59,11 @@ SW_INLINE int rewrite_stays_later(struct xdp_md *ctx, const struct sw_layers *la
  * looked at already; of a short frame even the padding that it will get. Where edits move more than VLAN tags only the
  * way itself will show it (SW_LOOK_UNDO).
  */
-__attribute__((noinline)) int rewrite_look(struct xdp_md *ctx, const struct sw_rewrite *rewrite)
+__attribute__((noinline)) int rewrite_look(hook_ctx *ctx, const struct sw_rewrite *rewrite)
 {
 	const void *data = frame_data(ctx), *data_end = frame_end(ctx);
 	const struct sw_wire_eth *eth = sw_at(data, data_end, 0, sizeof(*eth));
-	__u32 size = frame_first_size(ctx), n_tags;
+	__u32 size = frame_bytes(ctx), n_tags;
 	struct sw_layers layers = {};
 
 	if (rewrite && rewrite->looks & SW_LOOK_UNDO)
@@ -72,7 +72,7 @@ __attribute__((noinline)) int rewrite_look(struct xdp_md *ctx, const struct sw_r
 		return 1;
 	layers.l3 = sizeof(*eth);
 	layers.eth_type_be = eth->type_be;
-	n_tags = rewrite_count_tags(data, data_end, &layers);
+	n_tags = rewrite_count_tags(data, data_end, &layers) + frame_hides_tag(ctx);
 	if (n_tags > SW_REWRITE_TAGS)
 		return 1;
 	if (layers.eth_type_be != sw_swap16(SW_ETH_IPV4) && layers.eth_type_be != sw_swap16(SW_ETH_IPV6))
@@ -93,46 +93,9 @@ __attribute__((noinline)) int rewrite_look(struct xdp_md *ctx, const struct sw_r
 	       layers.l4 != layers.l3 + sizeof(struct sw_wire_ipv6);
 }
 
-/* ---- and back ---- */
-
-/*
- * Keeps what edits may change of the frame: they reach SW_PARSE_MAX bytes of it as it is by then, which pops may have
- * shortened.
- */
-__attribute__((noinline)) int rewrite_keep(struct xdp_md *ctx)
-{
-	__u32 size = frame_first_size(ctx), limit = SW_PARSE_MAX + SW_MAX_PUSHED;
-	struct sw_scratch *s = scratch_get();
-
-	if (!s || !size)
-		return SW_DROP_BAD_PROGRAM;
-	s->came_size = size;
-	size = size < limit ? size : limit;
-	return bpf_xdp_load_bytes(ctx, 0, s->bytes, bounded_size(size, SW_SCRATCH_CHUNK)) ? SW_DROP_BAD_PROGRAM
-											  : SW_DROP_NONE;
-}
-
-/* Gives the frame back as it was kept; REWRITE_UNFIT, or why it cannot go up either. */
-__attribute__((noinline)) int rewrite_undo(struct xdp_md *ctx)
-{
-	struct sw_scratch *s = scratch_get();
-	__u32 size, limit = SW_PARSE_MAX + SW_MAX_PUSHED;
-
-	if (!s)
-		return SW_DROP_BAD_PROGRAM;
-	size = s->came_size;
-	if (s->layers.moved && bpf_xdp_adjust_head(ctx, s->layers.moved))
-		return SW_DROP_BAD_PROGRAM;
-	if (frame_first_size(ctx) != size && bpf_xdp_adjust_tail(ctx, size - frame_first_size(ctx)))
-		return SW_DROP_BAD_PROGRAM;
-	size = size < limit ? size : limit;
-	return bpf_xdp_store_bytes(ctx, 0, s->bytes, bounded_size(size, SW_SCRATCH_CHUNK)) ? SW_DROP_BAD_PROGRAM
-											   : REWRITE_UNFIT;
-}
-
 /* ---- all of them ---- */
 
-SW_INLINE int rewrite_edit(struct xdp_md *ctx, const struct sw_edit *edit)
+SW_INLINE int rewrite_edit(hook_ctx *ctx, const struct sw_edit *edit)
 {
 	__u32 op = edit->op;
 
@@ -144,7 +107,7 @@ SW_INLINE int rewrite_edit(struct xdp_md *ctx, const struct sw_edit *edit)
 }
 
 /* Ends a rewrite that an edit has cut short. */
-SW_INLINE int rewrite_end(struct xdp_md *ctx, const struct sw_rewrite *rewrite, int reason)
+SW_INLINE int rewrite_end(hook_ctx *ctx, const struct sw_rewrite *rewrite, int reason)
 {
 	if (rewrite->looks & SW_LOOK_UNDO)
 		return rewrite_undo(ctx);
@@ -155,7 +118,7 @@ SW_INLINE int rewrite_end(struct xdp_md *ctx, const struct sw_rewrite *rewrite, 
  * Carries out the rewrite, whatever the frame is. SW_DROP_NONE, or REWRITE_UNFIT: the frame is as it came and for the
  * daemon, or why it cannot go on.
  */
-SW_INLINE int rewrite_run(struct xdp_md *ctx, const struct sw_rewrite *rewrite)
+SW_INLINE int rewrite_run(hook_ctx *ctx, const struct sw_rewrite *rewrite)
 {
 	struct sw_scratch *s = scratch_get();
 	int reason;

@@ -18,7 +18,7 @@ SW_INLINE int rewrite_next_ttl(const struct sw_edit *edit, __u32 ttl)
 	return ttl > 1 ? (int)ttl - 1 : -1;
 }
 
-SW_INLINE int rewrite_ipv4_ttl(struct xdp_md *ctx, const struct sw_layers *layers, const struct sw_edit *edit)
+SW_INLINE int rewrite_ipv4_ttl(hook_ctx *ctx, const struct sw_layers *layers, const struct sw_edit *edit)
 {
 	struct sw_wire_ipv4 *ip = rewrite_at(ctx, layers->l3, sizeof(*ip));
 	int ttl;
@@ -32,7 +32,7 @@ SW_INLINE int rewrite_ipv4_ttl(struct xdp_md *ctx, const struct sw_layers *layer
 	return SW_DROP_NONE;
 }
 
-SW_INLINE int rewrite_ipv6_ttl(struct xdp_md *ctx, const struct sw_layers *layers, const struct sw_edit *edit)
+SW_INLINE int rewrite_ipv6_ttl(hook_ctx *ctx, const struct sw_layers *layers, const struct sw_edit *edit)
 {
 	struct sw_wire_ipv6 *ip = rewrite_at(ctx, layers->l3, sizeof(*ip));
 	int ttl;
@@ -46,14 +46,14 @@ SW_INLINE int rewrite_ipv6_ttl(struct xdp_md *ctx, const struct sw_layers *layer
 	return SW_DROP_NONE;
 }
 
-SW_INLINE int rewrite_set_ttl(struct xdp_md *ctx, const struct sw_layers *layers, const struct sw_edit *edit)
+SW_INLINE int rewrite_set_ttl(hook_ctx *ctx, const struct sw_layers *layers, const struct sw_edit *edit)
 {
 	if (layers->version == 4)
 		return rewrite_ipv4_ttl(ctx, layers, edit);
 	return layers->version == 6 ? rewrite_ipv6_ttl(ctx, layers, edit) : SW_DROP_NONE;
 }
 
-SW_INLINE void rewrite_tos(struct xdp_md *ctx, const struct sw_layers *layers, __u32 mask, __u32 bits)
+SW_INLINE void rewrite_tos(hook_ctx *ctx, const struct sw_layers *layers, __u32 mask, __u32 bits)
 {
 	struct sw_wire_ipv4 *ip4;
 	struct sw_wire_ipv6 *ip6;
@@ -72,7 +72,7 @@ SW_INLINE void rewrite_tos(struct xdp_md *ctx, const struct sw_layers *layers, _
 
 /* ---- addresses ---- */
 
-SW_INLINE void rewrite_ipv4(struct xdp_md *ctx, const struct sw_layers *layers, const struct sw_edit *edit)
+SW_INLINE void rewrite_ipv4(hook_ctx *ctx, const struct sw_layers *layers, const struct sw_edit *edit)
 {
 	struct sw_wire_ipv4 *ip = layers->version == 4 ? rewrite_at(ctx, layers->l3, sizeof(*ip)) : 0;
 	const __u16 *value = (const void *)edit->value;
@@ -87,7 +87,7 @@ SW_INLINE void rewrite_ipv4(struct xdp_md *ctx, const struct sw_layers *layers, 
 	words[1] = value[1];
 	rewrite_mend_ipv4(ip, growth);
 	if (layers->ip_proto != SW_IP_ICMP)
-		rewrite_mend_l4(ctx, growth);
+		rewrite_mend_l4(ctx, growth | REWRITE_OF_PSEUDO);
 }
 
 /* A routing header, which may be among others, holds the destination that the transport's checksum means. */
@@ -96,7 +96,7 @@ SW_INLINE int rewrite_may_be_next_hop(const struct sw_layers *layers, const stru
 	return edit->arg != 8 && layers->l4 && layers->l4 != layers->l3 + sizeof(struct sw_wire_ipv6);
 }
 
-SW_INLINE int rewrite_ipv6(struct xdp_md *ctx, const struct sw_layers *layers, const struct sw_edit *edit)
+SW_INLINE int rewrite_ipv6(hook_ctx *ctx, const struct sw_layers *layers, const struct sw_edit *edit)
 {
 	struct sw_wire_ipv6 *ip = layers->version == 6 ? rewrite_at(ctx, layers->l3, sizeof(*ip)) : 0;
 	const __u32 *value = (const void *)edit->value;
@@ -115,11 +115,11 @@ SW_INLINE int rewrite_ipv6(struct xdp_md *ctx, const struct sw_layers *layers, c
 	words[2] = value[2];
 	words[3] = value[3];
 	if (layers->ip_proto != SW_IP_ICMP)
-		rewrite_mend_l4(ctx, rewrite_growth(before, after));
+		rewrite_mend_l4(ctx, rewrite_growth(before, after) | REWRITE_OF_PSEUDO);
 	return SW_DROP_NONE;
 }
 
-SW_INLINE void rewrite_ipv6_label(struct xdp_md *ctx, const struct sw_layers *layers, const struct sw_edit *edit)
+SW_INLINE void rewrite_ipv6_label(hook_ctx *ctx, const struct sw_layers *layers, const struct sw_edit *edit)
 {
 	struct sw_wire_ipv6 *ip = layers->version == 6 ? rewrite_at(ctx, layers->l3, sizeof(*ip)) : 0;
 
@@ -131,7 +131,7 @@ SW_INLINE void rewrite_ipv6_label(struct xdp_md *ctx, const struct sw_layers *la
 /* ---- the protocol ---- */
 
 /* Offset of the byte from which a flow's ip_proto is read, as far as sw_extract_ipv6_exts() goes. */
-__attribute__((noinline)) int rewrite_ipv6_proto_at(struct xdp_md *ctx)
+__attribute__((noinline)) int rewrite_ipv6_proto_at(hook_ctx *ctx)
 {
 	struct sw_layers *layers = rewrite_layers();
 	const struct sw_wire_ipv6_ext *ext;
@@ -162,7 +162,7 @@ __attribute__((noinline)) int rewrite_ipv6_proto_at(struct xdp_md *ctx)
 }
 
 /* The transport header stays what it was, and so does the place of its checksum, which covers the new number. */
-SW_INLINE int rewrite_ipv4_proto(struct xdp_md *ctx, struct sw_layers *layers, __u8 value)
+SW_INLINE int rewrite_ipv4_proto(hook_ctx *ctx, struct sw_layers *layers, __u8 value)
 {
 	struct sw_wire_ipv4 *ip = rewrite_at(ctx, layers->l3, sizeof(*ip));
 	__u32 growth;
@@ -172,11 +172,11 @@ SW_INLINE int rewrite_ipv4_proto(struct xdp_md *ctx, struct sw_layers *layers, _
 	growth = rewrite_byte((__u16 *)&ip->ttl, 1, value);
 	rewrite_mend_ipv4(ip, growth);
 	if (layers->l4 && layers->ip_proto != SW_IP_ICMP)
-		rewrite_mend_l4(ctx, growth);
+		rewrite_mend_l4(ctx, growth | REWRITE_OF_PSEUDO);
 	return SW_DROP_NONE;
 }
 
-SW_INLINE int rewrite_ipv6_proto(struct xdp_md *ctx, struct sw_layers *layers, __u8 value)
+SW_INLINE int rewrite_ipv6_proto(hook_ctx *ctx, struct sw_layers *layers, __u8 value)
 {
 	__u8 *proto, before;
 
@@ -188,11 +188,11 @@ SW_INLINE int rewrite_ipv6_proto(struct xdp_md *ctx, struct sw_layers *layers, _
 	before = *proto;
 	*proto = value;
 	if (layers->l4 && layers->ip_proto != SW_IP_ICMP)
-		rewrite_mend_l4(ctx, rewrite_growth(sw_swap16((__u16)before), sw_swap16((__u16)value)));
+		rewrite_mend_l4(ctx, rewrite_growth(sw_swap16((__u16)before), sw_swap16((__u16)value)) | REWRITE_OF_PSEUDO);
 	return SW_DROP_NONE;
 }
 
-SW_INLINE int rewrite_proto(struct xdp_md *ctx, struct sw_layers *layers, __u8 value)
+SW_INLINE int rewrite_proto(hook_ctx *ctx, struct sw_layers *layers, __u8 value)
 {
 	int answer = SW_DROP_NONE;
 
@@ -206,7 +206,7 @@ SW_INLINE int rewrite_proto(struct xdp_md *ctx, struct sw_layers *layers, __u8 v
 
 /* ---- all of them ---- */
 
-__attribute__((noinline)) int rewrite_network(struct xdp_md *ctx, const struct sw_edit *edit)
+__attribute__((noinline)) int rewrite_network(hook_ctx *ctx, const struct sw_edit *edit)
 {
 	struct sw_layers *layers = rewrite_layers();
 

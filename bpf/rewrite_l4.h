@@ -11,6 +11,7 @@
 #include "rewrite_parts.h"
 
 #define REWRITE_SCTP_CSUM 8
+#define REWRITE_OF_PSEUDO 0x10000 /* beside a growth: the words are of the pseudo header */
 
 #define REWRITE_ND_SOLICIT 135
 #define REWRITE_ND_ADVERT  136
@@ -28,11 +29,10 @@
 /* ---- Internet checksums ---- */
 
 /* Mends the checksum of the transport, if it has one and it is whole. */
-__attribute__((noinline)) int rewrite_mend_l4(struct xdp_md *ctx, __u32 growth)
+__attribute__((noinline)) int rewrite_mend_l4(hook_ctx *ctx, __u32 growth)
 {
 	struct sw_scratch *s = scratch_get();
-	__u32 offset, is_udp;
-	__u16 *csum;
+	__u32 offset;
 
 	if (!s || !s->layers.l4)
 		return 0;
@@ -41,13 +41,8 @@ __attribute__((noinline)) int rewrite_mend_l4(struct xdp_md *ctx, __u32 growth)
 		offset = 2;
 	if (!offset || s->layers.l4_size < offset + 2)
 		return 0;
-	csum = rewrite_at(ctx, s->layers.l4 + offset, sizeof(*csum));
-	is_udp = s->layers.ip_proto == SW_IP_UDP;
-	if (!csum || (is_udp && !*csum))
-		return 0;
-	rewrite_mend(csum, growth);
-	if (is_udp && !*csum)
-		*csum = 0xffff;
+	csum_mend(ctx, s->layers.l4 + offset, growth & 0xffff, s->layers.ip_proto == SW_IP_UDP,
+		growth & REWRITE_OF_PSEUDO);
 	return 0;
 }
 
@@ -57,7 +52,7 @@ __attribute__((noinline)) int rewrite_mend_l4(struct xdp_md *ctx, __u32 growth)
  * Mends the CRC of an SCTP packet of which a word has changed, that begins n bytes before the packet's end:
  * `difference` is of its bytes, the first one lowest.
  */
-__attribute__((noinline)) int rewrite_mend_crc(struct xdp_md *ctx, __u32 difference, __u32 n)
+__attribute__((noinline)) int rewrite_mend_crc(hook_ctx *ctx, __u32 difference, __u32 n)
 {
 	struct sw_scratch *s = scratch_get();
 	__u16 *words;
@@ -66,7 +61,7 @@ __attribute__((noinline)) int rewrite_mend_crc(struct xdp_md *ctx, __u32 differe
 		return 0;
 	difference = sw_crc32c_shift(difference, n);
 	words = rewrite_at(ctx, s->layers.l4 + REWRITE_SCTP_CSUM, 4);
-	if (!words)
+	if (!words || (HOOK_KEEPS_CSUM && !words[0] && !words[1])) /* it is to be computed yet */
 		return 0;
 	words[0] ^= rewrite_le16((__u16)difference);
 	words[1] ^= rewrite_le16((__u16)(difference >> 16));
@@ -82,7 +77,7 @@ SW_INLINE int rewrite_has_l4(const struct sw_layers *layers, __u32 ip_proto)
 	       (ip_proto != SW_IP_ICMPV6 || layers->version == 6);
 }
 
-SW_INLINE int rewrite_l4(struct xdp_md *ctx, const struct sw_layers *layers, const struct sw_edit *edit)
+SW_INLINE int rewrite_l4(hook_ctx *ctx, const struct sw_layers *layers, const struct sw_edit *edit)
 {
 	__u16 *word, before;
 	__u32 growth;
@@ -111,7 +106,7 @@ SW_INLINE int rewrite_l4(struct xdp_md *ctx, const struct sw_layers *layers, con
 /* ---- neighbour discovery, RFC 4861 ---- */
 
 /* The type of a whole neighbour message; 0: it is none. */
-SW_INLINE __u32 rewrite_neighbour(struct xdp_md *ctx, const struct sw_layers *layers)
+SW_INLINE __u32 rewrite_neighbour(hook_ctx *ctx, const struct sw_layers *layers)
 {
 	const __u8 *type = rewrite_at(ctx, layers->l4, 1);
 
@@ -121,7 +116,7 @@ SW_INLINE __u32 rewrite_neighbour(struct xdp_md *ctx, const struct sw_layers *la
 	return *type == REWRITE_ND_SOLICIT || *type == REWRITE_ND_ADVERT ? *type : 0;
 }
 
-SW_INLINE int rewrite_nd_target(struct xdp_md *ctx, const struct sw_layers *layers, const struct sw_edit *edit)
+SW_INLINE int rewrite_nd_target(hook_ctx *ctx, const struct sw_layers *layers, const struct sw_edit *edit)
 {
 	const __u32 *value = (const void *)edit->value;
 	__u64 before, after;
@@ -144,7 +139,7 @@ SW_INLINE int rewrite_nd_target(struct xdp_md *ctx, const struct sw_layers *laye
 	return SW_DROP_NONE;
 }
 
-SW_INLINE int rewrite_nd_address(struct xdp_md *ctx, __u32 at, const struct sw_edit *edit)
+SW_INLINE int rewrite_nd_address(hook_ctx *ctx, __u32 at, const struct sw_edit *edit)
 {
 	const __u16 *value = (const void *)edit->value;
 	__u16 *words = rewrite_at(ctx, at, 6);
@@ -161,7 +156,7 @@ SW_INLINE int rewrite_nd_address(struct xdp_md *ctx, __u32 at, const struct sw_e
 }
 
 /* The link-layer address in the first option of that kind and of Ethernet's size; one of no length ends the walk. */
-SW_INLINE int rewrite_nd_option(struct xdp_md *ctx, const struct sw_layers *layers, const struct sw_edit *edit)
+SW_INLINE int rewrite_nd_option(hook_ctx *ctx, const struct sw_layers *layers, const struct sw_edit *edit)
 {
 	__u32 wanted = edit->arg == 1 ? REWRITE_ND_SOLICIT : REWRITE_ND_ADVERT;
 	__u32 at = layers->l4 + REWRITE_ND_SIZE, left = layers->l4_size - REWRITE_ND_SIZE, size, i;
@@ -191,7 +186,7 @@ SW_INLINE int rewrite_nd_option(struct xdp_md *ctx, const struct sw_layers *laye
 
 /* ---- ARP ---- */
 
-SW_INLINE void rewrite_arp(struct xdp_md *ctx, const struct sw_layers *layers, const struct sw_edit *edit)
+SW_INLINE void rewrite_arp(hook_ctx *ctx, const struct sw_layers *layers, const struct sw_edit *edit)
 {
 	const __u16 *value = (const void *)edit->value;
 	__u16 *words;
@@ -217,7 +212,7 @@ SW_INLINE void rewrite_arp(struct xdp_md *ctx, const struct sw_layers *layers, c
 
 /* ---- all of them ---- */
 
-__attribute__((noinline)) int rewrite_transport(struct xdp_md *ctx, const struct sw_edit *edit)
+__attribute__((noinline)) int rewrite_transport(hook_ctx *ctx, const struct sw_edit *edit)
 {
 	struct sw_layers *layers = rewrite_layers();
 

@@ -56,7 +56,7 @@ SW_INLINE int rewrite_is_tag(__be16 type_be)
 	return type_be == sw_swap16(SW_ETH_VLAN) || type_be == sw_swap16(SW_ETH_SVLAN);
 }
 
-SW_INLINE void *rewrite_at(struct xdp_md *ctx, __u32 offset, __u32 size)
+SW_INLINE void *rewrite_at(hook_ctx *ctx, __u32 offset, __u32 size)
 {
 	return (void *)sw_at(frame_data(ctx), frame_end(ctx), offset, size);
 }
@@ -88,31 +88,40 @@ SW_INLINE void rewrite_find_ip(const void *data, const void *data_end, __u32 fra
 		layers->version = 6;
 }
 
+/* Type, tag and l3 of a frame with this header; 0: its tag is not whole. */
+SW_INLINE int rewrite_find_link(
+	hook_ctx *ctx, const struct sw_wire_eth *eth, const void *data_end, struct sw_layers *layers)
+{
+	const struct sw_wire_vlan *tag = (const void *)(eth + 1);
+
+	layers->eth_type_be = eth->type_be;
+	layers->is_tagged = frame_hides_tag(ctx) || rewrite_is_tag(eth->type_be);
+	if (layers->is_tagged && !frame_hides_tag(ctx)) {
+		if ((const void *)(tag + 1) > data_end)
+			return 0;
+		layers->eth_type_be = tag->type_be;
+		layers->l3 = sizeof(*eth) + sizeof(*tag);
+	} else {
+		layers->l3 = sizeof(*eth);
+	}
+	return 1;
+}
+
 /* Finds the headers of the frame as it is by now, behind one tag at most; l3 0: its link header is not whole. */
-__attribute__((noinline)) int rewrite_find(struct xdp_md *ctx)
+__attribute__((noinline)) int rewrite_find(hook_ctx *ctx)
 {
 	const void *data = frame_data(ctx), *data_end = frame_end(ctx);
 	const struct sw_wire_eth *eth = sw_at(data, data_end, 0, sizeof(*eth));
 	struct sw_scratch *s = scratch_get();
-	const struct sw_wire_vlan *tag;
 	struct sw_layers *layers;
 
 	if (!s)
 		return 0;
 	layers = &s->layers;
 	layers->l3 = 0;
-	if (!eth)
+	if (!eth || !rewrite_find_link(ctx, eth, data_end, layers))
 		return 0;
-	layers->eth_type_be = eth->type_be;
-	layers->is_tagged = rewrite_is_tag(eth->type_be);
-	if (layers->is_tagged) {
-		tag = sw_at(data, data_end, sizeof(*eth), sizeof(*tag));
-		if (!tag)
-			return 0;
-		layers->eth_type_be = tag->type_be;
-	}
-	layers->l3 = sizeof(*eth) + (layers->is_tagged ? sizeof(*tag) : 0);
-	rewrite_find_ip(data, data_end, frame_first_size(ctx), layers);
+	rewrite_find_ip(data, data_end, frame_bytes(ctx), layers);
 	return 1;
 }
 

@@ -8,8 +8,6 @@
 #ifndef SW_REWRITE_TAGS_H
 #define SW_REWRITE_TAGS_H
 
-#include "rewrite_parts.h"
-
 #define REWRITE_ADDRESSES  12
 #define REWRITE_ITAG_SIZE  18     /* EtherType, I-TAG and customer's addresses */
 #define REWRITE_LEAST_SIZE 60     /* of a frame that a tag was taken off, IEEE 802.3 §3.2.8 */
@@ -23,71 +21,17 @@
 #define REWRITE_ETH_MPLS_MCAST 0x8848
 #define REWRITE_ETH_PBB        0x88e7
 
-/* ---- room ---- */
+#include "rewrite_parts.h"
 
-/* The frame's first bytes, of which a tag is valid where there is one. */
-struct rewrite_front {
-	__u32 macs[3];
-	__u32 tag;
-} SW_WIRE;
-
-/* Makes room behind the addresses. */
-SW_INLINE int rewrite_open(struct xdp_md *ctx, struct sw_layers *layers, int size)
-{
-	const __u32 *from;
-	__u32 *to;
-
-	if (bpf_xdp_adjust_head(ctx, -size))
-		return SW_DROP_NO_HEADROOM;
-	layers->moved += size;
-	layers->l3 = 0;
-	to = frame_data(ctx);
-	from = frame_data(ctx) + size;
-	if ((void *)(from + 3) > frame_end(ctx))
-		return SW_DROP_BAD_PROGRAM;
-	to[0] = from[0];
-	to[1] = from[1];
-	to[2] = from[2];
-	return SW_DROP_NONE;
-}
-
-/* The kernel clears the bytes by which a frame grows at its end. Where there is no room it stays as short as it is. */
-SW_INLINE void rewrite_pad(struct xdp_md *ctx)
-{
-	__u32 size = frame_first_size(ctx);
-
-	if (size < REWRITE_LEAST_SIZE)
-		bpf_xdp_adjust_tail(ctx, REWRITE_LEAST_SIZE - size);
-}
-
-/* Takes out so many bytes behind `front`, which is what the frame begins with then: with the tag or without. */
-SW_INLINE int rewrite_close(
-	struct xdp_md *ctx, struct sw_layers *layers, int size, const struct rewrite_front *front, int has_tag)
-{
-	__u32 *to, *tag;
-
-	if (bpf_xdp_adjust_head(ctx, size))
-		return SW_DROP_BAD_PROGRAM;
-	layers->moved -= size;
-	layers->l3 = 0;
-	to = frame_data(ctx);
-	if ((void *)(to + 3) > frame_end(ctx))
-		return SW_DROP_BAD_PROGRAM;
-	to[0] = front->macs[0];
-	to[1] = front->macs[1];
-	to[2] = front->macs[2];
-	if (!has_tag)
-		return SW_DROP_NONE;
-	tag = rewrite_at(ctx, REWRITE_ADDRESSES, sizeof(*tag));
-	if (!tag)
-		return SW_DROP_BAD_PROGRAM;
-	*tag = front->tag;
-	return SW_DROP_NONE;
-}
+#ifdef SW_HOOK_TC
+#include "rewrite_tc.h"
+#else
+#include "rewrite_xdp.h"
+#endif
 
 /* ---- addresses and EtherType ---- */
 
-SW_INLINE void rewrite_eth(struct xdp_md *ctx, const struct sw_edit *edit)
+SW_INLINE void rewrite_eth(hook_ctx *ctx, const struct sw_edit *edit)
 {
 	__u16 *to = rewrite_at(ctx, edit->arg ? 6 : 0, 6);
 	const __u16 *value = (const void *)edit->value;
@@ -99,7 +43,7 @@ SW_INLINE void rewrite_eth(struct xdp_md *ctx, const struct sw_edit *edit)
 	to[2] = value[2];
 }
 
-SW_INLINE void rewrite_eth_type(struct xdp_md *ctx, struct sw_layers *layers, __be16 type_be)
+SW_INLINE void rewrite_eth_type(hook_ctx *ctx, struct sw_layers *layers, __be16 type_be)
 {
 	__be16 *type = rewrite_at(ctx, layers->l3 - sizeof(*type), sizeof(*type));
 
@@ -108,66 +52,10 @@ SW_INLINE void rewrite_eth_type(struct xdp_md *ctx, struct sw_layers *layers, __
 		*type = type_be;
 }
 
-/* ---- VLAN ---- */
-
-struct rewrite_tagged {
-	__u32 macs[3];
-	__be16 type_be;
-	__be16 tci_be;
-};
-
-/* Of the outer tag; 0: there is none. */
-SW_INLINE __u32 rewrite_tci_of(struct xdp_md *ctx, const struct sw_layers *layers)
-{
-	const struct rewrite_tagged *tagged = layers->is_tagged ? rewrite_at(ctx, 0, sizeof(*tagged)) : 0;
-
-	return tagged ? sw_swap16(tagged->tci_be) : 0;
-}
-
-SW_INLINE int rewrite_push_vlan(struct xdp_md *ctx, struct sw_layers *layers, __u32 type)
-{
-	__u32 tci = rewrite_tci_of(ctx, layers) & REWRITE_TAG_KEPT;
-	int reason = rewrite_open(ctx, layers, REWRITE_TAG_SIZE);
-	struct rewrite_tagged *tagged;
-
-	if (reason)
-		return reason;
-	tagged = rewrite_at(ctx, 0, sizeof(*tagged));
-	if (!tagged)
-		return SW_DROP_BAD_PROGRAM;
-	tagged->type_be = sw_swap16((__u16)type);
-	tagged->tci_be = sw_swap16((__u16)tci);
-	return SW_DROP_NONE;
-}
-
-SW_INLINE int rewrite_pop_vlan(struct xdp_md *ctx, struct sw_layers *layers)
-{
-	const __u32 *macs = rewrite_at(ctx, 0, REWRITE_ADDRESSES);
-	struct rewrite_front front = {};
-	int reason;
-
-	if (!macs || !layers->is_tagged)
-		return SW_DROP_NONE;
-	front.macs[0] = macs[0];
-	front.macs[1] = macs[1];
-	front.macs[2] = macs[2];
-	reason = rewrite_close(ctx, layers, REWRITE_TAG_SIZE, &front, 0);
-	rewrite_pad(ctx);
-	return reason;
-}
-
-SW_INLINE void rewrite_tci(struct xdp_md *ctx, const struct sw_layers *layers, __u32 mask, __u32 bits)
-{
-	struct rewrite_tagged *tagged = rewrite_at(ctx, 0, sizeof(*tagged));
-
-	if (tagged && layers->is_tagged)
-		tagged->tci_be = (tagged->tci_be & sw_swap16((__u16)~mask)) | sw_swap16((__u16)(bits & mask));
-}
-
 /* ---- MPLS ---- */
 
 /* The outer label stack entry, or null. */
-SW_INLINE __u8 *rewrite_label(struct xdp_md *ctx, const struct sw_layers *layers)
+SW_INLINE __u8 *rewrite_label(hook_ctx *ctx, const struct sw_layers *layers)
 {
 	if (layers->eth_type_be != sw_swap16(REWRITE_ETH_MPLS) &&
 		layers->eth_type_be != sw_swap16(REWRITE_ETH_MPLS_MCAST))
@@ -176,7 +64,7 @@ SW_INLINE __u8 *rewrite_label(struct xdp_md *ctx, const struct sw_layers *layers
 }
 
 /* What a new label is: OF 1.3.5 §5.12.1, and dataplane/rewrite.h for what is not there. */
-SW_INLINE __u32 rewrite_new_label(struct xdp_md *ctx, const struct sw_layers *layers)
+SW_INLINE __u32 rewrite_new_label(hook_ctx *ctx, const struct sw_layers *layers)
 {
 	const __be32 *outer = (const void *)rewrite_label(ctx, layers);
 	__u32 entry = 0;
@@ -189,7 +77,7 @@ SW_INLINE __u32 rewrite_new_label(struct xdp_md *ctx, const struct sw_layers *la
 }
 
 /* Puts so many bytes behind the addresses, which begin with a type and this word. */
-SW_INLINE int rewrite_push_word(struct xdp_md *ctx, struct sw_layers *layers, int size, __u32 type, __u32 word)
+SW_INLINE int rewrite_push_word(hook_ctx *ctx, struct sw_layers *layers, int size, __u32 type, __u32 word)
 {
 	int reason = rewrite_open(ctx, layers, size);
 	__be16 *words;
@@ -206,13 +94,13 @@ SW_INLINE int rewrite_push_word(struct xdp_md *ctx, struct sw_layers *layers, in
 }
 
 /* Behind the addresses: the EtherType that stood there, maybe a tag's, gives way. */
-SW_INLINE int rewrite_push_mpls(struct xdp_md *ctx, struct sw_layers *layers, __u32 type)
+SW_INLINE int rewrite_push_mpls(hook_ctx *ctx, struct sw_layers *layers, __u32 type)
 {
 	return rewrite_push_word(ctx, layers, REWRITE_TAG_SIZE, type, rewrite_new_label(ctx, layers));
 }
 
 /* What the frame begins with up to its type: the tag counts where there is one. Null pointer's 0: there is none. */
-SW_INLINE int rewrite_read_front(struct xdp_md *ctx, const struct sw_layers *layers, struct rewrite_front *ret)
+SW_INLINE int rewrite_read_front(hook_ctx *ctx, const struct sw_layers *layers, struct rewrite_front *ret)
 {
 	const __u32 *macs = rewrite_at(ctx, 0, REWRITE_ADDRESSES);
 	const __u32 *tag = layers->is_tagged ? rewrite_at(ctx, REWRITE_ADDRESSES, sizeof(*tag)) : macs;
@@ -226,7 +114,7 @@ SW_INLINE int rewrite_read_front(struct xdp_md *ctx, const struct sw_layers *lay
 	return 1;
 }
 
-SW_INLINE int rewrite_pop_mpls(struct xdp_md *ctx, struct sw_layers *layers, __u32 type)
+SW_INLINE int rewrite_pop_mpls(hook_ctx *ctx, struct sw_layers *layers, __u32 type)
 {
 	int has_tag = layers->is_tagged, reason;
 	struct rewrite_front front = {};
@@ -246,7 +134,7 @@ SW_INLINE int rewrite_pop_mpls(struct xdp_md *ctx, struct sw_layers *layers, __u
 }
 
 /* `shift` tells which part of the entry it is: label, TC or bottom of stack. */
-SW_INLINE void rewrite_mpls(struct xdp_md *ctx, const struct sw_layers *layers, const struct sw_edit *edit)
+SW_INLINE void rewrite_mpls(hook_ctx *ctx, const struct sw_layers *layers, const struct sw_edit *edit)
 {
 	__be32 *entry = (void *)rewrite_label(ctx, layers);
 	__u32 bits = edit->size == 4 ? sw_swap32(*(const __u32 *)edit->value) : edit->value[0];
@@ -257,7 +145,7 @@ SW_INLINE void rewrite_mpls(struct xdp_md *ctx, const struct sw_layers *layers, 
 		*entry = (*entry & sw_swap32(~mask)) | sw_swap32(bits & mask);
 }
 
-SW_INLINE int rewrite_mpls_ttl(struct xdp_md *ctx, const struct sw_layers *layers, const struct sw_edit *edit)
+SW_INLINE int rewrite_mpls_ttl(hook_ctx *ctx, const struct sw_layers *layers, const struct sw_edit *edit)
 {
 	__u8 *entry = rewrite_label(ctx, layers);
 
@@ -275,7 +163,7 @@ SW_INLINE int rewrite_mpls_ttl(struct xdp_md *ctx, const struct sw_layers *layer
 
 /* ---- TTLs in and out ---- */
 
-SW_INLINE void rewrite_copy_ttl_ipv4(struct xdp_md *ctx, __u32 l3, __u8 *outer, int inwards)
+SW_INLINE void rewrite_copy_ttl_ipv4(hook_ctx *ctx, __u32 l3, __u8 *outer, int inwards)
 {
 	struct sw_wire_ipv4 *ip = rewrite_at(ctx, l3, sizeof(*ip));
 	__u32 header_size, size;
@@ -284,7 +172,7 @@ SW_INLINE void rewrite_copy_ttl_ipv4(struct xdp_md *ctx, __u32 l3, __u8 *outer, 
 		return;
 	header_size = (ip->version_ihl & 15) * 4;
 	size = sw_swap16(ip->total_size_be);
-	if (header_size < sizeof(*ip) || size < header_size || l3 + size > frame_first_size(ctx))
+	if (header_size < sizeof(*ip) || size < header_size || l3 + size > frame_bytes(ctx))
 		return;
 	if (inwards)
 		rewrite_mend_ipv4(ip, rewrite_byte((__u16 *)&ip->ttl, 0, *outer));
@@ -292,11 +180,11 @@ SW_INLINE void rewrite_copy_ttl_ipv4(struct xdp_md *ctx, __u32 l3, __u8 *outer, 
 		*outer = ip->ttl;
 }
 
-SW_INLINE void rewrite_copy_ttl_ipv6(struct xdp_md *ctx, __u32 l3, __u8 *outer, int inwards)
+SW_INLINE void rewrite_copy_ttl_ipv6(hook_ctx *ctx, __u32 l3, __u8 *outer, int inwards)
 {
 	struct sw_wire_ipv6 *ip = rewrite_at(ctx, l3, sizeof(*ip));
 
-	if (!ip || !rewrite_is_ipv6(frame_data(ctx), frame_end(ctx), frame_first_size(ctx), l3))
+	if (!ip || !rewrite_is_ipv6(frame_data(ctx), frame_end(ctx), frame_bytes(ctx), l3))
 		return;
 	if (inwards)
 		ip->hop_limit = *outer;
@@ -305,7 +193,7 @@ SW_INLINE void rewrite_copy_ttl_ipv6(struct xdp_md *ctx, __u32 l3, __u8 *outer, 
 }
 
 /* Between the outer label and the next one, or below the bottom of the stack what looks like an IP header. */
-SW_INLINE void rewrite_copy_ttl(struct xdp_md *ctx, const struct sw_layers *layers, int inwards)
+SW_INLINE void rewrite_copy_ttl(hook_ctx *ctx, const struct sw_layers *layers, int inwards)
 {
 	__u8 *outer = rewrite_label(ctx, layers);
 	__u32 next = layers->l3 + REWRITE_TAG_SIZE;
@@ -328,13 +216,13 @@ SW_INLINE void rewrite_copy_ttl(struct xdp_md *ctx, const struct sw_layers *laye
 /* ---- PBB ---- */
 
 /* Priority, flags and I-SID of the outer I-TAG, or null. */
-SW_INLINE __u8 *rewrite_itag(struct xdp_md *ctx, const struct sw_layers *layers)
+SW_INLINE __u8 *rewrite_itag(hook_ctx *ctx, const struct sw_layers *layers)
 {
 	return layers->eth_type_be == sw_swap16(REWRITE_ETH_PBB) ? rewrite_at(ctx, layers->l3, 4) : 0;
 }
 
 /* OF 1.3.5 §5.12.1: the I-SID of the outer one, and the PCP of the outer VLAN tag. */
-SW_INLINE __u32 rewrite_new_itag(struct xdp_md *ctx, const struct sw_layers *layers)
+SW_INLINE __u32 rewrite_new_itag(hook_ctx *ctx, const struct sw_layers *layers)
 {
 	const __be32 *outer = (const void *)rewrite_itag(ctx, layers);
 	__u32 itag = outer ? sw_swap32(*outer) : 0;
@@ -344,13 +232,13 @@ SW_INLINE __u32 rewrite_new_itag(struct xdp_md *ctx, const struct sw_layers *lay
 	return (itag & 0x1fffffff) | (rewrite_tci_of(ctx, layers) & REWRITE_PCP) << 16;
 }
 
-SW_INLINE int rewrite_push_pbb(struct xdp_md *ctx, struct sw_layers *layers, __u32 type)
+SW_INLINE int rewrite_push_pbb(hook_ctx *ctx, struct sw_layers *layers, __u32 type)
 {
 	return rewrite_push_word(ctx, layers, REWRITE_ITAG_SIZE, type, rewrite_new_itag(ctx, layers));
 }
 
 /* The customer's addresses become the frame's; a B-TAG stays where it is, behind them. */
-SW_INLINE int rewrite_pop_pbb(struct xdp_md *ctx, struct sw_layers *layers)
+SW_INLINE int rewrite_pop_pbb(hook_ctx *ctx, struct sw_layers *layers)
 {
 	const __u32 *customer = rewrite_at(ctx, layers->l3 + 4, REWRITE_ADDRESSES);
 	int has_tag = layers->is_tagged, reason;
@@ -367,7 +255,7 @@ SW_INLINE int rewrite_pop_pbb(struct xdp_md *ctx, struct sw_layers *layers)
 	return reason;
 }
 
-SW_INLINE void rewrite_isid(struct xdp_md *ctx, const struct sw_layers *layers, const __u8 *value)
+SW_INLINE void rewrite_isid(hook_ctx *ctx, const struct sw_layers *layers, const __u8 *value)
 {
 	__u8 *itag = rewrite_itag(ctx, layers);
 
@@ -380,7 +268,7 @@ SW_INLINE void rewrite_isid(struct xdp_md *ctx, const struct sw_layers *layers, 
 
 /* ---- all of them ---- */
 
-__attribute__((noinline)) int rewrite_link(struct xdp_md *ctx, const struct sw_edit *edit)
+__attribute__((noinline)) int rewrite_link(hook_ctx *ctx, const struct sw_edit *edit)
 {
 	struct sw_layers *layers = rewrite_layers();
 
@@ -406,7 +294,7 @@ __attribute__((noinline)) int rewrite_link(struct xdp_md *ctx, const struct sw_e
 }
 
 /* Of what stands between the link layer and the network's. */
-__attribute__((noinline)) int rewrite_shim(struct xdp_md *ctx, const struct sw_edit *edit)
+__attribute__((noinline)) int rewrite_shim(hook_ctx *ctx, const struct sw_edit *edit)
 {
 	struct sw_layers *layers = rewrite_layers();
 

@@ -27,13 +27,15 @@
 
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
+#include "copies.h"
 #include "frame.h"
 #include "maps.h"
 #include "metered.h"
+#include "out.h"
 #include "upcall.h"
 
 /* Into a record with so much room, a constant and a power of two. 0: done. */
-SW_INLINE int tell_in(struct xdp_md *ctx, const struct frame *frame, __u32 mirror, __u32 out_port, const __u32 room)
+SW_INLINE int tell_in(hook_ctx *ctx, const struct frame *frame, __u32 mirror, __u32 out_port, const __u32 room)
 {
 	struct sw_told *told = bpf_ringbuf_reserve(&tolds, sizeof(*told) + room, 0);
 
@@ -44,9 +46,9 @@ SW_INLINE int tell_in(struct xdp_md *ctx, const struct frame *frame, __u32 mirro
 	told->levels = frame->levels;
 	told->mirror = mirror;
 	told->out_port = out_port;
-	told->zero1 = 0;
-	told->zero2 = 0;
-	if (bpf_xdp_load_bytes(ctx, 0, told->bytes, bounded_size(frame->size, room))) {
+	told->gso_size = frame_gso_size(ctx);
+	told->gso_type = frame_gso_type(ctx);
+	if (frame_copy(ctx, told->bytes, bounded_size(frame->size, room))) {
 		bpf_ringbuf_discard(told, 0);
 		return -1;
 	}
@@ -57,7 +59,7 @@ SW_INLINE int tell_in(struct xdp_md *ctx, const struct frame *frame, __u32 mirro
 enum tell_fate { TELL_DONE, TELL_LIMITED, TELL_FULL };
 
 /* Hands the daemon a copy of the frame in the CPU's scratch. Global: verified once, not on each way that leads here. */
-__attribute__((noinline)) int tell(struct xdp_md *ctx, __u32 mirror, __u32 out_port)
+__attribute__((noinline)) int tell(hook_ctx *ctx, __u32 mirror, __u32 out_port)
 {
 	const struct sw_port *port = port_get(ctx->ingress_ifindex);
 	struct sw_scratch *s = scratch_get();
@@ -72,7 +74,7 @@ __attribute__((noinline)) int tell(struct xdp_md *ctx, __u32 mirror, __u32 out_p
 	return TELL_FULL;
 }
 
-SW_INLINE void tell_controller(struct xdp_md *ctx, const struct frame *frame)
+SW_INLINE void tell_controller(hook_ctx *ctx, const struct frame *frame)
 {
 	__u32 index = frame->cpu * SW_MAX_PORTS + frame->in_port % SW_MAX_PORTS;
 	struct sw_tell_stats *stats = bpf_map_lookup_elem(&tell_stats, &index);
@@ -86,26 +88,11 @@ SW_INLINE void tell_controller(struct xdp_md *ctx, const struct frame *frame)
 }
 
 /*
- * Whether the kernel can make the copy: it clones no frame in several buffers, and passes over a port whose MTU is too
- * small. Where a tag might be taken off on the way out, as floods' are, nothing is risked.
- */
-SW_INLINE int tell_clones(struct xdp_md *ctx, const struct frame *frame, __u32 set_id)
-{
-	const struct sw_set_info *set = bpf_map_lookup_elem(&set_info, &set_id);
-
-	if (!set || set->n_members != 2 || frame_is_split(ctx) || frame->size > set->min_frame)
-		return 0;
-	if (!set->needs_marks)
-		return 1;
-	return !(frame->tci & SW_VLAN_PRESENT) && !mark_put(ctx, SW_MARK_FLOOD);
-}
-
-/*
  * The copy is asked of the kernel, with the frame, where that leaves by one port as it came and the daemon has made a
  * set of both ports; else the daemon gets it, who makes that set and sends the copy. A port whose device has vanished
  * is in no set any more: its frame is lost by its own way, where that has a name.
  */
-SW_INLINE __u32 tell_mirror(struct xdp_md *ctx, const struct frame *frame, __u32 id, __u32 out_port)
+SW_INLINE __u32 tell_mirror(hook_ctx *ctx, const struct frame *frame, __u32 id, __u32 out_port)
 {
 	__u32 index = frame->cpu * SW_MAX_MIRRORS + id, pair;
 	struct sw_mirror *mirror = bpf_map_lookup_elem(&mirrors, &id);
@@ -117,8 +104,8 @@ SW_INLINE __u32 tell_mirror(struct xdp_md *ctx, const struct frame *frame, __u32
 	if (!mirror || !stats || !mirror->port || (mirror->sample > 1 && bpf_get_prandom_u32() % mirror->sample))
 		return 0;
 	pair = sw_read(mirror->pair[out_port & (SW_MAX_PORTS - 1)]);
-	if (out_port && pair && !frame->levels && bpf_map_lookup_elem(&tx_ports, &out_port) &&
-		tell_clones(ctx, frame, pair - 1)) {
+	if (out_port && pair && !frame->levels && out_is_there(out_port) &&
+		copies_may_pair(ctx, frame, pair - 1)) {
 		stats->sent++;
 		return pair;
 	}
@@ -130,7 +117,7 @@ SW_INLINE __u32 tell_mirror(struct xdp_md *ctx, const struct frame *frame, __u32
 }
 
 /* Sees to all who are to get a copy of the frame in the scratch, which goes on as it came by this port, or else. */
-__attribute__((noinline)) int tell_all(struct xdp_md *ctx, __u32 is_over, __u32 out_port)
+__attribute__((noinline)) int tell_all(hook_ctx *ctx, __u32 is_over, __u32 out_port)
 {
 	struct sw_scratch *s = scratch_get();
 	__u32 id;
@@ -155,7 +142,7 @@ SW_INLINE __u32 tell_first(const struct frame *frame)
  * What stands in front of all that is done to a frame: its meter, and telling. out_port: the one port by which it then
  * leaves as it came, or 0. Not 0: it ends there, and is counted.
  */
-SW_INLINE int tell_ends(struct xdp_md *ctx, struct frame *frame, __u32 out_port)
+SW_INLINE int tell_ends(hook_ctx *ctx, struct frame *frame, __u32 out_port)
 {
 	int is_over = metered_away(frame);
 

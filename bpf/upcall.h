@@ -6,6 +6,9 @@
  * that one port's storm of new flows or addresses does not starve the others; frames that an installed flow sends up do
  * not, because for a port that can only be reached through its XSK they are the traffic. Copies of frames that go on
  * (tell.h) pass it, too, and leave half of what it holds to the misses.
+ *
+ *	upcall_limit(ctx, cfg)			bytes of the longest frame like this one that can go up
+ *	upcall_send(ctx, frame, port, reason)	takes it up; the verdict
  */
 #ifndef SW_UPCALL_H
 #define SW_UPCALL_H
@@ -15,7 +18,6 @@
 #include "csum.h"
 #include "frame.h"
 #include "maps.h"
-#include "mark.h"
 
 #define NS_PER_S        1000000000ULL
 #define UPCALL_NEXT     (-1)
@@ -56,99 +58,21 @@ SW_INLINE int upcall_allowed(const struct sw_port *port, int is_copy)
 	return 1;
 }
 
-/*
- * Not every driver has room for metadata; 0: the daemon has to do without. The frame may bear a mark,
- * for a broadcast that came to nothing, or of a switch behind the port.
- */
-SW_INLINE int upcall_describe(struct xdp_md *ctx, const struct frame *frame, enum sw_upcall reason)
-{
-	struct sw_meta *meta;
-
-	if (mark_clear(ctx) || bpf_xdp_adjust_meta(ctx, -(int)sizeof(*meta)))
-		return 0;
-	meta = (void *)(long)ctx->data_meta;
-	if ((void *)(meta + 1) > frame_data(ctx))
-		return 0;
-	meta->magic = SW_META_MAGIC;
-	meta->reason = reason;
-	meta->in_port = frame->in_port;
-	meta->slot = reason == SW_UPCALL_ACTION ? frame->slot : 0;
-	return 1;
-}
-
-SW_INLINE void upcall_take_back(struct sw_flow_stats *stats, __u32 size)
-{
-	if (!stats)
-		return;
-	stats->packets--;
-	stats->bytes -= size;
-}
-
-/*
- * The daemon counts what it takes for a miss, and so it takes a frame beside which nothing else is said: here the
- * flow's count of it is undone, and that of the branch which it took behind a fork. One of SW_UPCALL_ACTION the daemon
- * counts in any case. A harvest in between finds one too many, and the next one less than none, which is their sum's
- * business (modulo 2^64).
- */
-SW_INLINE void upcall_uncount(struct frame *frame, enum sw_upcall reason)
-{
-	struct sw_row *row = row_get(frame->cpu);
-	struct sw_flow_stats *flow;
-	__u32 index;
-
-	if (!row || reason == SW_UPCALL_MISS || reason == SW_UPCALL_ACTION)
-		return;
-	flow = row_flow_at(row, frame->slot * sizeof(*flow));
-	if (!frame->uncounted)
-		upcall_take_back(flow, frame->size);
-	frame->uncounted = 0;
-	index = frame->branch - 1;
-	if (frame->branch)
-		upcall_take_back(bpf_map_lookup_elem(&fork_stats, &index), frame->size);
-}
-
-/* bpf/spread.h says why. 0: it has no queue. */
-SW_INLINE int upcall_collect(const struct sw_port *port)
-{
-	struct sw_scratch *s = scratch_get();
-
-	if (!s)
-		return 0;
-	s->queued_port = port->id;
-	return bpf_redirect_map(&collectors, port->collector, XDP_DROP) == XDP_REDIRECT;
-}
-
-SW_INLINE int upcall_redirect(
-	struct xdp_md *ctx, struct frame *frame, const struct sw_port *port, enum sw_upcall reason)
-{
-	struct sw_port_stats *stats = port_stats_get(frame->cpu, port->id);
-	__u32 n_queues = port->n_queues, queue;
-	int is_described;
-
-	if (!n_queues || port->flags & SW_PORT_TURNING)
-		return frame_drop(frame, port->id, SW_DROP_NO_DAEMON);
-	queue = ctx->rx_queue_index < n_queues ? ctx->rx_queue_index : ctx->rx_queue_index % n_queues;
-	is_described = upcall_describe(ctx, frame, reason);
-	if (bpf_redirect_map(&xsks, port->xsk_base + queue, XDP_DROP) != XDP_REDIRECT)
-		return frame_drop(frame, port->id, SW_DROP_NO_DAEMON);
-	if (port->flags & SW_PORT_COLLECT && !upcall_collect(port))
-		return frame_drop(frame, port->id, SW_DROP_NO_DAEMON);
-	if (stats)
-		stats->upcalls++;
-	if (!is_described)
-		upcall_uncount(frame, reason);
-	return XDP_REDIRECT;
-}
+#ifdef SW_HOOK_TC
+#include "upcall_tc.h"
+#else
+#include "upcall_xdp.h"
+#endif
 
 /* A verdict, or UPCALL_NEXT: the frame may go up. */
 SW_INLINE int upcall_admit(
-	struct xdp_md *ctx, const struct frame *frame, const struct sw_port *port, enum sw_upcall reason)
+	hook_ctx *ctx, const struct frame *frame, const struct sw_port *port, enum sw_upcall reason)
 {
 	const struct sw_config *cfg = config_get();
 
 	if (!cfg)
-		return XDP_DROP;
-	if (frame->size > (frame_is_split(ctx) ? cfg->upcall_max_frags : cfg->upcall_max))
+		return VERDICT_DROP;
+	if (frame->size > upcall_limit(ctx, cfg))
 		return frame_drop(frame, port->id, SW_DROP_UPCALL_TOO_BIG);
 	if ((reason == SW_UPCALL_MISS || reason == SW_UPCALL_LEARN) && !upcall_allowed(port, 0))
 		return frame_drop(frame, port->id, SW_DROP_MISS_LIMIT);
@@ -156,7 +80,7 @@ SW_INLINE int upcall_admit(
 }
 
 /* The frame's device is looked up anew: one that matched a flow has not needed its record yet. */
-static __attribute__((noinline)) int upcall(struct xdp_md *ctx, struct frame *frame, enum sw_upcall reason)
+static __attribute__((noinline)) int upcall(hook_ctx *ctx, struct frame *frame, enum sw_upcall reason)
 {
 	const struct sw_port *port = port_get(ctx->ingress_ifindex);
 	int verdict;
@@ -164,20 +88,20 @@ static __attribute__((noinline)) int upcall(struct xdp_md *ctx, struct frame *fr
 	if (!port)
 		return frame_drop(frame, 0, SW_DROP_NO_PORT);
 	verdict = upcall_admit(ctx, frame, port, reason);
-	return verdict == UPCALL_NEXT ? upcall_redirect(ctx, frame, port, reason) : verdict;
+	return verdict == UPCALL_NEXT ? upcall_send(ctx, frame, port, reason) : verdict;
 }
 
 /* Of a frame that no flow matched. Where one did, its checksum is finished by now, if its port leaves any unfinished.
  */
-SW_INLINE int upcall_miss(struct xdp_md *ctx, struct frame *frame, const struct sw_port *port)
+SW_INLINE int upcall_miss(hook_ctx *ctx, struct frame *frame, const struct sw_port *port)
 {
 	int verdict = upcall_admit(ctx, frame, port, SW_UPCALL_MISS);
 
 	if (verdict != UPCALL_NEXT)
 		return verdict;
-	if (port->flags & SW_PORT_CSUM)
+	if (!HOOK_KEEPS_CSUM && port->flags & SW_PORT_CSUM)
 		csum_check(ctx, frame->size, port->id);
-	return upcall_redirect(ctx, frame, port, SW_UPCALL_MISS);
+	return upcall_send(ctx, frame, port, SW_UPCALL_MISS);
 }
 
 #endif

@@ -250,6 +250,8 @@ static void describe(struct sw_rewrite *rewrite)
 	rewrite->looks = looks_of(rewrite);
 	for (int n = 0; n <= SW_REWRITE_TAGS; n++)
 		rewrite->ttl_least[n] = rewrite->looks & SW_LOOK_TTL ? least_ttl(rewrite, n) : 0;
+	for (int i = 0; i < rewrite->n_edits; i++)
+		rewrite->is_upheaval |= is_upheaval(&rewrite->edits[i]);
 	rewrite->patch = patch_of(rewrite);
 }
 

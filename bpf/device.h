@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/* device.h - what the kernel knows of a device that was found in a device map. */
+#ifndef SW_DEVICE_H
+#define SW_DEVICE_H
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include "extract.h"
+#include "kernel.h"
+
+#define DEVICE_UP         1 /* IFF_UP, include/uapi/linux/if.h */
+#define DEVICE_NO_CARRIER 4 /* 1 << __LINK_STATE_NOCARRIER, include/linux/netdevice.h */
+
+SW_INLINE __u32 device_ifindex(struct net_device *dev)
+{
+	if (!bpf_rdonly_cast)
+		return BPF_CORE_READ(dev, ifindex);
+	dev = bpf_rdonly_cast(dev, bpf_core_type_id_kernel(struct net_device));
+	return dev->ifindex;
+}
+
+/* Its administrator has set it up, and it has a link. */
+SW_INLINE int device_is_up(struct net_device *dev)
+{
+	if (!bpf_rdonly_cast)
+		return BPF_CORE_READ(dev, flags) & DEVICE_UP && !(BPF_CORE_READ(dev, state) & DEVICE_NO_CARRIER);
+	dev = bpf_rdonly_cast(dev, bpf_core_type_id_kernel(struct net_device));
+	return dev->flags & DEVICE_UP && !(dev->state & DEVICE_NO_CARRIER);
+}
+
+/* The device at `index` of a DEVMAP, which is below its size; null: none is there. */
+SW_INLINE struct net_device *device_in(const struct bpf_dtab *map, __u32 index)
+{
+	struct bpf_dtab_netdev *element;
+	struct hlist_head *slot = (void *)map->netdev_map;
+
+	slot += index; /* any pointer to a struct of one pointer: what is there is no list */
+	if (!bpf_rdonly_cast) {
+		element = (void *)BPF_CORE_READ(slot, first);
+		return element ? BPF_CORE_READ(element, dev) : 0;
+	}
+	slot = bpf_rdonly_cast(slot, bpf_core_type_id_kernel(struct hlist_head));
+	element = (void *)slot->first;
+	if (!element)
+		return 0;
+	element = bpf_rdonly_cast(element, bpf_core_type_id_kernel(struct bpf_dtab_netdev));
+	return element->dev;
+}
+
+#endif

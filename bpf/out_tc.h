@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/*
+ * out_tc.h - an skb's way out by a port; see out.h.
+ *
+ * A redirect at tc is a wish as at XDP, but one that fails leaves no trace: the kernel frees the skb and tells nobody.
+ * So what it will ask is asked here before: whether the device is there, up, and has a link, which for a veth says that
+ * its other end is up, too; and whether the frame is not too long for it.
+ *
+ * Devices are looked up where the XDP side has them, in tx_ports, from which the kernel takes one away when it goes.
+ * tc programs may not name a device map, but may look into one that is an element of another map (`outs`).
+ *
+ * A veth whose other end lies in another network namespace, as a container's does, is left out of the way: the skb is
+ * given to that end as if it had just come through (bpf_redirect_peer()), without a queue in between. Of whom that may
+ * be done the daemon says (SW_OUT_PEER): the kernel drops what is for a peer in our own namespace.
+ */
+#ifndef SW_OUT_TC_H
+#define SW_OUT_TC_H
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#include "device.h"
+#include "frame.h"
+#include "maps.h"
+
+SW_INLINE struct net_device *out_device(__u32 port_id)
+{
+	__u32 zero = 0;
+	const struct bpf_dtab *all = bpf_map_lookup_elem(&outs, &zero);
+
+	return all ? device_in(all, port_id & (SW_MAX_PORTS - 1)) : 0;
+}
+
+/* Whether each of the frames that it stands for is short enough. */
+static __attribute__((noinline)) int out_fits(hook_ctx *ctx, __u32 ifindex)
+{
+	__u32 mtu = 0;
+
+	return frame_is_gso(ctx) && !bpf_check_mtu(ctx, ifindex, &mtu, 0, BPF_MTU_CHK_SEGS);
+}
+
+SW_INLINE int out_send(hook_ctx *ctx, __u32 port_id, __u32 size)
+{
+	const struct sw_out *out = &core.outs[port_id & (SW_MAX_PORTS - 1)];
+	struct net_device *device = out_device(port_id);
+	__u32 ifindex;
+
+	if (!device || !device_is_up(device))
+		return -SW_DROP_PORT_DOWN;
+	ifindex = device_ifindex(device);
+	if (size > sw_read(out->max_frame) && !out_fits(ctx, ifindex))
+		return -SW_DROP_OVER_MTU;
+	return sw_read(out->flags) & SW_OUT_PEER ? bpf_redirect_peer(ifindex, 0) : bpf_redirect(ifindex, 0);
+}
+
+SW_INLINE enum sw_drop out_refusal(int answer)
+{
+	return answer < 0 ? -answer : SW_DROP_REDIRECT;
+}
+
+SW_INLINE int out_is_there(__u32 port_id)
+{
+	return out_device(port_id) != 0;
+}
+
+#endif
