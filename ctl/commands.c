@@ -22,6 +22,7 @@
 
 #define PORT_VLAN   {"vlan", {.kind = ARG_VLAN, .name = "VLAN"}}
 #define PORT_MODE   {"mode", CHOICE("auto|native|generic|offload")}
+#define PORT_HOOK   {"hook", CHOICE("auto|xdp|tc")}
 #define PORT_UPCALL {"upcall-limit", {.kind = ARG_NUMBER, .name = "FRAMES-A-SECOND", .max = 100000000}}
 #define PORT_BURST  {"burst", {.kind = ARG_NUMBER, .name = "FRAMES", .min = 1, .max = 100000000}}
 #define PORT_CPUS   {"cpus", {.kind = ARG_CPUS, .name = "LIST"}}
@@ -48,13 +49,13 @@ const struct grammar_command grammar_commands[N_COMMANDS] = {
 		 {"peer", {.kind = ARG_DEVICE, .name = "DEVICE"}},
 		 {"netns", {.kind = ARG_NETNS, .name = "NETNS"}},
 		 PORT_VLAN, PORT_MODE, PORT_UPCALL, PORT_BURST, {"force", {0}},
-		 PORT_NUMBER, PORT_CPUS},
+		 PORT_NUMBER, PORT_CPUS, PORT_HOOK},
 		COMMAND_STATEMENT | COMMAND_CONFIGURES,
 		"Takes a device into a bridge, or makes one; a device that is not there yet is waited for."},
 	[CMD_PORT_DEL] = {{"port", "del"}, {A_BRIDGE, A_PORT}, {{0}},
 		COMMAND_CONFIGURES, "Takes a port out of its bridge; a device that the switch made goes too."},
 	[CMD_PORT_SET] = {{"port", "set"}, {A_BRIDGE, A_PORT},
-		{PORT_VLAN, PORT_MODE, PORT_UPCALL, PORT_BURST, PORT_NUMBER, PORT_CPUS},
+		{PORT_VLAN, PORT_MODE, PORT_UPCALL, PORT_BURST, PORT_NUMBER, PORT_CPUS, PORT_HOOK},
 		COMMAND_STATEMENT | COMMAND_CONFIGURES | COMMAND_NEEDS_OPTION, "Changes a port."},
 	[CMD_PORT_SHOW] = {{"port", "show"},
 		{{.kind = ARG_PORT, .name = "BRIDGE-OR-PORT", .optional = true}, OPT_PORT}, {{0}},

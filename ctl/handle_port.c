@@ -110,6 +110,7 @@ static void describe_config(const struct port_config *config, struct json_object
 	}
 	json_add_text(ret, "vlan", vlan);
 	json_add_text(ret, "mode_wanted", statement_mode(config->mode));
+	json_add_text(ret, "hook_wanted", statement_hook(config->hook));
 	json_add_text(ret, "cpus_wanted", cpus);
 	json_add_number(ret, "of_port", config->of_port);
 	json_add_number(ret, "upcall_limit", config->upcall_rate);
@@ -131,7 +132,9 @@ static void describe_status(const struct port_status *status, struct json_object
 	json_add_text(ret, "reason", status->reason);
 	json_add_text(ret, "device", status->device);
 	json_add_number(ret, "ifindex", status->ifindex);
-	json_add_text(ret, "mode", attached ? modes[status->mode] : "none");
+	json_add_text(ret, "hook", attached ? status->hook == DP_HOOK_TC ? "tc" : "xdp" : "none");
+	json_add_text(ret, "hook_why", status->hook_why);
+	json_add_text(ret, "mode", !attached || status->hook == DP_HOOK_TC ? "none" : modes[status->mode]);
 	json_add_text(ret, "path", status->path);
 	cpu_list_format(&status->cpus, cpus, sizeof(cpus));
 	json_add_text(ret, "cpus", cpus);

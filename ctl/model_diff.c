@@ -43,6 +43,8 @@ static unsigned port_changes(const struct port_config *a, const struct port_conf
 		which |= PORT_SET_UPCALLS;
 	if (a->mode != b->mode)
 		which |= PORT_SET_MODE;
+	if (a->hook != b->hook)
+		which |= PORT_SET_HOOK;
 	if (!cpu_list_same(&a->cpus, &b->cpus))
 		which |= PORT_SET_CPUS;
 	if (b->of_port && a->of_port != b->of_port) /* a number that nobody wants is as it is */

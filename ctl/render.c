@@ -153,6 +153,9 @@ static void port_reasons(struct json_object *array, FILE *out)
 				"copies of a mirror leave by it, and nothing else passes", out);
 		if (*render_text(port, "cpus_why"))
 			note(render_text(port, "name"), width, render_text(port, "cpus_why"), out);
+		snprintf(text, sizeof(text), "hook %s, %s", render_text(port, "hook"), render_text(port, "hook_why"));
+		if (length(array) == 1 && *render_text(port, "hook_why"))
+			note(render_text(port, "name"), width, text, out);
 		snprintf(text, sizeof(text), "leaves by %s", path);
 		if (*path && strcmp(path, "redirect") != 0)
 			note(render_text(port, "name"), width, text, out);
@@ -163,8 +166,8 @@ static void ports(struct json_object *result, FILE *out)
 {
 	struct json_object *array = member(result, "ports");
 
-	render_table(array, "PORT BRIDGE STATE TYPE MODE VLAN CPUS >MTU >QUEUES >RX-FRAMES >TX-FRAMES",
-		"name bridge state type mode vlan cpus #mtu #queues #rx_frames #tx_frames", "There is no port.", out);
+	render_table(array, "PORT BRIDGE STATE TYPE HOOK MODE VLAN CPUS >MTU >QUEUES >RX-FRAMES >TX-FRAMES",
+		"name bridge state type hook mode vlan cpus #mtu #queues #rx_frames #tx_frames", "There is no port.", out);
 	port_reasons(array, out);
 }
 

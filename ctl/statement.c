@@ -16,11 +16,18 @@ static const char *const modes[] = {[PORT_MODE_AUTO] = "auto",
 	[PORT_MODE_GENERIC] = "generic",
 	[PORT_MODE_OFFLOAD] = "offload"};
 
+static const char *const hooks[] = {[PORT_HOOK_AUTO] = "auto", [PORT_HOOK_XDP] = "xdp", [PORT_HOOK_TC] = "tc"};
+
 static const enum fail_wish fail_modes[] = {FAIL_WISH_SECURE, FAIL_WISH_STANDALONE};
 
 const char *statement_mode(enum port_mode_wish mode)
 {
 	return modes[mode];
+}
+
+const char *statement_hook(enum port_hook_wish hook)
+{
+	return hooks[hook];
 }
 
 const char *statement_type(enum port_type type)
@@ -52,6 +59,11 @@ static unsigned read_common(const struct request *request, struct port_config *c
 	if (value) {
 		config->mode = (enum port_mode_wish)value->number;
 		which |= PORT_SET_MODE;
+	}
+	value = request_option(request, "hook");
+	if (value) {
+		config->hook = (enum port_hook_wish)value->number;
+		which |= PORT_SET_HOOK;
 	}
 	value = request_option(request, "upcall-limit");
 	if (value) {
@@ -214,6 +226,8 @@ size_t statement_print_port(const struct port_config *config, char *text, size_t
 	}
 	if (config->mode != PORT_MODE_AUTO)
 		print(&p, " mode %s", modes[config->mode]);
+	if (config->hook != PORT_HOOK_AUTO)
+		print(&p, " hook %s", hooks[config->hook]);
 	if (config->upcall_rate != PORT_DEFAULT_UPCALL_RATE || config->upcall_burst != PORT_DEFAULT_UPCALL_BURST)
 		print(&p, " upcall-limit %llu burst %llu", (unsigned long long)config->upcall_rate,
 			(unsigned long long)config->upcall_burst);

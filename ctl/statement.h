@@ -67,6 +67,7 @@ size_t statement_print_mac(const struct static_mac *mac, char *text, size_t size
 
 /* "native", as the grammar spells it. */
 const char *statement_mode(enum port_mode_wish mode);
+const char *statement_hook(enum port_hook_wish hook);
 const char *statement_type(enum port_type type);
 
 #endif

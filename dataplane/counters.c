@@ -35,6 +35,14 @@ void counters_upcall(const struct dp_memory *memory, uint16_t port)
 	port_row(memory, daemon_row(memory), port)->upcalls++;
 }
 
+void counters_received(const struct dp_memory *memory, uint16_t port, uint32_t size)
+{
+	struct sw_port_stats *stats = port_row(memory, daemon_row(memory), port);
+
+	stats->rx_frames++;
+	stats->rx_bytes += size;
+}
+
 static struct sw_tell_stats *tell_row(const struct dp_memory *memory, uint32_t row, uint16_t port)
 {
 	return &memory->tell_stats[(size_t)row * SW_MAX_PORTS + port];

@@ -46,6 +46,8 @@ struct switch_counters {
 void counters_drop(const struct dp_memory *memory, uint16_t port, enum sw_drop reason);
 /* The daemon received a frame that had come in by `port`. */
 void counters_upcall(const struct dp_memory *memory, uint16_t port);
+/* One frame of `size` bytes more than the program has counted came in by `port`. */
+void counters_received(const struct dp_memory *memory, uint16_t port, uint32_t size);
 /* A copy for controllers came up, of a frame of `port`, and no rule says so any more. */
 void counters_stale(const struct dp_memory *memory, uint16_t port);
 /* The daemon sent a frame of `size` bytes out of `port`. */

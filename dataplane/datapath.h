@@ -72,6 +72,9 @@ static inline struct sw_flow_stats *dp_flow_stats(const struct dp_memory *memory
 	return (struct sw_flow_stats *)(dp_row(memory, row) + 1) + slot;
 }
 
+/* Where in the kernel the program sits on a port's device (bpf/hook.h). */
+enum dp_hook { DP_HOOK_XDP, DP_HOOK_TC };
+
 enum dp_mode { DP_MODE_NATIVE, DP_MODE_GENERIC, DP_MODE_OFFLOAD };
 
 /* By what frames leave by a port: there is no device; nothing looks at them; an egress program does (ops->follow). */
@@ -82,6 +85,8 @@ struct dp_port {
 	uint16_t id;
 	uint32_t ifindex;
 	uint32_t n_queues; /* receive queues of the device */
+	enum dp_hook hook;
+	bool peer_apart; /* a veth whose other end is in another network namespace, and wants what it is given as skbs */
 	bool csum;
 	uint32_t max_frame;    /* bytes: the longest that can be sent out there */
 	uint32_t max_rx_frame; /* bytes: what is longer on its way in is not one frame but several (GSO) */
@@ -98,6 +103,7 @@ struct dp_frame {
 	uint16_t in_port;  /* id of the port whose socket it came by */
 	uint8_t reason;    /* enum sw_upcall; SW_UPCALL_MISS where the driver has no room for metadata */
 	uint32_t slot;     /* of SW_UPCALL_ACTION */
+	bool is_part;      /* of a frame that came up as one, and not its first part: that went up */
 	uint64_t handle;   /* the backend's */
 };
 
@@ -144,7 +150,8 @@ struct datapath_ops {
 	/* Whether our program sits on the device already, left there by an earlier daemon or an earlier call. */
 	bool (*owns)(struct datapath *dp, uint32_t ifindex);
 	/*
-	 * Attaches the program to the port's device, or adopts and updates the pinned attachment. Native is tried first
+	 * Attaches the program to the port's device at its hook, or adopts and updates the pinned attachment; one at the
+	 * other hook goes when this one is there. Of the XDP hook's modes native is tried first
 	 * unless `want` says otherwise; *ret_mode is what it became, and `why` says why in words when it is not native.
 	 */
 	int (*attach)(struct datapath *dp, uint16_t id, const enum dp_mode *want, enum dp_mode *ret_mode, char *why,

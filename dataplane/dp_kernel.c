@@ -138,7 +138,9 @@ static void grace_over(void *ctx)
 
 static uint32_t rx(struct datapath *dp, struct dp_frame *frames, uint32_t n)
 {
-	return xsks_rx(dpk_of(dp)->xsks, frames, n);
+	uint32_t got = xsks_rx(dpk_of(dp)->xsks, frames, n);
+
+	return got + dpk_ups_rx(dpk_of(dp), frames + got, n - got);
 }
 
 static int tx(struct datapath *dp, uint16_t port, struct dp_frame *frame)
@@ -176,6 +178,7 @@ static void destroy_parts(struct dpk *k)
 	xsks_destroy(k->xsks);
 	dpk_probe_close(k);
 	dpk_told_close(k);
+	dpk_ups_close(k);
 	if (k->orphan_timer)
 		k->reactor->timer_free(k->reactor->ctx, k->orphan_timer);
 	for (int id = 0; id < SW_MAX_PORTS; id++)
@@ -190,6 +193,7 @@ static void destroy_parts(struct dpk *k)
 	close_fd(k->spread_fd);
 	close_fd(k->collector_fd);
 	close_fd(k->worker_fd);
+	close_fd(k->tc_fd);
 	if (k->skel) {
 		dpk_sets_close(k);
 		unmap_memory(k);
@@ -346,6 +350,8 @@ static int build(struct dpk *k, const struct dp_kernel_options *options, struct 
 	if (!error)
 		error = dpk_told_open(k, c);
 	if (!error)
+		error = dpk_ups_open(k, c);
+	if (!error)
 		error = dpk_attach_lost(k, c);
 	if (!error)
 		error = start_grace(k, c);
@@ -372,7 +378,7 @@ static struct dpk *blank(void)
 		return NULL;
 	k->dp.ops = &ops;
 	k->grace_map_fd = k->grace_inner_fd = k->ingress_fd = k->egress_fd = k->egress_one_fd = -1;
-	k->spread_fd = k->collector_fd = k->worker_fd = -1;
+	k->spread_fd = k->collector_fd = k->worker_fd = k->tc_fd = -1;
 	for (int id = 0; id < SW_MAX_PORTS; id++)
 		k->ports[id].link_fd = -1;
 	for (int i = 0; i < 4; i++)

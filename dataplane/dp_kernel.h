@@ -5,10 +5,12 @@
  *	dp_kernel.c		life, the operations
  *	dp_kernel_pins.c	the bpffs directory: making it, adopting what is pinned in it, forgetting it
  *	dp_kernel_attach.c	the links by which the program sits on devices
+ *	dp_kernel_tc.c		the same at the tc hook
  *	dp_kernel_ports.c	the maps that name the ports
  *	dp_kernel_cpus.c	the CPUs that ports are spread over
  *	dp_kernel_sets.c	the flood sets
  *	dp_kernel_told.c	copies of frames that were sent on, by the ring
+ *	dp_kernel_ups.c		frames from the tc hook, by the ring
  *	dp_kernel_probe.c	the program's verdict on one frame
  *	dp_kernel_size.c	what it takes of the host's memory
  *	dp_kernel_facts.c	what there is to tell of it
@@ -34,6 +36,7 @@ struct ring_buffer;
 struct complaint;
 struct grace;
 struct reactor_watch;
+struct segment;
 struct switch_bpf;
 struct xsks;
 
@@ -48,6 +51,8 @@ struct dpk_port {
 	bool open;   /* its sockets are ours, of this life */
 	int link_fd; /* -1: none */
 	uint32_t link_ifindex;
+	enum dp_hook link_hook; /* that the link is of */
+	bool has_filter;        /* in place of a link, at the tc hook */
 	enum dp_mode mode;
 };
 
@@ -77,6 +82,8 @@ struct dpk {
 	uint32_t ingress_id, egress_id, egress_one_id;
 	int spread_fd, collector_fd, worker_fd; /* the last: -1 until it is needed */
 	uint32_t spread_id, collector_id, worker_id;
+	int tc_fd;                              /* -1 until it is needed */
+	uint32_t tc_id;
 	int lost_fds[4]; /* links of the tracepoint programs */
 	struct dpk_port ports[SW_MAX_PORTS];
 	enum dpk_followed { DPK_NOT_FOLLOWED, DPK_TO_BE_FOLLOWED, DPK_FOLLOWED } followed[SW_MAX_PORTS];
@@ -87,6 +94,7 @@ struct dpk {
 		void (*each)(void *ctx, const struct dp_told *told);
 		void *ctx;
 	} telling;
+	struct dpk_ups *ups; /* dp_kernel_ups.c */
 	/* By port id, and for good: a port that comes back still has its collector (bpf/spread.h). */
 	enum dpk_collecting { DPK_DIRECT, DPK_TURNING, DPK_COLLECTED } collecting[SW_MAX_PORTS];
 	uint32_t collector[SW_MAX_PORTS]; /* CPU */
@@ -177,6 +185,27 @@ static inline bool dpk_has_egress(const struct dpk *k, uint16_t id)
 int dpk_follow(struct datapath *dp, uint16_t id);
 void dpk_followed(struct datapath *dp, uint16_t id);
 enum dp_way dpk_way(const struct datapath *dp, uint16_t id);
+
+/* ---- dp_kernel_tc.c ---- */
+
+/* Puts the program at the device's tc hook: by a link, which is *ret_link_fd, or by a filter, and that is -1. */
+int dpk_tc_put(struct dpk *k, uint32_t ifindex, int *ret_link_fd, struct complaint *c);
+/* Loads the program if that is not done yet. */
+int dpk_tc_want(struct dpk *k, struct complaint *c);
+bool dpk_tc_has_filter(const struct dpk *k, uint32_t ifindex);
+/* Idempotent; the device may be gone. */
+void dpk_tc_drop_filter(struct dpk *k, uint32_t ifindex);
+void dpk_tc_each_filter(struct dpk *k, void (*each)(struct dpk *k, uint32_t ifindex));
+
+/* ---- dp_kernel_ups.c ---- */
+
+/* Of an earlier daemon nothing is handed out. */
+int dpk_ups_open(struct dpk *k, struct complaint *c);
+void dpk_ups_close(struct dpk *k);
+/* As datapath_ops.rx. */
+uint32_t dpk_ups_rx(struct dpk *k, struct dp_frame *frames, uint32_t n);
+/* As segment_begin(), with what the kernel says of the frame. */
+int dpk_gso_part(const uint8_t *frame, uint32_t size, uint32_t gso_size, uint32_t gso_type, struct segment *ret);
 
 /* ---- dp_kernel_cpus.c ---- */
 

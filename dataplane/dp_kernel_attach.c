@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define LINK_PREFIX    "link-"
+#define LINK_TYPE_TCX  11 /* enum bpf_link_type of Linux 6.6; not in Debian 12's headers */
 #define ORPHAN_WAIT_MS 30000
 
 static const uint32_t mode_flags[] = {
@@ -50,6 +51,17 @@ static int link_info(int fd, struct bpf_link_info *ret)
 	return bpf_obj_get_info_by_fd(fd, ret, &size) ? -errno : 0;
 }
 
+/* A link of ours that is on this device still; of both hooks the kernel tells the device at the same place. */
+static bool is_on(const struct bpf_link_info *info, uint32_t ifindex)
+{
+	return (info->type == BPF_LINK_TYPE_XDP || info->type == LINK_TYPE_TCX) && info->xdp.ifindex == ifindex;
+}
+
+static enum dp_hook hook_of(const struct bpf_link_info *info)
+{
+	return info->type == BPF_LINK_TYPE_XDP ? DP_HOOK_XDP : DP_HOOK_TC;
+}
+
 static const char *device_name(uint32_t ifindex, char name[IF_NAMESIZE])
 {
 	if (!if_indextoname(ifindex, name))
@@ -82,12 +94,15 @@ void dpk_detach(struct dpk *k, struct dpk_port *p)
 	if (p->link_fd >= 0)
 		drop_link(k, p->link_fd, ifindex);
 	p->link_fd = -1;
+	if (ifindex)
+		dpk_tc_drop_filter(k, ifindex);
+	p->has_filter = false;
 }
 
 static bool is_claimed(const struct dpk *k, uint32_t ifindex)
 {
 	for (int id = 1; id < SW_MAX_PORTS; id++) {
-		if (k->ports[id].link_fd >= 0 && k->ports[id].link_ifindex == ifindex)
+		if ((k->ports[id].link_fd >= 0 || k->ports[id].has_filter) && k->ports[id].link_ifindex == ifindex)
 			return true;
 	}
 	return false;
@@ -110,6 +125,7 @@ static void drop_orphan(struct dpk *k, uint32_t ifindex)
 
 	if (is_claimed(k, ifindex) || is_expected(k, ifindex))
 		return;
+	dpk_tc_drop_filter(k, ifindex);
 	link_path(k, ifindex, path);
 	fd = bpf_obj_get(path);
 	if (fd < 0)
@@ -121,6 +137,7 @@ static void drop_orphan(struct dpk *k, uint32_t ifindex)
 void dpk_orphans_detach(struct dpk *k)
 {
 	dpk_pins_each(k, LINK_PREFIX, drop_orphan);
+	dpk_tc_each_filter(k, drop_orphan);
 }
 
 static void orphans_due(void *arg)
@@ -139,6 +156,8 @@ void dpk_orphans_watch(struct dpk *k)
 	k->orphan_timer = k->reactor->timer(k->reactor->ctx, orphans_due, k);
 	if (k->orphan_timer)
 		dpk_pins_each(k, LINK_PREFIX, found_orphan);
+	if (k->orphan_timer)
+		dpk_tc_each_filter(k, found_orphan);
 }
 
 /* ---- taking over ---- */
@@ -154,8 +173,8 @@ bool dpk_owns(struct datapath *dp, uint32_t ifindex)
 	link_path(dpk_of(dp), ifindex, path);
 	fd = bpf_obj_get(path);
 	if (fd < 0)
-		return false;
-	owns = link_info(fd, &info) == 0 && info.type == BPF_LINK_TYPE_XDP && info.xdp.ifindex == ifindex;
+		return dpk_tc_has_filter(dpk_of(dp), ifindex);
+	owns = link_info(fd, &info) == 0 && is_on(&info, ifindex);
 	close(fd);
 	return owns;
 }
@@ -183,24 +202,35 @@ static int find_link(struct dpk *k, struct dpk_port *p, struct bpf_link_info *re
 		fd = bpf_obj_get(path);
 	if (fd < 0)
 		return -1;
-	if (link_info(fd, ret_info) == 0 && ret_info->type == BPF_LINK_TYPE_XDP &&
-		ret_info->xdp.ifindex == p->port.ifindex)
+	if (link_info(fd, ret_info) == 0 && is_on(ret_info, p->port.ifindex))
 		return fd;
 	p->link_fd = -1;
 	drop_link(k, fd, p->port.ifindex); /* its device went away, and another has the number now */
 	return -1;
 }
 
-/* 1: the link is there and runs the program; 0: there is none (any more); -errno. */
-static int take_over(struct dpk *k, struct dpk_port *p, const enum dp_mode *want, struct complaint *c)
+/*
+ * 1: the link is there and runs the program; 0: there is none (any more); -errno. One at the other hook goes on until
+ * it is superseded: *ret_other, or -1.
+ */
+static int take_over(struct dpk *k, struct dpk_port *p, const enum dp_mode *want, int *ret_other, struct complaint *c)
 {
 	struct bpf_link_info info;
 	int fd = find_link(k, p, &info), error;
 
 	if (fd < 0)
 		return 0;
-	p->mode = mode_now(p->port.ifindex);
-	if (want && *want != p->mode) {
+	if (hook_of(&info) != p->port.hook) {
+		p->link_fd = -1;
+		*ret_other = fd;
+		return 0;
+	}
+	p->link_hook = p->port.hook;
+	error = p->link_hook == DP_HOOK_TC ? dpk_tc_want(k, c) : 0;
+	if (error)
+		return error;
+	p->mode = p->link_hook == DP_HOOK_TC ? DP_MODE_NATIVE : mode_now(p->port.ifindex);
+	if (p->link_hook == DP_HOOK_XDP && want && *want != p->mode) {
 		p->link_fd = -1;
 		drop_link(k, fd, p->port.ifindex);
 		return 0;
@@ -226,10 +256,28 @@ static void ask_reason(struct dpk *k, uint32_t ifindex, enum dp_mode mode, int e
 	snprintf(why, why_size, "%s", said[0] ? said : strerror(-error));
 }
 
+/* Keeps the link for whoever comes after us. */
+static int pin_link(struct dpk *k, struct dpk_port *p, int fd, enum dp_hook hook)
+{
+	char path[DPK_PATH_SIZE];
+	int error;
+
+	link_path(k, p->port.ifindex, path);
+	unlink(path);
+	if (bpf_obj_pin(fd, path)) {
+		error = -errno;
+		drop_link(k, fd, p->port.ifindex);
+		return error;
+	}
+	p->link_fd = fd;
+	p->link_ifindex = p->port.ifindex;
+	p->link_hook = hook;
+	return 0;
+}
+
 static int attach_link(struct dpk *k, struct dpk_port *p, enum dp_mode mode)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, options, .flags = mode_flags[mode]);
-	char path[DPK_PATH_SIZE];
 	enum dp_mode was = p->mode;
 	uint32_t id;
 	int fd, error;
@@ -243,16 +291,26 @@ static int attach_link(struct dpk *k, struct dpk_port *p, enum dp_mode mode)
 		p->mode = was;
 		return error;
 	}
-	link_path(k, p->port.ifindex, path);
-	unlink(path);
-	if (bpf_obj_pin(fd, path)) {
-		error = -errno;
-		drop_link(k, fd, p->port.ifindex);
+	return pin_link(k, p, fd, DP_HOOK_XDP);
+}
+
+static int attach_tc(struct dpk *k, struct dpk_port *p, struct complaint *c)
+{
+	int fd, error;
+
+	p->mode = DP_MODE_NATIVE;
+	error = dpk_port_write(k, p);
+	if (error)
+		return complain(c, error, "the port cannot be entered into the maps: %s", strerror(-error));
+	error = dpk_tc_put(k, p->port.ifindex, &fd, c);
+	if (error)
 		return error;
-	}
-	p->link_fd = fd;
+	p->has_filter = fd < 0;
 	p->link_ifindex = p->port.ifindex;
-	return 0;
+	if (fd < 0)
+		return 0;
+	error = pin_link(k, p, fd, DP_HOOK_TC);
+	return error ? complain(c, error, "the link to the tc hook cannot be pinned: %s", strerror(-error)) : 0;
 }
 
 /* Who sits on the device, if that is why we may not. */
@@ -330,27 +388,48 @@ static int attach_anew(
 	return 0;
 }
 
+/* Only when the program is at the hook that it is to be at it leaves the other; and else it stays there. */
+static void leave_other(struct dpk *k, struct dpk_port *p, int other, int error)
+{
+	if (error && other >= 0) {
+		p->link_fd = other;
+		p->link_ifindex = p->port.ifindex;
+		p->link_hook = p->port.hook == DP_HOOK_TC ? DP_HOOK_XDP : DP_HOOK_TC;
+		return;
+	}
+	if (!error && p->port.hook == DP_HOOK_XDP) {
+		dpk_tc_drop_filter(k, p->port.ifindex);
+		p->has_filter = false;
+	}
+	if (other >= 0) {
+		bpf_link_detach(other);
+		close(other);
+	}
+}
+
 int dpk_attach(struct datapath *dp, uint16_t id, const enum dp_mode *want, enum dp_mode *ret_mode, char *why,
 	size_t why_size, struct complaint *c)
 {
 	struct dpk *k = dpk_of(dp);
 	struct dpk_port *p = &k->ports[id % SW_MAX_PORTS];
-	int error;
+	int other = -1, error;
 
 	if (!p->port.ifindex)
 		return complain(c, -EINVAL, "port %u has no device", id);
 	if (why_size)
 		why[0] = '\0';
-	error = take_over(k, p, want, c);
+	error = take_over(k, p, want, &other, c);
 	if (error < 0)
 		return error;
-	if (error == 0)
-		error = attach_anew(k, p, want, why, why_size, c);
-	else if (p->mode == DP_MODE_GENERIC && !want)
+	if (error == 0) {
+		error = p->port.hook == DP_HOOK_TC ? attach_tc(k, p, c) : attach_anew(k, p, want, why, why_size, c);
+		leave_other(k, p, other, error);
+	} else if (p->mode == DP_MODE_GENERIC && !want) {
 		snprintf(why, why_size, "its driver refused native mode when it was attached, before the restart");
+	}
 	if (error < 0)
 		return error;
-	if (p->mode == DP_MODE_GENERIC && want)
+	if (p->mode == DP_MODE_GENERIC && want && p->port.hook == DP_HOOK_XDP)
 		snprintf(why, why_size, "generic mode was asked for");
 	*ret_mode = p->mode;
 	return dpk_port_write(k, p);

@@ -122,6 +122,10 @@ int dpk_cpus_program(const struct dpk *k, const struct dpk_port *p, uint32_t *re
 {
 	bool spread = !cpu_list_is_empty(&p->port.cpus) && k->collecting[p->port.id] == DPK_COLLECTED;
 
+	if (p->link_fd >= 0 && p->link_hook == DP_HOOK_TC) {
+		*ret_id = k->tc_id;
+		return k->tc_fd;
+	}
 	*ret_id = spread ? k->spread_id : k->ingress_id;
 	return spread ? k->spread_fd : k->ingress_fd;
 }

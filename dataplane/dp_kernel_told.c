@@ -8,11 +8,28 @@
 #include "dataplane/counters.h"
 #include "dataplane/dp_kernel.h"
 #include "dataplane/reactor.h"
+#include "dataplane/segment.h"
 #include "switch.skel.h"
 
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <string.h>
+
+/* Of a frame that stands for several each is told of; of one that cannot be parted, as it is. */
+static void hand_out_parts(struct dpk *k, const struct sw_told *told, const struct dp_told *whole)
+{
+	static uint8_t bytes[SW_TELL_MAX];
+	struct dp_told part = *whole;
+	struct segment parts;
+
+	if (dpk_gso_part(told->bytes, told->size, told->gso_size, told->gso_type, &parts)) {
+		k->telling.each(k->telling.ctx, whole);
+		return;
+	}
+	part.data = bytes;
+	while ((part.size = segment_next(&parts, bytes)) != 0)
+		k->telling.each(k->telling.ctx, &part);
+}
 
 /* Not 0: no more of them for now. This one counts as read. */
 static int hand_out(void *ctx, void *record, size_t size)
@@ -26,7 +43,11 @@ static int hand_out(void *ctx, void *record, size_t size)
 		.mirror = told->mirror % SW_MAX_MIRRORS,
 		.out_port = told->out_port};
 
-	if (size >= sizeof(*told) + told->size && told->in_port < SW_MAX_PORTS)
+	if (size < sizeof(*told) + told->size || told->in_port >= SW_MAX_PORTS)
+		return 0;
+	if (told->gso_size)
+		hand_out_parts(k, told, &copy);
+	else
 		k->telling.each(k->telling.ctx, &copy);
 	return --k->telling.n_left ? 0 : -EINTR;
 }

@@ -152,11 +152,23 @@ static void read_kind(const struct ifinfomsg *header, const struct nl_attrs *att
 	}
 }
 
+uint32_t netdev_program_of(const struct nl_attrs *link)
+{
+	struct nl_attrs xdp;
+	uint32_t id;
+
+	nl_nested(link, IFLA_XDP, &xdp);
+	id = nl_u32(&xdp, IFLA_XDP_PROG_ID, 0);
+	for (uint16_t mode = IFLA_XDP_DRV_PROG_ID; mode <= IFLA_XDP_HW_PROG_ID && !id; mode++)
+		id = nl_u32(&xdp, mode, 0); /* several are attached */
+	return id;
+}
+
 static void read_link(const struct nl_message *message, struct link *link)
 {
 	const struct ifinfomsg *header = message->header;
 	struct netdev_info *info = &link->info;
-	struct nl_attrs attrs, xdp;
+	struct nl_attrs attrs;
 	const void *mac;
 	size_t size = 0;
 
@@ -175,10 +187,7 @@ static void read_link(const struct nl_message *message, struct link *link)
 	mac = nl_data(&attrs, IFLA_ADDRESS, &size);
 	if (mac && size == sizeof(info->mac))
 		memcpy(info->mac, mac, size);
-	nl_nested(&attrs, IFLA_XDP, &xdp);
-	info->xdp_prog_id = nl_u32(&xdp, IFLA_XDP_PROG_ID, 0);
-	for (uint16_t mode = IFLA_XDP_DRV_PROG_ID; mode <= IFLA_XDP_HW_PROG_ID && !info->xdp_prog_id; mode++)
-		info->xdp_prog_id = nl_u32(&xdp, mode, 0); /* several are attached */
+	info->xdp_prog_id = netdev_program_of(&attrs);
 	read_kind(header, &attrs, link);
 }
 

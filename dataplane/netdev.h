@@ -44,6 +44,7 @@ struct netdev_peer {
 	bool reachable;          /* we found its namespace and could look; the rest is valid only then */
 	bool gro;
 	bool tx_vlan_offload;
+	bool has_program; /* of XDP; also told where it is not reachable */
 	uint32_t mtu;
 	uint32_t tx_queues;
 };

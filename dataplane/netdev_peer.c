@@ -30,6 +30,7 @@ static int link_came(void *ctx, const struct nl_message *message)
 	nl_attrs(message, &attrs);
 	snprintf(peer->name, sizeof(peer->name), "%s", nl_text(&attrs, IFLA_IFNAME));
 	peer->mtu = nl_u32(&attrs, IFLA_MTU, 0);
+	peer->has_program = netdev_program_of(&attrs) != 0;
 	return 0;
 }
 

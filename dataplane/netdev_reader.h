@@ -11,6 +11,7 @@
 #include "dataplane/netdev.h"
 
 struct netlink;
+struct nl_attrs;
 
 struct netdev_reader {
 	struct netlink *route;
@@ -27,6 +28,9 @@ void netdev_reader_close(struct netdev_reader *reader);
 int netdev_reader_query(struct netdev_reader *reader, const char *name, uint32_t ifindex, struct netdev_info *ret);
 /* Every device of this namespace, in an array that the caller frees. */
 int netdev_reader_all(struct netdev_reader *reader, struct netdev_info **ret, size_t *ret_n);
+
+/* netdev.c: of a link message, the XDP program that is attached, in any mode; 0: none. */
+uint32_t netdev_program_of(const struct nl_attrs *link);
 
 /* netdev_features.c: fills xdp_features and takes_redirects. */
 int netdev_features_open(struct netlink **ret, uint16_t *ret_family, uint32_t *ret_group);

@@ -5,6 +5,7 @@
 #include "dataplane/log.h"
 #include "dataplane/netdev.h"
 #include "dataplane/port_cpus.h"
+#include "dataplane/port_hook.h"
 #include "dataplane/port_limits.h"
 #include "dataplane/preflight.h"
 #include "dataplane/reactor.h"
@@ -30,6 +31,9 @@ struct managed {
 	char reason[400];
 	char path[160];
 	char cpus_why[400];
+	enum dp_hook hook; /* that it has, or had last */
+	char hook_why[160];
+	bool fell_back; /* from the tc hook, which was chosen for it */
 	char device[SW_NAME_SIZE];
 	uint32_t ifindex;     /* that its program is attached to; 0: none */
 	uint32_t had_ifindex; /* that a daemon before this one left attached; 0: none */
@@ -101,7 +105,7 @@ static void record(const struct port_manager *pm, const struct managed *m)
 static bool same_dp_port(const struct dp_port *a, const struct dp_port *b)
 {
 	return a->ifindex == b->ifindex && a->n_queues == b->n_queues && a->csum == b->csum &&
-	       a->max_frame == b->max_frame && a->max_rx_frame == b->max_rx_frame &&
+	       a->hook == b->hook && a->peer_apart == b->peer_apart && a->max_frame == b->max_frame && a->max_rx_frame == b->max_rx_frame &&
 	       a->untagged_vid == b->untagged_vid && a->miss_rate == b->miss_rate && a->miss_burst == b->miss_burst &&
 	       cpu_list_same(&a->cpus, &b->cpus);
 }
@@ -121,6 +125,8 @@ static int put(struct port_manager *pm, struct managed *m, const struct netdev_i
 		.id = m->id,
 		.ifindex = info->ifindex,
 		.n_queues = info->rx_queues,
+		.hook = m->hook,
+		.peer_apart = port_hook_passes(info),
 		.csum = info->kind == NETDEV_VETH || info->kind == NETDEV_TAP,
 		.untagged_vid = vlan_untagged(&m->config.vlan),
 		.miss_rate = m->config.upcall_rate,
@@ -192,7 +198,7 @@ static void let_go(struct port_manager *pm, struct managed *m, enum port_phase p
 	memset(&m->known, 0, sizeof(m->known));
 	m->phase = phase;
 	snprintf(m->reason, sizeof(m->reason), "%s", why);
-	m->path[0] = m->cpus_why[0] = '\0';
+	m->path[0] = m->cpus_why[0] = m->hook_why[0] = '\0';
 	set_state(pm, m, &gone);
 	if (had_device && pm->restored)
 		sets_port_changed(pm->parts.sets, m->id); /* the device may be there still */
@@ -225,7 +231,8 @@ static const enum dp_mode *wanted_mode(const struct managed *m)
 	return m->config.mode == PORT_MODE_AUTO ? NULL : &modes[m->config.mode];
 }
 
-static int attach(struct port_manager *pm, struct managed *m, const struct netdev_info *info, struct complaint *c)
+static int attach_at_hook(
+	struct port_manager *pm, struct managed *m, const struct netdev_info *info, struct complaint *c)
 {
 	int error;
 
@@ -235,10 +242,29 @@ static int attach(struct port_manager *pm, struct managed *m, const struct netde
 		error = dp_of(pm)->ops->attach(
 			dp_of(pm), m->id, wanted_mode(m), &m->mode, m->reason, sizeof(m->reason), c);
 	m->mode_known = !error;
-	if (!error)
-		error = put(pm, m, info, c);
+	return error ? error : put(pm, m, info, c);
+}
+
+/* Whose choice it was to sit at the tc hook goes on at the other where the kernel does not have it so. */
+static int attach(struct port_manager *pm, struct managed *m, const struct netdev_info *info, struct complaint *c)
+{
+	struct complaint why = {""};
+	int error;
+
+	m->hook = port_hook_choose(&m->config, info, m->hook_why, sizeof(m->hook_why));
+	m->fell_back = false;
+	error = attach_at_hook(pm, m, info, &why);
+	if (error && m->hook == DP_HOOK_TC && m->config.hook == PORT_HOOK_AUTO) {
+		log_info("port %s: %s", m->config.name, why.text);
+		m->hook = DP_HOOK_XDP;
+		m->fell_back = true;
+		snprintf(m->hook_why, sizeof(m->hook_why), "the kernel does not accept the program at the tc hook");
+		why.text[0] = '\0';
+		error = attach_at_hook(pm, m, info, &why);
+	}
 	if (!error)
 		return 0;
+	complain(c, error, "%s", why.text);
 	m->mode_known = false;
 	dp_of(pm)->ops->port_remove(dp_of(pm), m->id);
 	memset(&m->known, 0, sizeof(m->known));
@@ -261,9 +287,20 @@ static int complain_of_owner(const struct managed *owner, struct complaint *c)
 	return complain(c, -EEXIST, "%s is the device of port %s already", owner->device, owner->config.name);
 }
 
+static struct preflight_wish wish_of(const struct managed *m, const struct netdev_info *info)
+{
+	char why[sizeof(m->hook_why)];
+
+	return (struct preflight_wish){
+		.force = m->config.force,
+		.mode = m->config.mode,
+		.hook = port_hook_choose(&m->config, info, why, sizeof(why)),
+	};
+}
+
 static int take(struct port_manager *pm, struct managed *m, struct netdev_info *info, struct complaint *c)
 {
-	struct preflight_wish wish = {.force = m->config.force, .mode = m->config.mode};
+	struct preflight_wish wish = wish_of(m, info);
 	const struct managed *owner = find_ifindex(pm, info->ifindex);
 	int error;
 
@@ -342,6 +379,16 @@ static void repair(struct port_manager *pm, struct managed *m, struct netdev_inf
 		netdev_query_ifindex(info->ifindex, info);
 }
 
+/* News may be of what decides on the hook. */
+static int follow_hook(struct port_manager *pm, struct managed *m, const struct netdev_info *info, struct complaint *c)
+{
+	char why[sizeof(m->hook_why)];
+
+	if (m->fell_back || port_hook_choose(&m->config, info, why, sizeof(why)) == m->hook)
+		return put(pm, m, info, c);
+	return attach(pm, m, info, c);
+}
+
 static void consider(struct port_manager *pm, struct managed *m, struct netdev_info *info)
 {
 	struct complaint c = {""};
@@ -353,7 +400,7 @@ static void consider(struct port_manager *pm, struct managed *m, struct netdev_i
 			refused(pm, m, c.text);
 	} else {
 		repair(pm, m, info);
-		if (put(pm, m, info, &c))
+		if (follow_hook(pm, m, info, &c))
 			refused(pm, m, c.text);
 		else
 			link_changed(pm, m, info);
@@ -590,7 +637,9 @@ int port_manager_add(struct port_manager *pm, const struct port_config *config, 
 	if (!m)
 		return complain(c, -ENOMEM, "out of memory");
 	m->config = *config;
-	error = config->patient ? 0 : port_cpus_check(&config->cpus, c);
+	error = port_hook_check(config, c);
+	if (!error && !config->patient)
+		error = port_cpus_check(&config->cpus, c);
 	if (!error)
 		error = name_device(m, c);
 	owner = error ? NULL : find_device(pm, m->device);
@@ -639,14 +688,15 @@ static void configure(struct port_manager *pm, struct managed *m, const struct p
  */
 static int reattach(struct port_manager *pm, struct managed *m, struct netdev_info *info, struct complaint *c)
 {
-	struct preflight_wish wish = {.force = m->config.force, .mode = m->config.mode};
+	struct preflight_wish wish = wish_of(m, info);
 	int error;
 
 	info->xdp_prog_id = 0; /* ours */
 	error = preflight(info, &wish, c);
 	if (error)
 		return error;
-	dp_of(pm)->ops->port_remove(dp_of(pm), m->id);
+	if (wish.hook == m->hook)
+		dp_of(pm)->ops->port_remove(dp_of(pm), m->id);
 	memset(&m->known, 0, sizeof(m->known));
 	return attach(pm, m, info, c);
 }
@@ -708,11 +758,23 @@ static int change_number(struct port_manager *pm, struct managed *m, uint32_t of
 	return 0;
 }
 
+/* Whether the port has a device, and its program would sit at another of its hooks. */
+static bool is_other_hook(const struct managed *m, const struct port_config *wanted)
+{
+	char why[sizeof(m->hook_why)];
+	struct netdev_info info;
+
+	if (!m->ifindex || netdev_query_ifindex(m->ifindex, &info))
+		return false;
+	return port_hook_choose(wanted, &info, why, sizeof(why)) != m->hook || (wanted->hook != m->config.hook);
+}
+
 int port_manager_set(struct port_manager *pm, const struct port_config *config, unsigned which, struct complaint *c)
 {
 	struct managed *m = find(pm, config->name);
-	bool mode = which & PORT_SET_MODE, insists = which & PORT_SET_CPUS && !config->patient;
+	bool insists = which & PORT_SET_CPUS && !config->patient;
 	struct port_config old, wanted;
+	bool mode;
 	char reason[sizeof(m->reason)];
 	int error;
 
@@ -734,10 +796,16 @@ int port_manager_set(struct port_manager *pm, const struct port_config *config, 
 		wanted.upcall_rate = config->upcall_rate;
 		wanted.upcall_burst = config->upcall_burst;
 	}
-	if (mode)
+	if (which & PORT_SET_MODE)
 		wanted.mode = config->mode;
+	if (which & PORT_SET_HOOK)
+		wanted.hook = config->hook;
 	if (which & PORT_SET_CPUS)
 		wanted.cpus = config->cpus;
+	error = port_hook_check(&wanted, c);
+	if (error)
+		return error;
+	mode = which & PORT_SET_MODE || is_other_hook(m, &wanted);
 	configure(pm, m, &wanted);
 	error = comply(pm, m, mode, c);
 	if (!error && insists && m->cpus_why[0])
@@ -813,6 +881,8 @@ int port_manager_status(const struct port_manager *pm, const char *name, struct 
 	ret->cpus = m->known.cpus;
 	ret->ifindex = m->ifindex;
 	ret->mode = m->mode;
+	ret->hook = m->hook;
+	memcpy(ret->hook_why, m->hook_why, sizeof(ret->hook_why));
 	ret->mtu = m->mtu;
 	ret->n_queues = m->known.n_queues;
 	counters_read_port(&dp_of(pm)->memory, m->id, &ret->counters);

@@ -95,7 +95,7 @@ static int no_default_route(const struct netdev_info *info, const struct preflig
 
 static int no_other_program(const struct netdev_info *info, const struct preflight_wish *wish, struct complaint *c)
 {
-	if (!info->xdp_prog_id)
+	if (!info->xdp_prog_id || wish->hook == DP_HOOK_TC)
 		return 0;
 	return complain(c, -EBUSY,
 		"%s is owned by another XDP program, id %u (`bpftool prog show id %u`): stop what attached it, or "
@@ -107,7 +107,7 @@ static int no_other_program(const struct netdev_info *info, const struct preflig
 /* The generic hook knows none of the limits below: it runs on skbs, wherever they come from. */
 static bool goes_native(const struct preflight_wish *wish)
 {
-	return wish->mode == PORT_MODE_AUTO || wish->mode == PORT_MODE_NATIVE;
+	return wish->hook == DP_HOOK_XDP && (wish->mode == PORT_MODE_AUTO || wish->mode == PORT_MODE_NATIVE);
 }
 
 static int native_driver(const struct netdev_info *info, const struct preflight_wish *wish, struct complaint *c)
@@ -183,7 +183,7 @@ static int veth_queues(const struct netdev_info *info, const struct preflight_wi
 
 static int visible_tags(const struct netdev_info *info, const struct preflight_wish *wish, struct complaint *c)
 {
-	if (!info->rx_vlan_offload || !info->rx_vlan_fixed || info->kind == NETDEV_VETH)
+	if (!info->rx_vlan_offload || !info->rx_vlan_fixed || info->kind == NETDEV_VETH || wish->hook == DP_HOOK_TC)
 		return 0;
 	return complain(c, -EOPNOTSUPP,
 		"the driver of %s takes VLAN tags off its frames (rx-vlan offload) and does not let that be switched "

@@ -20,6 +20,7 @@
 struct preflight_wish {
 	bool force; /* take it although a default route leaves by it */
 	enum port_mode_wish mode;
+	enum dp_hook hook;
 };
 
 /*

@@ -211,8 +211,10 @@ static void handle(struct upcall *up, struct dp_frame *frame, uint64_t now_ns)
 /* Only when the batch has left: of a daemon that is killed, what it had in hand is to be among the lost. */
 static void count_batch(struct upcall *up, uint32_t n)
 {
-	for (uint32_t i = 0; i < n; i++)
-		counters_upcall(&up->dp->memory, up->frames[i].in_port);
+	for (uint32_t i = 0; i < n; i++) {
+		if (!up->frames[i].is_part)
+			counters_upcall(&up->dp->memory, up->frames[i].in_port);
+	}
 }
 
 /* The second pass: the batch is on its way, its answers may be cached. */

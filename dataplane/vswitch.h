@@ -82,6 +82,9 @@ enum port_type {
 
 enum port_mode_wish { PORT_MODE_AUTO, PORT_MODE_NATIVE, PORT_MODE_GENERIC, PORT_MODE_OFFLOAD };
 
+/* At which hook the program is to sit (port_hook.h). */
+enum port_hook_wish { PORT_HOOK_AUTO, PORT_HOOK_XDP, PORT_HOOK_TC };
+
 #define NETNS_NAME_SIZE           64
 #define PORT_DEFAULT_UPCALL_RATE  100000
 #define PORT_DEFAULT_UPCALL_BURST 10000
@@ -95,6 +98,7 @@ struct port_config {
 	bool patient;                /* a refusal is a state to wait in (a configuration file), not an error */
 	bool force;                  /* take it although a default route leaves by it */
 	enum port_mode_wish mode;
+	enum port_hook_wish hook;
 	struct vlan_config vlan;
 	uint64_t upcall_rate, upcall_burst; /* new flows a second, and at once; 0: no limit */
 	uint32_t of_port;     /* its OpenFlow number; 0: the next free, filled in when the port is there */
@@ -116,6 +120,7 @@ enum {
 	PORT_SET_NUMBER = 8,
 	PORT_SWAP_NUMBER = 16,
 	PORT_SET_CPUS = 32,
+	PORT_SET_HOOK = 64,
 };
 /*
  * Takes from `config` (whose name names the port) what `which` says. PORT_SWAP_NUMBER, beside PORT_SET_NUMBER: if
@@ -155,6 +160,8 @@ struct port_status {
 	char cpus_why[400];   /* why not over all that were wanted; "" */
 	uint32_t mtu, n_queues;
 	struct port_counters counters;
+	enum dp_hook hook;
+	char hook_why[160]; /* why it is this one; "": it has no device */
 };
 int vswitch_port_status(const struct vswitch *vs, const char *name, struct port_status *ret);
 

@@ -83,6 +83,9 @@ void xsks_statistics(const struct xsks *xsks, uint16_t port, struct fact_sockets
 /* Facts for people. */
 void xsks_each_fact(const struct xsks *xsks, void (*fact)(void *ctx, const char *name, const char *value), void *ctx);
 
+/* A frame to be lent that did not come by a socket: its bytes are copied. -ENOBUFS, -EMSGSIZE. */
+int xsks_bring(struct xsks *xsks, const void *data, uint32_t size, struct dp_frame *ret);
+
 /* As in struct datapath_ops. */
 uint32_t xsks_rx(struct xsks *xsks, struct dp_frame *frames, uint32_t n);
 int xsks_tx(struct xsks *xsks, uint16_t port, struct dp_frame *frame);

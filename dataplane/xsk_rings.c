@@ -400,6 +400,30 @@ static void join(struct xsks *x, struct sock *s, uint32_t at, uint32_t n, struct
 	}
 }
 
+int xsks_bring(struct xsks *x, const void *data, uint32_t size, struct dp_frame *ret)
+{
+	uint32_t frame;
+
+	memset(ret, 0, sizeof(*ret));
+	ret->headroom = HEADROOM;
+	ret->size = size;
+	if (size > RX_ROOM) {
+		if (!x->sg || size > LONG_SIZE)
+			return -EMSGSIZE;
+		if (!x->n_long_free)
+			return -ENOBUFS;
+		ret->handle = IS_LONG | x->long_free[--x->n_long_free];
+		ret->data = long_buffer(x, ret->handle) + HEADROOM;
+	} else {
+		if (!enough_free(x, 1) || !umem_take(x->umem, &frame))
+			return -ENOBUFS;
+		ret->handle = frame;
+		ret->data = umem_frame(x->umem, frame) + HEADROOM;
+	}
+	memcpy(ret->data, data, size);
+	return 0;
+}
+
 static void take_one(struct xsks *x, const struct xdp_desc *desc, struct dp_frame *ret)
 {
 	ret->data = (uint8_t *)umem_area(x->umem) + desc->addr;
@@ -450,6 +474,7 @@ static uint32_t rx_turn(struct xsks *x, struct sock *s, struct dp_frame *frames,
 		if (!arrive(x, s, at, parts))
 			continue;
 		frames[got].in_port = s->port;
+		frames[got].is_part = false;
 		if (parts == 1)
 			take_one(x, xsk_ring_cons__rx_desc(&s->rx, at), &frames[got]);
 		else
