@@ -34,6 +34,7 @@
 #include "server.h"
 #include "slot.h"
 #include "stopwatch.h"
+#include "times.h"
 #include "yardstick.h"
 
 #define MAX_TRIPS   100000
@@ -117,29 +118,6 @@ static int one_way(const struct side *from, const struct side *to, const uint8_t
 	return await(to->fd, frame, stopwatch_now_ns() + PATIENCE_NS);
 }
 
-static int by_size(const void *a, const void *b)
-{
-	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-/* Sorts them. */
-static void say_times(json_object *reply, const char *key, uint64_t *times, uint32_t n)
-{
-	json_object *said = json_object_new_object();
-
-	json_object_object_add(reply, key, said);
-	server_say(said, "n", n);
-	if (!n)
-		return;
-	qsort(times, n, sizeof(*times), by_size);
-	server_say(said, "p50_ns", times[n / 2]);
-	server_say(said, "p90_ns", times[n * 9ULL / 10]);
-	server_say(said, "p99_ns", times[n * 99ULL / 100]);
-	server_say(said, "max_ns", times[n - 1]);
-}
-
 /* trips N: round trips of flow 0, one after the other */
 static int cmd_trips(char **word, json_object *reply)
 {
@@ -165,7 +143,7 @@ static int cmd_trips(char **word, json_object *reply)
 	server_say(reply, "lost", n - n_back);
 	server_say(reply, "held_up_ns", stopwatch_held_up_ns(&span));
 	server_say(reply, "wall_ns", span.wall_ns);
-	say_times(reply, "all", pp.trip_ns, n_back);
+	times_say(reply, "all", pp.trip_ns, n_back);
 	return err == -ETIMEDOUT ? 0 : err;
 }
 
@@ -205,8 +183,8 @@ static int cmd_first(char **word, json_object *reply)
 		n_there++;
 	}
 	server_say(reply, "lost", n - n_there);
-	say_times(reply, "all", pp.trip_ns, n_there);
-	say_times(reply, "unhindered", pp.unhindered_ns, n_unhindered);
+	times_say(reply, "all", pp.trip_ns, n_there);
+	times_say(reply, "unhindered", pp.unhindered_ns, n_unhindered);
 	return err == -ETIMEDOUT ? 0 : err;
 }
 
@@ -372,8 +350,8 @@ static int cmd_paced(char **word, json_object *reply)
 	server_say(reply, "known_lost", pace.n - n_new - paced.n_known);
 	server_say(reply, "new_lost", n_new - paced.n_new);
 	server_say(reply, "wall_ns", stopwatch_now_ns() - begin - PATIENCE_NS);
-	say_times(reply, "known", pp.trip_ns, paced.n_known);
-	say_times(reply, "new", pp.unhindered_ns, paced.n_new);
+	times_say(reply, "known", pp.trip_ns, paced.n_known);
+	times_say(reply, "new", pp.unhindered_ns, paced.n_new);
 	return 0;
 }
 
