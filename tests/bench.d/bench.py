@@ -6,6 +6,7 @@
     cost      nanoseconds a frame of the switch's own program, by BPF_PROG_TEST_RUN
     masks     frames a second of flows that never repeat, under many masks
     latency   round trips between two namespaces, and the first frame of a flow
+    tcp       containers that talk by sockets: TCP, datagrams, round trips; beside the Linux bridge and bpf_redirect_peer
     scale     many ports, and several cores
     idle      CPU time while nobody sends
     attack    what one port can cost another
@@ -47,6 +48,7 @@ import latency
 import masks
 import rules
 import scale
+import tcp
 from forward import cost, forward, print_cost, print_forward
 from lab import BenchError, Controller, Lab, Pump, progress
 from measure import machine
@@ -62,14 +64,14 @@ def of_rules(bench):
 BENCHES = {"forward": (forward, print_forward), "cost": (cost, print_cost), "masks": (masks.masks, masks.print_masks),
            "latency": (latency.latency, latency.print_latency), "scale": (scale.scale, scale.print_scale),
            "idle": (idle.idle, idle.print_idle), "attack": (attack.attack, attack.print_attack),
-           "flowmod": of_rules("flowmod"), "setup": of_rules("setup"), "churn": of_rules("churn")}
+           "tcp": (tcp.tcp, tcp.print_tcp), "flowmod": of_rules("flowmod"), "setup": of_rules("setup"), "churn": of_rules("churn")}
 PRINTS_ITSELF = {"forward", "cost"}    # the machine, and what was left out
 WITHOUT_PUMP = {"latency", "idle", "attack"}  # whose ports are not to have a sink, or not all the while
 
 
 def parse(arguments):
     parser = argparse.ArgumentParser(prog="tests/bench", description=__doc__ + "\n" + "\n".join(
-        module.__doc__.strip("\n") + "\n" for module in (kinds, masks, latency, scale, idle, attack, rules)),
+        module.__doc__.strip("\n") + "\n" for module in (kinds, masks, latency, tcp, scale, idle, attack, rules)),
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=tuple(BENCHES))
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
@@ -82,13 +84,15 @@ def parse(arguments):
     parser.add_argument("--trips", type=int, default=2000, help="of a round (latency); default %(default)s")
     parser.add_argument("--first-flows", type=int, default=5000, help="new ones (latency); default %(default)s")
     parser.add_argument("--ports", type=int, help="how many; default 1000 (scale) and 100 (idle)")
-    parser.add_argument("--seconds", type=int, default=60, help="of idleness; default %(default)s")
+    parser.add_argument("--seconds", type=int, help="of idleness, default 60; of a round (tcp), default 1")
+    parser.add_argument("--measures", default=",".join(tcp.MEASURES), help="which (tcp); default %(default)s")
+    parser.add_argument("--congestion", default="cubic", help="TCP's congestion control (tcp); default %(default)s")
     parser.add_argument("--attacks", default=",".join(attack.ATTACKS), help="which (attack); default %(default)s")
     parser.add_argument("--vary", choices=("both", "mac", "tuple"), default="both",
                         help="what tells flows apart: MAC addresses, IP addresses and ports, or both")
-    parser.add_argument("--rounds", type=int, default=25, help="pairs of rounds; default %(default)s")
+    parser.add_argument("--rounds", type=int, help="pairs of rounds; default 25, and for tcp 21")
     parser.add_argument("--frames", type=int, default=1000000, help="frames a round; default %(default)s")
-    parser.add_argument("--only", default="switchd,bridge,ovs,twin", help="candidates; default %(default)s")
+    parser.add_argument("--only", help="candidates; default switchd,bridge,ovs,twin, and for tcp " + ",".join(tcp.VARIANTS))
     parser.add_argument("--pipeline", type=int, default=0, metavar="N", help="tables behind it (forward, cost)")
     parser.add_argument("--rules", type=int, default=100000, help="loaded in one go (flowmod); default %(default)s")
     parser.add_argument("--priorities", type=int, default=100, help="of these rules; default %(default)s")
@@ -125,9 +129,15 @@ def check(parser, options):
         parser.error("cost: one --kind at a time")
     if options.vary == "mac" and any(k.has_rules(options) for k in options.kinds):
         parser.error("--vary mac: rules tell flows apart by addresses and ports of IP")
+    options.measures = options.measures.split(",")
+    if set(options.measures) - set(tcp.MEASURES):
+        parser.error("--measures: expected some of %s" % ", ".join(tcp.MEASURES))
+    options.rounds = options.rounds or {"tcp": 21}.get(options.what, 25)
+    options.seconds = options.seconds or {"tcp": 1}.get(options.what, 60)
     options.ports = options.ports or {"idle": 100}.get(options.what, 1000)
-    options.only = options.only.split(",")
-    unknown = set(options.only) - {"switchd", "bridge", "ovs", "twin"}
+    known = list(tcp.VARIANTS) if options.what == "tcp" else ["switchd", "bridge", "ovs", "twin"]
+    options.only = options.only.split(",") if options.only else known
+    unknown = set(options.only) - set(known)
     if unknown:
         parser.error("--only: no candidate is called %s" % ", ".join(sorted(unknown)))
     return options
@@ -160,19 +170,25 @@ def told(options, report):
     return 1 if missing and "switchd" in options.only else 0
 
 
+def measured(options):
+    bench, tools = BENCHES[options.what][0], os.path.join(options.build, "tests/bench.d")
+    if options.what == "tcp":
+        return bench(options)  # a lab for each that is measured
+    receivers = max(k.receivers for k in options.kinds) if options.what in ("forward", "cost") else 1
+    with contextlib.ExitStack() as stack:
+        lab = stack.enter_context(Lab(receivers))
+        pump = None
+        if options.what not in WITHOUT_PUMP:
+            pump = stack.enter_context(Pump(lab, os.path.join(tools, "pump"), options.cpu))
+        controller = stack.enter_context(Controller(lab, os.path.join(tools, "ofpump"), options.cpu))
+        return bench(lab, pump, controller, options)
+
+
 def main():
     options = parse(sys.argv[1:])
     lock = alone()
     try:
-        tools = os.path.join(options.build, "tests/bench.d")
-        receivers = max(k.receivers for k in options.kinds) if options.what in ("forward", "cost") else 1
-        with contextlib.ExitStack() as stack:
-            lab = stack.enter_context(Lab(receivers))
-            pump = None
-            if options.what not in WITHOUT_PUMP:
-                pump = stack.enter_context(Pump(lab, os.path.join(tools, "pump"), options.cpu))
-            controller = stack.enter_context(Controller(lab, os.path.join(tools, "ofpump"), options.cpu))
-            report = BENCHES[options.what][0](lab, pump, controller, options)
+        report = measured(options)
         progress("")
         return told(options, report)
     except BenchError as error:

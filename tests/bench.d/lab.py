@@ -37,10 +37,10 @@ def progress(text):
 
 
 class Lab:
-    def __init__(self, n_receivers=1):
+    def __init__(self, n_receivers=1, letter=""):
         self.receivers = ["r%d" % i for i in range(n_receivers)]
         self.ports = ["p%d" % i for i in range(1, n_receivers + 2)]
-        head = "swb%d" % os.getpid()
+        head = "swb%d%s" % (os.getpid(), letter)
         self.sender, self.switch, self.receiver = head + "s", head + "w", head + "r"
         self.made = []
         self.directory = tempfile.mkdtemp(prefix=head + ".", dir="/tmp")
@@ -66,7 +66,7 @@ class Lab:
     def sweep():
         """Namespaces of benches that were killed before they could take them away."""
         for line in run("ip", "netns", "list").splitlines():
-            found = re.match(r"swb(\d+)[swr]\b", line)
+            found = re.match(r"swb(\d+)[a-z]?[swr]\b", line)
             if found and not os.path.exists("/proc/" + found.group(1)):
                 run("ip", "netns", "del", found.group(0), quiet=True)
 
