@@ -12,7 +12,8 @@
  * Invariants
  * K1 The key is a function of in_ifindex, depth, the frame's length, and its first SW_PARSE_MAX bytes: nothing else.
  * K2 A layer that is not whole or contradicts itself (an IHL below 5, a total length beyond the frame, a header
- *    beyond SW_PARSE_MAX) leaves its own fields and those of the layers above at zero.
+ *    beyond SW_PARSE_MAX) leaves its own fields and those of the layers above at zero. Of an IP header it is no
+ *    contradiction to have no length, where the frame is longer than that could say.
  *
  * Frames in several buffers: what is in the first buffer may be less than the headers need, and a parser that took
  * that for the end of the frame would break K1. So sw_extract_part() is told the frame's length apart from the bytes
@@ -287,6 +288,16 @@ SW_INLINE void sw_extract_arp(const void *data, const void *data_end, struct sw_
 	__builtin_memcpy(key->f.ip_dst, arp->tpa, 4);
 }
 
+/*
+ * A datagram's length as its IP header says it. One that is longer than the field can say has a zero there, and is as
+ * long as the frame: so the kernel sends what is to be parted later (BIG TCP), and so it must be read, or a sender who
+ * has his kernel make such frames would pass by every rule that looks at ports.
+ */
+SW_INLINE __u32 sw_ip_size(__be16 size_be, __u32 in_frame)
+{
+	return !size_be && in_frame > 0xffff ? in_frame : sw_swap16(size_be);
+}
+
 SW_INLINE void sw_extract_ipv4(
 	const void *data, const void *data_end, __u32 frame_size, struct sw_key *key, struct sw_headers *ret)
 {
@@ -296,7 +307,7 @@ SW_INLINE void sw_extract_ipv4(
 	if (!ip || ip->version_ihl >> 4 != 4)
 		return;
 	header_size = (ip->version_ihl & 15) * 4;
-	total_size = sw_swap16(ip->total_size_be);
+	total_size = sw_ip_size(ip->total_size_be, frame_size - ret->l3);
 	if (header_size < sizeof(*ip) || total_size < header_size || ret->l3 + total_size > frame_size)
 		return;
 	frag = sw_swap16(ip->frag_be) & 0x3fff;
@@ -377,7 +388,8 @@ SW_INLINE void sw_extract_ipv6(
 	if (!ip)
 		return;
 	first = sw_swap32(ip->first_be);
-	end = ret->l3 + sizeof(*ip) + sw_swap16(ip->payload_size_be);
+	end = ret->l3 + sizeof(*ip);
+	end += sw_ip_size(ip->payload_size_be, frame_size - end);
 	if (first >> 28 != 6 || end > frame_size)
 		return;
 	sw_extract_ipv6_exts(data, data_end, ret->l3 + sizeof(*ip), end, ip->next, ret);

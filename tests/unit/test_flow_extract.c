@@ -63,6 +63,7 @@ static bool extract(const struct sample *s, struct flow *ret)
 
 /* ---- golden frames ---- */
 
+#define TCP_80 "c0000050" "00000001" "00000002" "5010ffff" "00000000" /* from port 49152 */
 #define MACS "020000000002020000000001"
 #define IPV4 "4500001c000000004011000a0a0000010a000002" /* 28 bytes of UDP */
 #define UDP  "0035004300080000"
@@ -219,6 +220,32 @@ START_TEST(a_runt_has_nothing_but_its_port)
 		}
 	}
 	ck_assert(!flow_extract(NULL, 0, OF_PORT, &flow));
+}
+END_TEST
+
+/* ---- BIG TCP ---- */
+
+START_TEST(a_datagram_longer_than_its_header_can_say_is_as_long_as_its_frame)
+{
+	static const char *const frames[] = {
+		MACS "0800" "4500" "0000" "00004000" "4006" "0000" "0a000001" "0a000002" TCP_80,
+		MACS "86dd" "60000000" "0000" "0640" "fd000000000000000000000000000001"
+		     "fd000000000000000000000000000002" TCP_80,
+	};
+	static const uint32_t l3_to_l4[] = {20, 40};
+	struct sample s = {.size = 0};
+	struct sw_headers headers;
+	struct sw_key key;
+
+	add_hex(&s, frames[_i]);
+	for (uint32_t size = 65600; size < 524288; size += 13107) {
+		sw_extract_part(s.bytes, s.bytes + s.size, size, 1, SW_KEY_WORDS, &key, &headers);
+		ck_assert_uint_eq(key.f.ip_proto, 6);
+		ck_assert_uint_eq(ntohs(key.f.l4_dst_be), 80);
+		ck_assert_uint_eq(headers.l4_size, size - 14 - l3_to_l4[_i]);
+	}
+	sw_extract_part(s.bytes, s.bytes + s.size, 14 + 65535, 1, SW_KEY_WORDS, &key, &headers);
+	ck_assert_uint_eq(key.f.l4_dst_be, 0); /* the field could have said that */
 }
 END_TEST
 
@@ -556,6 +583,7 @@ int main(void)
 	tcase_add_loop_test(tcase, a_frame_has_the_fields_that_it_shows, 0, N_GOLDEN);
 	tcase_add_loop_test(tcase, a_frame_that_is_cut_has_a_field_whole_or_not_at_all, 0, N_GOLDEN);
 	tcase_add_test(tcase, a_runt_has_nothing_but_its_port);
+	tcase_add_loop_test(tcase, a_datagram_longer_than_its_header_can_say_is_as_long_as_its_frame, 0, 2);
 	tcase_add_loop_test(
 		tcase, extension_headers_are_told_with_their_order, 0, (int)(sizeof(chains) / sizeof(chains[0])));
 	tcase_add_test(tcase, an_extension_header_that_is_not_whole_is_none);
