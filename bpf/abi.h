@@ -722,7 +722,12 @@ struct sw_registry_bridge {
 	__u32 zero;
 };
 
-#define SW_REG_CREATED 1 /* the daemon made this device and removes it with the port */
+#define SW_REG_CREATED     1  /* the daemon made this device and removes it with the port */
+#define SW_REG_PROMISCUOUS 2  /* it found the device otherwise, and gives it back so: made promiscuous, */
+#define SW_REG_RX_VLAN     4  /* rx-vlan offload switched off, */
+#define SW_REG_LRO         8  /* LRO, */
+#define SW_REG_GRO_HW      16 /* and hardware GRO */
+#define SW_REG_LOAN        (SW_REG_PROMISCUOUS | SW_REG_RX_VLAN | SW_REG_LRO | SW_REG_GRO_HW)
 
 struct sw_registry_port {
 	char name[SW_NAME_SIZE];

@@ -19,6 +19,8 @@ static const struct {
 	[ETHTOOL_GRO] = {"rx-gro", "gro"},
 	[ETHTOOL_TX_VLAN] = {"tx-vlan-hw-insert", "txvlan"},
 	[ETHTOOL_RX_VLAN] = {"rx-vlan-hw-parse", "rxvlan"},
+	[ETHTOOL_LRO] = {"rx-lro", "lro"},
+	[ETHTOOL_GRO_HW] = {"rx-gro-hw", "rx-gro-hw"},
 };
 
 static struct {

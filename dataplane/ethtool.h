@@ -16,6 +16,8 @@ enum ethtool_feature { /* the rows of a table in ethtool.c */
 	ETHTOOL_GRO,
 	ETHTOOL_TX_VLAN,
 	ETHTOOL_RX_VLAN,
+	ETHTOOL_LRO,
+	ETHTOOL_GRO_HW,
 	ETHTOOL_N_FEATURES
 };
 

@@ -231,6 +231,10 @@ static void complete(const struct netdev_reader *reader, struct link *link)
 	if (ethtool_get_features(reader->ioctl_fd, info->name, &features) == 0) {
 		info->rx_vlan_offload = features.on[ETHTOOL_RX_VLAN];
 		info->rx_vlan_fixed = features.fixed[ETHTOOL_RX_VLAN];
+		info->lro = features.on[ETHTOOL_LRO];
+		info->lro_fixed = features.fixed[ETHTOOL_LRO];
+		info->gro_hw = features.on[ETHTOOL_GRO_HW];
+		info->gro_hw_fixed = features.fixed[ETHTOOL_GRO_HW];
 	}
 	read_queues(reader, info);
 	info->default_route = carries_default_route(reader, info->ifindex);

@@ -79,10 +79,12 @@ struct netdev_info {
 	char lower[SW_NAME_SIZE];      /* parent of a VLAN sub-interface, or "" */
 	uint32_t xdp_prog_id;          /* program attached, any mode; 0: none */
 	bool rx_vlan_offload;
-	bool rx_vlan_fixed;      /* and it cannot be switched */
-	bool xdp_features_known; /* the kernel tells (6.3 on) ... */
-	uint64_t xdp_features;   /* ... these: NETDEV_XDP_* */
-	bool default_route;      /* an IPv4 or IPv6 default route leaves by it */
+	bool rx_vlan_fixed;        /* and it cannot be switched */
+	bool lro, lro_fixed;       /* it makes one frame of several (LRO) ... */
+	bool gro_hw, gro_hw_fixed; /* ... or by hardware GRO */
+	bool xdp_features_known;   /* the kernel tells (6.3 on) ... */
+	uint64_t xdp_features;     /* ... these: NETDEV_XDP_* */
+	bool default_route;        /* an IPv4 or IPv6 default route leaves by it */
 	int takes_redirects; /* NDO_XMIT of the netdev family: 1 yes, 0 no, -1 the kernel does not say (before 6.3) */
 	bool permanent_tap;  /* tap: persists without an owner */
 	struct netdev_peer peer; /* of a veth */
@@ -133,7 +135,8 @@ int netdev_delete(uint32_t ifindex, struct complaint *c);
 int netdev_set_up(uint32_t ifindex, struct complaint *c);
 int netdev_set_promiscuous(uint32_t ifindex, bool on, struct complaint *c);
 int netdev_set_mtu(uint32_t ifindex, uint32_t mtu, struct complaint *c);
-int netdev_set_rx_vlan_offload(const char *name, bool on, struct complaint *c);
+enum netdev_offload { NETDEV_OFFLOAD_RX_VLAN, NETDEV_OFFLOAD_LRO, NETDEV_OFFLOAD_GRO_HW };
+int netdev_set_offload(const char *name, enum netdev_offload offload, bool on, struct complaint *c);
 
 /*
  * Makes the peer of a veth able to receive redirected frames whole: GRO on, tx-vlan offload off, in its namespace.

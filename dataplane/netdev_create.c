@@ -342,18 +342,26 @@ int netdev_set_mtu(uint32_t ifindex, uint32_t mtu, struct complaint *c)
 	return change(RTM_NEWLINK, &header, &mtu, doing, c);
 }
 
-int netdev_set_rx_vlan_offload(const char *name, bool on, struct complaint *c)
+int netdev_set_offload(const char *name, enum netdev_offload offload, bool on, struct complaint *c)
 {
+	static const struct {
+		enum ethtool_feature feature;
+		const char *word;
+	} rows[] = {
+		[NETDEV_OFFLOAD_RX_VLAN] = {ETHTOOL_RX_VLAN, "rx-vlan offload"},
+		[NETDEV_OFFLOAD_LRO] = {ETHTOOL_LRO, "LRO"},
+		[NETDEV_OFFLOAD_GRO_HW] = {ETHTOOL_GRO_HW, "hardware GRO"},
+	};
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), error;
 
 	if (fd < 0)
 		return complain(c, -errno, "no socket: %s", strerror(errno));
-	error = ethtool_set_feature(fd, name, ETHTOOL_RX_VLAN, on);
+	error = ethtool_set_feature(fd, name, rows[offload].feature, on);
 	close(fd);
 	if (error == -EOPNOTSUPP)
-		return complain(c, error, "the driver of %s does not let rx-vlan offload be switched %s", name,
+		return complain(c, error, "the driver of %s does not let %s be switched %s", name, rows[offload].word,
 			on ? "on" : "off");
 	if (error)
-		return complain(c, error, "rx-vlan offload of %s: %s", name, strerror(-error));
+		return complain(c, error, "%s of %s: %s", rows[offload].word, name, strerror(-error));
 	return 0;
 }

@@ -2,6 +2,7 @@
 #include "dataplane/port_manager.h"
 
 #include "dataplane/complaint.h"
+#include "dataplane/loan.h"
 #include "dataplane/log.h"
 #include "dataplane/netdev.h"
 #include "dataplane/port_cpus.h"
@@ -38,9 +39,11 @@ struct managed {
 	uint32_t ifindex;     /* that its program is attached to; 0: none */
 	uint32_t had_ifindex; /* that a daemon before this one left attached; 0: none */
 	enum dp_mode mode;
-	bool mode_known;      /* the program is attached, and `mode` is its */
-	bool created;         /* P5 */
-	struct dp_port known; /* what the datapath was told last */
+	bool mode_known;       /* the program is attached, and `mode` is its */
+	bool created;          /* P5 */
+	uint32_t loan;         /* P5: what was changed of its device (loan.h), ... */
+	uint32_t loan_ifindex; /* ... which was this one */
+	struct dp_port known;  /* what the datapath was told last */
 	uint32_t mtu;
 	uint64_t repairs_since_ns;
 	uint32_t n_repairs;
@@ -94,7 +97,10 @@ static void unsettled(const struct port_manager *pm)
 static void record(const struct port_manager *pm, const struct managed *m)
 {
 	struct sw_registry_port entry = {
-		.ifindex = m->ifindex, .flags = m->created ? SW_REG_CREATED : 0, .of_port = m->config.of_port};
+		.ifindex = m->ifindex ? m->ifindex : m->loan_ifindex,
+		.flags = (m->created ? SW_REG_CREATED : 0) | m->loan,
+		.of_port = m->config.of_port,
+	};
 	const struct bridge *bridge = pipeline_bridge_by_name(pm->parts.pl, m->config.bridge);
 
 	entry.bridge = bridge ? bridge->id : 0;
@@ -184,6 +190,14 @@ static void link_changed(struct port_manager *pm, struct managed *m, const struc
 
 /* ---- taking a device and letting it go ---- */
 
+/* P5 */
+static void give_back(const struct port_manager *pm, struct managed *m)
+{
+	loan_return(m->loan_ifindex, m->loan, m->config.name);
+	m->loan = m->loan_ifindex = 0;
+	record(pm, m);
+}
+
 static void let_go(struct port_manager *pm, struct managed *m, enum port_phase phase, const char *why)
 {
 	struct port_state gone = {.ifindex = 0};
@@ -202,19 +216,22 @@ static void let_go(struct port_manager *pm, struct managed *m, enum port_phase p
 	set_state(pm, m, &gone);
 	if (had_device && pm->restored)
 		sets_port_changed(pm->parts.sets, m->id); /* the device may be there still */
-	record(pm, m);
+	give_back(pm, m);
 }
 
 /* What a device needs before a program can sit on it. What fails here is no reason to refuse it. */
-static void prepare(struct managed *m, struct netdev_info *info)
+static void prepare(const struct port_manager *pm, struct managed *m, const struct netdev_info *info)
 {
+	uint32_t changes = loan_changes(info);
 	struct complaint c = {""};
 
-	if (info->rx_vlan_offload && netdev_set_rx_vlan_offload(info->name, false, &c))
-		log_warn("port %s: %s", m->config.name, c.text);
+	if (m->loan_ifindex != info->ifindex) /* what is noted is of another device, which is gone */
+		m->loan = 0;
+	m->loan_ifindex = info->ifindex;
+	m->loan |= m->created ? 0 : changes;
+	record(pm, m); /* before it is true, so that a crash leaves nothing that is not noted */
+	loan_take(info, changes, m->config.name);
 	if (info->kind == NETDEV_VETH && netdev_prepare_peer(info, &c))
-		log_warn("port %s: %s", m->config.name, c.text);
-	if (!info->promiscuous && netdev_set_promiscuous(info->ifindex, true, &c))
 		log_warn("port %s: %s", m->config.name, c.text);
 	if (!info->admin_up && netdev_set_up(info->ifindex, &c))
 		log_warn("port %s: %s", m->config.name, c.text);
@@ -298,6 +315,19 @@ static struct preflight_wish wish_of(const struct managed *m, const struct netde
 	};
 }
 
+static int take_prepared(struct port_manager *pm, struct managed *m, struct netdev_info *info, struct complaint *c)
+{
+	int error = netdev_query_ifindex(info->ifindex, info);
+
+	if (error)
+		return complain(c, error, "%s vanished while it was being taken", m->device);
+	error = netdev_monitor_found(pm->monitor, info);
+	if (error)
+		return complain(c, error, "out of memory");
+	m->reason[0] = '\0';
+	return attach(pm, m, info, c);
+}
+
 static int take(struct port_manager *pm, struct managed *m, struct netdev_info *info, struct complaint *c)
 {
 	struct preflight_wish wish = wish_of(m, info);
@@ -313,17 +343,12 @@ static int take(struct port_manager *pm, struct managed *m, struct netdev_info *
 	error = dp_of(pm)->ops->owns(dp_of(pm), info->ifindex) ? 0 : preflight(info, &wish, c);
 	if (error)
 		return error;
-	prepare(m, info);
-	error = netdev_query_ifindex(info->ifindex, info);
-	if (error)
-		return complain(c, error, "%s vanished while it was being taken", m->device);
-	error = netdev_monitor_found(pm->monitor, info);
-	if (error)
-		return complain(c, error, "out of memory");
-	m->reason[0] = '\0';
-	error = attach(pm, m, info, c);
-	if (error)
+	prepare(pm, m, info);
+	error = take_prepared(pm, m, info, c);
+	if (error) {
+		give_back(pm, m);
 		return error;
+	}
 	m->ifindex = info->ifindex;
 	record(pm, m);
 	log_info("port %s: attached to %s (ifindex %u)", m->config.name, m->device, m->ifindex);
@@ -451,6 +476,7 @@ static void give_up_former(struct port_manager *pm, struct managed *m)
 	if (m->had_ifindex)
 		dp_of(pm)->ops->port_remove(dp_of(pm), m->id);
 	m->had_ifindex = 0;
+	give_back(pm, m);
 }
 
 /* Makes the port's device if it is one that the switch makes and it is not there, and takes it. */
@@ -604,6 +630,8 @@ static int enlist(struct port_manager *pm, struct managed *m, struct complaint *
 		fdb_flush(pm->parts.fdb, 0, m->id, -1, true); /* of one that had the id, and died with the daemon */
 	m->created = had && (registry->port[had].flags & SW_REG_CREATED);
 	m->had_ifindex = had && dp_of(pm)->adopted ? registry->port[had].ifindex : 0;
+	m->loan = had ? registry->port[had].flags & SW_REG_LOAN : 0;
+	m->loan_ifindex = m->loan ? registry->port[had].ifindex : 0;
 	pipeline_port_set_vlan(pm->parts.pl, m->id, &m->config.vlan);
 	pm->ports[m->id] = m;
 	return 0;
@@ -838,11 +866,15 @@ static void delete_inherited(const struct sw_registry_port *entry)
 static void disinherit(struct port_manager *pm, uint16_t id)
 {
 	struct sw_registry_port *entry = &dp_of(pm)->memory.registry->port[id];
+	char name[SW_NAME_SIZE];
 
-	log_info("port %.*s is no longer configured: removed", SW_NAME_SIZE, entry->name);
+	snprintf(name, sizeof(name), "%.*s", SW_NAME_SIZE - 1, entry->name);
+	log_info("port %s is no longer configured: removed", name);
 	dp_of(pm)->ops->port_remove(dp_of(pm), id);
 	if (entry->flags & SW_REG_CREATED)
 		delete_inherited(entry);
+	else
+		loan_return(entry->ifindex, entry->flags & SW_REG_LOAN, name);
 	registry_clear_port(dp_of(pm)->memory.registry, id);
 	fdb_flush(pm->parts.fdb, 0, id, -1, true);
 	counters_retire_port(&dp_of(pm)->memory, id);

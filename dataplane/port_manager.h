@@ -21,7 +21,8 @@
  * P3 A port whose driver takes no redirected frame is never a target of the fast path (pipeline's `fast`).
  * P4 Addresses learned behind a port are flushed when its link goes down and when it is removed; by ofbridges.c when a
  *    port-mod sets it down.
- * P5 Devices that the switch made go with their port; others are left as they were found, but up.
+ * P5 Devices that the switch made go with their port; others are given back as they were found (loan.h), but up. What
+ *    was changed of them is noted in the registry, so that a restart between does not forget it.
  * P6 A device of a type that the switch makes is made again whenever it is gone, whoever made or deleted it.
  * P7 No two ports have, or wait for, the same device.
  * P8 A port keeps its OpenFlow number over a restart (registry), unless another has asked for that number by name.

@@ -303,16 +303,18 @@ START_TEST(settings_take_effect_and_refusals_speak)
 	ck_assert_int_lt(netdev_set_mtu(ifindex, 70000, &c), 0);
 	ck_says(c, "p1");
 	ck_says(c, "mtu greater than device maximum"); /* the kernel's own words */
-	ck_assert_int_eq(netdev_set_rx_vlan_offload("p1", false, &c), 0);
+	ck_assert_int_eq(netdev_set_offload("p1", NETDEV_OFFLOAD_RX_VLAN, false, &c), 0);
 	ck_assert(!look("p1").rx_vlan_offload);
-	ck_assert_int_eq(netdev_set_rx_vlan_offload("p1", true, &c), 0);
+	ck_assert_int_eq(netdev_set_offload("p1", NETDEV_OFFLOAD_RX_VLAN, true, &c), 0);
 	ck_assert(look("p1").rx_vlan_offload);
-	ck_assert_int_eq(netdev_set_rx_vlan_offload("lo", true, &c), -EOPNOTSUPP);
+	ck_assert_int_eq(netdev_set_offload("lo", NETDEV_OFFLOAD_RX_VLAN, true, &c), -EOPNOTSUPP);
 	ck_says(c, "lo");
 	ck_assert_int_eq(netdev_set_up(4711, &c), -ENODEV);
 	ck_says(c, "4711");
 	ck_assert_int_eq(netdev_delete(4711, &c), -ENODEV);
 	ck_assert_int_eq(netdev_delete(0, &c), -ENODEV);
+	ck_assert_int_eq(netdev_set_offload("p1", NETDEV_OFFLOAD_LRO, true, &c), -EOPNOTSUPP);
+	ck_says(c, "LRO");
 }
 END_TEST
 
