@@ -156,6 +156,8 @@ static void port_reasons(struct json_object *array, FILE *out)
 		snprintf(text, sizeof(text), "hook %s, %s", render_text(port, "hook"), render_text(port, "hook_why"));
 		if (length(array) == 1 && *render_text(port, "hook_why"))
 			note(render_text(port, "name"), width, text, out);
+		if (*render_text(port, "advice"))
+			note(render_text(port, "name"), width, render_text(port, "advice"), out);
 		snprintf(text, sizeof(text), "leaves by %s", path);
 		if (*path && strcmp(path, "redirect") != 0)
 			note(render_text(port, "name"), width, text, out);

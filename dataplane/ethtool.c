@@ -150,14 +150,29 @@ const char *ethtool_feature_word(enum ethtool_feature feature)
 	return rows[feature].word;
 }
 
-int ethtool_get_channels(int fd, const char *name, uint32_t *ret_rx, uint32_t *ret_tx)
+int ethtool_get_channels(int fd, const char *name, struct ethtool_queues *ret)
 {
 	struct ethtool_channels channels = {.cmd = ETHTOOL_GCHANNELS};
 	int error = ask(fd, name, &channels);
 
 	if (error)
 		return error;
-	*ret_rx = channels.rx_count + channels.combined_count;
-	*ret_tx = channels.tx_count + channels.combined_count;
+	ret->rx = channels.rx_count;
+	ret->tx = channels.tx_count;
+	ret->combined = channels.combined_count;
+	ret->max_rx = channels.max_rx;
+	ret->max_tx = channels.max_tx;
+	ret->max_combined = channels.max_combined;
+	return 0;
+}
+
+int ethtool_get_driver(int fd, const char *name, char ret[32])
+{
+	struct ethtool_drvinfo info = {.cmd = ETHTOOL_GDRVINFO};
+	int error = ask(fd, name, &info);
+
+	if (error)
+		return error;
+	snprintf(ret, 32, "%.*s", (int)sizeof(info.driver) - 1, info.driver);
 	return 0;
 }

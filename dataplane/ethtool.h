@@ -33,7 +33,15 @@ int ethtool_set_feature(int fd, const char *name, enum ethtool_feature feature, 
 /* The word that ethtool -K uses for it. */
 const char *ethtool_feature_word(enum ethtool_feature feature);
 
-/* Queues in use now. -EOPNOTSUPP: the driver does not say. */
-int ethtool_get_channels(int fd, const char *name, uint32_t *ret_rx, uint32_t *ret_tx);
+/* Queues in use now, and how many there can be. A combined one receives and sends. */
+struct ethtool_queues {
+	uint32_t rx, tx, combined;
+	uint32_t max_rx, max_tx, max_combined;
+};
+/* -EOPNOTSUPP: the driver does not say. */
+int ethtool_get_channels(int fd, const char *name, struct ethtool_queues *ret);
+
+/* The driver's name. -EOPNOTSUPP. */
+int ethtool_get_driver(int fd, const char *name, char ret[32]);
 
 #endif

@@ -76,8 +76,13 @@ int netdev_reader_open(struct netdev_reader *reader)
 	error = netdev_default_routes(&reader->default_routes, &reader->n_default_routes);
 	if (error)
 		goto close_generic;
+	error = netdev_addresses(reader->route, &reader->addresses, &reader->n_addresses);
+	if (error)
+		goto free_routes;
 	return 0;
 
+free_routes:
+	free(reader->default_routes);
 close_generic:
 	netlink_close(reader->generic);
 close_route:
@@ -89,6 +94,7 @@ close_ioctl:
 
 void netdev_reader_close(struct netdev_reader *reader)
 {
+	free(reader->addresses);
 	free(reader->default_routes);
 	netlink_close(reader->generic);
 	netlink_close(reader->route);
@@ -215,8 +221,10 @@ static void read_queues(const struct netdev_reader *reader, struct netdev_info *
 {
 	uint32_t rx, tx;
 
-	if (ethtool_get_channels(reader->ioctl_fd, info->name, &rx, &tx))
+	if (ethtool_get_channels(reader->ioctl_fd, info->name, &info->queues))
 		return;
+	rx = info->queues.rx + info->queues.combined;
+	tx = info->queues.tx + info->queues.combined;
 	info->rx_queues = rx ? rx : 1;
 	info->tx_queues = tx ? tx : 1;
 }
@@ -236,7 +244,9 @@ static void complete(const struct netdev_reader *reader, struct link *link)
 		info->gro_hw = features.on[ETHTOOL_GRO_HW];
 		info->gro_hw_fixed = features.fixed[ETHTOOL_GRO_HW];
 	}
+	ethtool_get_driver(reader->ioctl_fd, info->name, info->driver);
 	read_queues(reader, info);
+	netdev_address_of(reader, info->ifindex, info->host_address, sizeof(info->host_address));
 	info->default_route = carries_default_route(reader, info->ifindex);
 	netdev_features_read(reader, info);
 	if (info->kind == NETDEV_VETH)

@@ -15,6 +15,7 @@
 #define DATAPLANE_NETDEV_H
 
 #include "bpf/abi.h"
+#include "dataplane/ethtool.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -69,12 +70,14 @@ struct netdev_info {
 	char name[SW_NAME_SIZE];
 	enum netdev_kind kind;
 	char kind_name[16]; /* IFLA_INFO_KIND, or "" */
+	char driver[32];    /* as `ethtool -i` gives it, or "" */
 	uint8_t mac[6];
 	bool ethernet; /* ARPHRD_ETHER */
 	bool admin_up, carrier;
 	bool promiscuous;
 	uint32_t mtu;
 	uint32_t rx_queues, tx_queues; /* in use now; a tap's: opened and enabled by its guest, at least 1 */
+	struct ethtool_queues queues;  /* the same by kind, and how many there can be; zeros: the driver does not say */
 	char master[SW_NAME_SIZE];     /* bridge or bond that owns it, or "" */
 	char lower[SW_NAME_SIZE];      /* parent of a VLAN sub-interface, or "" */
 	uint32_t xdp_prog_id;          /* program attached, any mode; 0: none */
@@ -85,8 +88,10 @@ struct netdev_info {
 	bool xdp_features_known;   /* the kernel tells (6.3 on) ... */
 	uint64_t xdp_features;     /* ... these: NETDEV_XDP_* */
 	bool default_route;        /* an IPv4 or IPv6 default route leaves by it */
-	int takes_redirects; /* NDO_XMIT of the netdev family: 1 yes, 0 no, -1 the kernel does not say (before 6.3) */
-	bool permanent_tap;  /* tap: persists without an owner */
+	char host_address[64]; /* of this host, by the device: one of them, with its length; link-local ones apart; ""
+				*/
+	int takes_redirects;   /* NDO_XMIT of the netdev family: 1 yes, 0 no, -1 the kernel does not say (before 6.3) */
+	bool permanent_tap;    /* tap: persists without an owner */
 	struct netdev_peer peer; /* of a veth */
 };
 
@@ -101,7 +106,7 @@ int netdev_query_ifindex(uint32_t ifindex, struct netdev_info *ret);
  * device there is comes as `changed`, from the reactor. After a lost notification (ENOBUFS) everything is read again
  * and differences are told. Whatever befalls the peer of a veth, in whatever namespace it lives, is news of the veth;
  * queues that a tap's guest switches on or off, or ethtool, come by uevents. A peer whose namespace was not found is
- * looked for three times more, a second apart. Default routes are no news.
+ * looked for three times more, a second apart. Default routes and addresses are no news.
  *
  * The callbacks may query, make and set devices, but not destroy the monitor.
  */

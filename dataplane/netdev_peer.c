@@ -68,14 +68,15 @@ void netdev_peer_read(const struct netdev_reader *reader, struct netdev_info *in
 {
 	struct netdev_peer *peer = &info->peer;
 	struct ethtool_features features;
-	uint32_t rx;
+	struct ethtool_queues queues;
 	int fd;
 
 	if (read_link(reader->route, peer) || enter(peer, &fd))
 		return;
 	if (ethtool_get_features(fd, peer->name, &features) == 0 &&
-		ethtool_get_channels(fd, peer->name, &rx, &peer->tx_queues) == 0) {
+		ethtool_get_channels(fd, peer->name, &queues) == 0) {
 		peer->reachable = true;
+		peer->tx_queues = queues.tx + queues.combined;
 		peer->gro = features.on[ETHTOOL_GRO];
 		peer->tx_vlan_offload = features.on[ETHTOOL_TX_VLAN];
 	}

@@ -3,7 +3,8 @@
  * netdev_reader.h - the sockets behind the queries of netdev.h, shared by the devices of one burst. Private to
  * netdev_*.c.
  *
- * A reader lives for one query or one burst of news: default routes are read once and so are as old as the reader.
+ * A reader lives for one query or one burst of news: default routes and addresses are read once and so are as old as
+ * the reader.
  */
 #ifndef DATAPLANE_NETDEV_READER_H
 #define DATAPLANE_NETDEV_READER_H
@@ -12,6 +13,7 @@
 
 struct netlink;
 struct nl_attrs;
+struct netdev_address;
 
 struct netdev_reader {
 	struct netlink *route;
@@ -20,6 +22,8 @@ struct netdev_reader {
 	int ioctl_fd;
 	uint32_t *default_routes; /* ifindexes that a default route leaves by */
 	size_t n_default_routes;
+	struct netdev_address *addresses;
+	size_t n_addresses;
 };
 
 int netdev_reader_open(struct netdev_reader *reader);
@@ -46,5 +50,10 @@ int netdev_uevent_next(int fd, char *ret_name);
 
 /* netdev_route.c */
 int netdev_default_routes(uint32_t **ret, size_t *ret_n);
+
+/* netdev_address.c: this host's own, without link-local ones, in an array that the caller frees. */
+int netdev_addresses(struct netlink *route, struct netdev_address **ret, size_t *ret_n);
+/* The first of the device's, "192.0.2.1/24"; "": it has none. */
+void netdev_address_of(const struct netdev_reader *reader, uint32_t ifindex, char *ret, size_t size);
 
 #endif

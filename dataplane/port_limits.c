@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dataplane/port_limits.h"
 
+#include "dataplane/driver.h"
 #include "dataplane/netdev.h"
 
 #include <stdio.h>
@@ -18,12 +19,20 @@ static void limit_by_mtus(const struct netdev_info *info, struct port_limits *re
 	ret->max_rx_frame = (peer > info->mtu ? peer : info->mtu) + ETHERNET_OVERHEAD;
 }
 
+static bool is_known_not_to_send(const struct netdev_info *info)
+{
+	const struct driver *driver = driver_find(info->driver);
+
+	return driver && !(driver->in_6_1 & NETDEV_XDP_XMIT);
+}
+
 /* Before Linux 6.3 the kernel does not tell, and redirects no frame in several buffers. */
 static void limit_by_driver(const struct netdev_info *info, enum dp_mode mode, struct port_limits *ret)
 {
 	ret->fast = info->takes_redirects > 0;
 	if (info->takes_redirects < 0)
-		ret->fast = info->kind == NETDEV_VETH ? info->peer.reachable && info->peer.gro : mode == DP_MODE_NATIVE;
+		ret->fast = info->kind == NETDEV_VETH ? info->peer.reachable && info->peer.gro
+						      : mode == DP_MODE_NATIVE && !is_known_not_to_send(info);
 	ret->sg = ret->fast && (info->xdp_features & NETDEV_XDP_XMIT_SG);
 }
 

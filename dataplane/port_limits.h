@@ -27,7 +27,7 @@ struct port_limits {
 	char path[160];        /* how frames leave, for people: "redirect", or "slow path: …why…" */
 };
 
-/* `mode`: in which the program runs there; kernels before 6.3 do not tell more than that. */
+/* `mode`: in which the program runs there; kernels before 6.3 do not tell more than that, but driver.h may. */
 void port_limits_of(const struct netdev_info *info, enum dp_mode mode, struct port_limits *ret);
 
 #endif

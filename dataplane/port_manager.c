@@ -2,10 +2,13 @@
 #include "dataplane/port_manager.h"
 
 #include "dataplane/complaint.h"
+#include "dataplane/driver.h"
 #include "dataplane/loan.h"
 #include "dataplane/log.h"
 #include "dataplane/netdev.h"
+#include "dataplane/port_advice.h"
 #include "dataplane/port_cpus.h"
+#include "dataplane/port_device.h"
 #include "dataplane/port_hook.h"
 #include "dataplane/port_limits.h"
 #include "dataplane/preflight.h"
@@ -17,12 +20,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#define INTERNAL_PREFIX     "sw-"
-#define INTERNAL_NAME_LIMIT (SW_NAME_SIZE - sizeof(INTERNAL_PREFIX))
-#define RETRY_MS            2000
-#define REPAIR_WINDOW_NS    60000000000ULL
-#define REPAIRS_A_WINDOW    5
+#define RETRY_MS         2000
+#define REPAIR_WINDOW_NS 60000000000ULL
+#define REPAIRS_A_WINDOW 5
 
 /* A port that is wanted. */
 struct managed {
@@ -35,6 +37,7 @@ struct managed {
 	enum dp_hook hook; /* that it has, or had last */
 	char hook_why[160];
 	bool fell_back; /* from the tc hook, which was chosen for it */
+	struct port_advice advice;
 	char device[SW_NAME_SIZE];
 	uint32_t ifindex;     /* that its program is attached to; 0: none */
 	uint32_t had_ifindex; /* that a daemon before this one left attached; 0: none */
@@ -259,6 +262,8 @@ static int attach_at_hook(
 		error = dp_of(pm)->ops->attach(
 			dp_of(pm), m->id, wanted_mode(m), &m->mode, m->reason, sizeof(m->reason), c);
 	m->mode_known = !error;
+	if (!error && m->mode == DP_MODE_GENERIC && m->config.mode == PORT_MODE_AUTO)
+		driver_explain(info->driver, m->reason, sizeof(m->reason));
 	return error ? error : put(pm, m, info, c);
 }
 
@@ -288,17 +293,6 @@ static int attach(struct port_manager *pm, struct managed *m, const struct netde
 	return error;
 }
 
-/* A device of that name which somebody else made is taken for what the switch would have made only if it is that. */
-static int check_kind(const struct managed *m, const struct netdev_info *info, struct complaint *c)
-{
-	bool tap = m->config.type == PORT_TAP;
-
-	if (m->config.type == PORT_EXISTING || info->kind == (tap ? NETDEV_TAP : NETDEV_VETH))
-		return 0;
-	return complain(c, -EEXIST, "%s is there already and is no %s: delete it, or add the port without a type",
-		info->name, tap ? "tap" : "veth");
-}
-
 static int complain_of_owner(const struct managed *owner, struct complaint *c)
 {
 	return complain(c, -EEXIST, "%s is the device of port %s already", owner->device, owner->config.name);
@@ -306,12 +300,14 @@ static int complain_of_owner(const struct managed *owner, struct complaint *c)
 
 static struct preflight_wish wish_of(const struct managed *m, const struct netdev_info *info)
 {
+	long n_cpus = sysconf(_SC_NPROCESSORS_CONF);
 	char why[sizeof(m->hook_why)];
 
 	return (struct preflight_wish){
 		.force = m->config.force,
 		.mode = m->config.mode,
 		.hook = port_hook_choose(&m->config, info, why, sizeof(why)),
+		.n_cpus = n_cpus > 0 ? (uint32_t)n_cpus : 0,
 	};
 }
 
@@ -332,17 +328,20 @@ static int take(struct port_manager *pm, struct managed *m, struct netdev_info *
 {
 	struct preflight_wish wish = wish_of(m, info);
 	const struct managed *owner = find_ifindex(pm, info->ifindex);
+	bool owned;
 	int error;
 
 	if (owner && owner != m) /* P7; by another name of it, see ip-link(8) altname */
 		return complain_of_owner(owner, c);
-	error = check_kind(m, info, c);
+	error = port_device_check(&m->config, info, c);
 	if (error)
 		return error;
 	/* What a daemon before this one had attached is not asked again whether it may be (R1). */
-	error = dp_of(pm)->ops->owns(dp_of(pm), info->ifindex) ? 0 : preflight(info, &wish, c);
+	owned = dp_of(pm)->ops->owns(dp_of(pm), info->ifindex);
+	error = owned ? 0 : preflight(info, &wish, c);
 	if (error)
 		return error;
+	port_advice_find(&m->advice, info, owned ? NULL : &wish, m->config.name);
 	prepare(pm, m, info);
 	error = take_prepared(pm, m, info, c);
 	if (error) {
@@ -445,31 +444,6 @@ static void device_changed(void *ctx, const struct netdev_info *info)
 		consider(pm, by_name, &now);
 }
 
-static int create_internal(const struct managed *m, struct complaint *c)
-{
-	struct netdev_info info;
-
-	if (netdev_query(m->config.name, &info) == 0)
-		return complain(c, -EEXIST, "there is a device named %s already: choose another name for the port",
-			m->config.name);
-	return netdev_create_veth(m->device, m->config.name, NULL, c);
-}
-
-static int create_device(const struct managed *m, struct complaint *c)
-{
-	switch (m->config.type) {
-	case PORT_TAP:
-		return netdev_create_tap(m->device, 1, c);
-	case PORT_VETH:
-		return netdev_create_veth(m->device, m->config.peer, m->config.netns[0] ? m->config.netns : NULL, c);
-	case PORT_INTERNAL:
-		return create_internal(m, c);
-	case PORT_EXISTING:
-		break;
-	}
-	return complain(c, -ENODEV, "there is no device %s yet", m->device);
-}
-
 /* The device is not there under its name: it may be elsewhere, moved or renamed, with the program still on it. */
 static void give_up_former(struct port_manager *pm, struct managed *m)
 {
@@ -490,7 +464,7 @@ static int ensure(struct port_manager *pm, struct managed *m, struct complaint *
 	if (error == -ENODEV && m->config.type != PORT_EXISTING) {
 		m->created = true; /* recorded before it is true, so that a crash leaves no device that is nobody's */
 		record(pm, m);
-		error = create_device(m, c);
+		error = port_device_create(&m->config, m->device, c);
 		m->created = !error;
 		if (error)
 			return error;
@@ -548,19 +522,6 @@ void port_config_init(struct port_config *config, const char *bridge, const char
 	snprintf(config->name, sizeof(config->name), "%s", name);
 	config->upcall_rate = PORT_DEFAULT_UPCALL_RATE;
 	config->upcall_burst = PORT_DEFAULT_UPCALL_BURST;
-}
-
-static int name_device(struct managed *m, struct complaint *c)
-{
-	if (m->config.type != PORT_INTERNAL) {
-		memcpy(m->device, m->config.name, sizeof(m->device));
-		return 0;
-	}
-	if (strlen(m->config.name) > INTERNAL_NAME_LIMIT)
-		return complain(c, -ENAMETOOLONG, "an internal port's name has at most %zu bytes, and %s has %zu",
-			INTERNAL_NAME_LIMIT, m->config.name, strlen(m->config.name));
-	snprintf(m->device, sizeof(m->device), INTERNAL_PREFIX "%.*s", (int)INTERNAL_NAME_LIMIT, m->config.name);
-	return 0;
 }
 
 /* The lowest id that is nobody's, also not of a port that this restart has yet to bring back; 0: none is left. */
@@ -669,7 +630,7 @@ int port_manager_add(struct port_manager *pm, const struct port_config *config, 
 	if (!error && !config->patient)
 		error = port_cpus_check(&config->cpus, c);
 	if (!error)
-		error = name_device(m, c);
+		error = port_device_name(config, m->device, c);
 	owner = error ? NULL : find_device(pm, m->device);
 	if (owner && owner != find(pm, config->name)) /* the same port twice is for the pipeline to refuse */
 		error = complain_of_owner(owner, c);
@@ -910,6 +871,7 @@ int port_manager_status(const struct port_manager *pm, const char *name, struct 
 	memcpy(ret->device, m->device, sizeof(ret->device));
 	memcpy(ret->path, m->path, sizeof(ret->path));
 	snprintf(ret->cpus_why, sizeof(ret->cpus_why), "%s", m->cpus_why);
+	port_advice_text(&m->advice, m->ifindex, ret->advice, sizeof(ret->advice));
 	ret->cpus = m->known.cpus;
 	ret->ifindex = m->ifindex;
 	ret->mode = m->mode;

@@ -158,6 +158,7 @@ struct port_status {
 	char path[160];       /* how frames leave: "redirect", or "slow path: …why…" */
 	struct cpu_list cpus; /* over which its frames are spread */
 	char cpus_why[400];   /* why not over all that were wanted; "" */
+	char advice[1700];    /* what could be better, and what helps; "" */
 	uint32_t mtu, n_queues;
 	struct port_counters counters;
 	enum dp_hook hook;

@@ -318,6 +318,29 @@ START_TEST(settings_take_effect_and_refusals_speak)
 }
 END_TEST
 
+START_TEST(driver_queues_and_address_are_told)
+{
+	struct netdev_info info;
+
+	run("ip link add p1 numtxqueues 2 numrxqueues 2 type veth peer name c1 && ip link set p1 up && ip link set c1 "
+	    "up");
+	info = look("p1");
+	ck_assert_str_eq(info.driver, "veth");
+	ck_assert_uint_eq(info.queues.max_rx, 2);
+	ck_assert_uint_eq(info.queues.max_combined, 0);
+	ck_assert_str_eq(info.host_address, ""); /* the link-local one is nobody's */
+	run("ip addr add 2001:db8::1/64 dev p1 nodad");
+	ck_assert_str_eq(look("p1").host_address, "2001:db8::1/64");
+	run("ip addr add 192.0.2.1/24 dev p1");
+	ck_assert_str_eq(look("p1").host_address, "192.0.2.1/24");
+	ck_assert_str_eq(look("c1").host_address, "");
+	ck_assert_str_eq(look("lo").driver, "");
+	run("ip tuntap add tp0 mode tap");
+	info = look("tp0");
+	ck_assert_str_eq(info.driver, "tun");
+}
+END_TEST
+
 START_TEST(prepared_peer_takes_redirects_and_shows_its_tags)
 {
 	struct complaint c = {""};
@@ -363,6 +386,7 @@ static TCase *making(void)
 	tcase_add_test(t, tap_of_many_queues_counts_those_in_use);
 	tcase_add_test(t, settings_take_effect_and_refusals_speak);
 	tcase_add_test(t, prepared_peer_takes_redirects_and_shows_its_tags);
+	tcase_add_test(t, driver_queues_and_address_are_told);
 	return t;
 }
 

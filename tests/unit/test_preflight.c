@@ -174,6 +174,111 @@ static void hidden_tags_for_ever(struct netdev_info *i)
 	i->rx_vlan_fixed = true;
 }
 
+/* A NIC whose kernel, before 6.3, does not say what it can do. */
+static void old_nic(struct netdev_info *i, const char *driver)
+{
+	good_nic(i);
+	i->xdp_features_known = false;
+	i->xdp_features = 0;
+	strcpy(i->driver, driver);
+}
+
+static void jumbo_of_the_table(struct netdev_info *i)
+{
+	old_nic(i, "ice");
+	i->mtu = 3047;
+}
+
+static void nearly_jumbo_of_the_table(struct netdev_info *i)
+{
+	old_nic(i, "ice");
+	i->mtu = 3046;
+}
+
+static void jumbo_of_a_driver_without_a_limit(struct netdev_info *i)
+{
+	old_nic(i, "qede");
+	i->mtu = 9000;
+}
+
+static void jumbo_of_the_table_but_the_kernel_knows(struct netdev_info *i)
+{
+	good_nic(i);
+	strcpy(i->driver, "ice");
+	i->mtu = 9000;
+}
+
+/* The kernel says that it takes one buffer, the table how long that is. */
+static void short_buffers(struct netdev_info *i)
+{
+	jumbo_of_the_table_but_the_kernel_knows(i);
+	i->xdp_features &= ~(uint64_t)NETDEV_XDP_RX_SG;
+	strcpy(i->driver, "igc");
+	i->mtu = 1501;
+}
+
+static void no_native_of_the_table(struct netdev_info *i)
+{
+	old_nic(i, "r8169");
+}
+
+static void no_redirects(struct netdev_info *i)
+{
+	good_nic(i);
+	i->xdp_features = NETDEV_XDP_BASIC;
+	strcpy(i->driver, "ixgbevf");
+}
+
+static void no_redirects_of_the_table(struct netdev_info *i)
+{
+	old_nic(i, "ixgbevf");
+}
+
+static void too_many_of_ena(struct netdev_info *i)
+{
+	good_nic(i);
+	strcpy(i->driver, "ena");
+	i->queues = (struct ethtool_queues){.combined = 5, .max_combined = 8};
+}
+
+static void half_of_ena(struct netdev_info *i)
+{
+	too_many_of_ena(i);
+	i->queues.combined = 4;
+}
+
+static void uneven_of_gve(struct netdev_info *i)
+{
+	good_nic(i);
+	strcpy(i->driver, "gve");
+	i->queues = (struct ethtool_queues){.rx = 3, .tx = 2, .max_rx = 16, .max_tx = 16};
+}
+
+static void too_many_of_gve(struct netdev_info *i)
+{
+	uneven_of_gve(i);
+	i->queues.rx = i->queues.tx = 16;
+}
+
+static void parted_of_bnxt(struct netdev_info *i)
+{
+	good_nic(i);
+	strcpy(i->driver, "bnxt_en");
+	i->queues = (struct ethtool_queues){.rx = 6, .tx = 4, .max_combined = 8};
+}
+
+static void combined_of_bnxt(struct netdev_info *i)
+{
+	parted_of_bnxt(i);
+	i->queues = (struct ethtool_queues){.combined = 6, .max_combined = 8};
+}
+
+static void ixgbe(struct netdev_info *i)
+{
+	good_nic(i);
+	strcpy(i->driver, "ixgbe");
+}
+
 #define FORCE true
 
 static const struct {
@@ -204,7 +309,8 @@ static const struct {
 	{"peer's MTU, generic", peer_mtu_too_big, {.mode = PORT_MODE_GENERIC}, 0, {NULL}},
 	{"jumbo veth", jumbo_veth, {.mode = PORT_MODE_NATIVE}, 0, {NULL}},
 	{"jumbo nic", jumbo_nic, {.mode = PORT_MODE_NATIVE}, 0, {NULL}},
-	{"jumbo nic, one buffer", jumbo_nic_without_frags, {.mode = PORT_MODE_AUTO}, -ERANGE, {"p1", "mtu", "generic"}},
+	{"jumbo nic, one buffer", jumbo_nic_without_frags, {.mode = PORT_MODE_AUTO}, -ERANGE,
+		{"p1", "mtu", "generic"}},
 	{"jumbo nic, generic", jumbo_nic_without_frags, {.mode = PORT_MODE_GENERIC}, 0, {NULL}},
 	{"jumbo nic, no native", jumbo_nic_without_native, {.mode = PORT_MODE_AUTO}, 0, {NULL}},
 	{"jumbo nic, not known", jumbo_nic_of_an_old_kernel, {.mode = PORT_MODE_AUTO}, 0, {NULL}},
@@ -216,6 +322,31 @@ static const struct {
 	{"no native, auto", no_native, {.mode = PORT_MODE_AUTO}, 0, {NULL}},
 	{"no offload", NULL, {.mode = PORT_MODE_OFFLOAD}, -EOPNOTSUPP, {"p1", "hardware", "native"}},
 	{"offload", hardware, {.mode = PORT_MODE_OFFLOAD}, 0, {NULL}},
+	{"table: MTU", jumbo_of_the_table, {.mode = PORT_MODE_AUTO}, -ERANGE,
+		{"p1", "ice", "ip link set p1 mtu 3046"}},
+	{"table: MTU that fits", nearly_jumbo_of_the_table, {.mode = PORT_MODE_NATIVE}, 0, {NULL}},
+	{"table: MTU, generic", jumbo_of_the_table, {.mode = PORT_MODE_GENERIC}, 0, {NULL}},
+	{"table: MTU not known", jumbo_of_a_driver_without_a_limit, {.mode = PORT_MODE_NATIVE}, 0, {NULL}},
+	{"kernel: several buffers", jumbo_of_the_table_but_the_kernel_knows, {.mode = PORT_MODE_NATIVE}, 0, {NULL}},
+	{"kernel and table: MTU", short_buffers, {.mode = PORT_MODE_AUTO}, -ERANGE,
+		{"igc", "ip link set p1 mtu 1500"}},
+	{"table: no native", no_native_of_the_table, {.mode = PORT_MODE_NATIVE}, -EOPNOTSUPP, {"r8169", "generic"}},
+	{"table: no native, auto", no_native_of_the_table, {.mode = PORT_MODE_AUTO}, 0, {NULL}},
+	{"no redirects", no_redirects, {.mode = PORT_MODE_AUTO}, -EOPNOTSUPP,
+		{"p1, ixgbevf", "redirects no", "generic"}},
+	{"no redirects, generic", no_redirects, {.mode = PORT_MODE_GENERIC}, 0, {NULL}},
+	{"table: no redirects", no_redirects_of_the_table, {.mode = PORT_MODE_NATIVE}, -EOPNOTSUPP,
+		{"redirects no frame"}},
+	{"queues in use", too_many_of_ena, {.mode = PORT_MODE_AUTO}, -ENOSPC,
+		{"5 queues of 8", "ethtool -L p1 combined 4"}},
+	{"half of them", half_of_ena, {.mode = PORT_MODE_AUTO}, 0, {NULL}},
+	{"queues in use, generic", too_many_of_ena, {.mode = PORT_MODE_GENERIC}, 0, {NULL}},
+	{"uneven queues", uneven_of_gve, {.mode = PORT_MODE_AUTO}, -ENOSPC, {"gve", "ethtool -L p1 rx 2 tx 2"}},
+	{"too many of both", too_many_of_gve, {.mode = PORT_MODE_AUTO}, -ENOSPC, {"gve", "ethtool -L p1 rx 8 tx 8"}},
+	{"parted queues", parted_of_bnxt, {.mode = PORT_MODE_AUTO}, -EOPNOTSUPP, {"bnxt_en", "rx 0 tx 0 combined 6"}},
+	{"combined queues", combined_of_bnxt, {.mode = PORT_MODE_AUTO}, 0, {NULL}},
+	{"128 CPUs", ixgbe, {.mode = PORT_MODE_AUTO, .n_cpus = 128}, 0, {NULL}},
+	{"129 CPUs", ixgbe, {.mode = PORT_MODE_AUTO, .n_cpus = 129}, -EOPNOTSUPP, {"129", "ixgbe", "generic"}},
 	{"tags hidden", hidden_tags, {.mode = PORT_MODE_AUTO}, 0, {NULL}},
 	{"tags hidden for ever", hidden_tags_for_ever, {.mode = PORT_MODE_AUTO}, -EOPNOTSUPP, {"p1", "rx-vlan"}},
 };
@@ -256,6 +387,93 @@ START_TEST(longest_names_fit_into_every_complaint)
 	memset(info.name, 'n', sizeof(info.name) - 1);
 	ck_assert_int_eq(preflight(&info, &cases[_i].wish, &c), cases[_i].error);
 	ck_assert_int_lt(strlen(c.text), sizeof(c.text) - 1);
+}
+END_TEST
+
+/* ---- advice ---- */
+
+static void good_virtio(struct netdev_info *i)
+{
+	good_nic(i);
+	strcpy(i->driver, "virtio_net");
+	i->queues = (struct ethtool_queues){.combined = 4, .max_combined = 8};
+}
+
+static void busy_virtio(struct netdev_info *i)
+{
+	good_virtio(i);
+	i->queues.combined = 5;
+}
+
+static void small_virtio(struct netdev_info *i)
+{
+	good_virtio(i);
+	i->queues = (struct ethtool_queues){.combined = 1, .max_combined = 1};
+}
+
+static void merging_for_ever(struct netdev_info *i)
+{
+	good_virtio(i);
+	i->gro_hw = i->gro_hw_fixed = true;
+}
+
+static void merging(struct netdev_info *i)
+{
+	good_nic(i);
+	i->lro = i->gro_hw = true;
+}
+
+static void lro_for_ever(struct netdev_info *i)
+{
+	merging(i);
+	i->lro_fixed = true;
+}
+
+static const struct {
+	const char *name;
+	void (*spoil)(struct netdev_info *info);
+	struct preflight_wish wish;
+	const char *said[3]; /* none: nothing is said */
+} advices[] = {
+	{"good nic", good_nic, {.mode = PORT_MODE_AUTO, .n_cpus = 4}, {NULL}},
+	{"virtio with spare queues", good_virtio, {.mode = PORT_MODE_AUTO, .n_cpus = 4}, {NULL}},
+	{"virtio, CPUs not known", busy_virtio, {.mode = PORT_MODE_AUTO}, {NULL}},
+	{"virtio without", busy_virtio, {.mode = PORT_MODE_AUTO, .n_cpus = 4}, {"4 CPUs", "ethtool -L p1 combined 4"}},
+	{"virtio without, generic", busy_virtio, {.mode = PORT_MODE_GENERIC, .n_cpus = 4}, {NULL}},
+	{"virtio with few", small_virtio, {.mode = PORT_MODE_AUTO, .n_cpus = 4}, {"1 queue", "give it 5", "QEMU"}},
+	{"merging that can be ended", merging, {.mode = PORT_MODE_AUTO, .n_cpus = 4}, {NULL}},
+	{"LRO", lro_for_ever, {.mode = PORT_MODE_GENERIC, .n_cpus = 4}, {"p1", "LRO"}},
+	{"hardware GRO", merging_for_ever, {.mode = PORT_MODE_AUTO, .n_cpus = 4},
+		{"virtio_net", "hardware GRO", "guest_tso4=off"}},
+};
+
+START_TEST(what_could_be_better_is_said_with_what_helps)
+{
+	char text[PREFLIGHT_ADVICE_SIZE];
+	struct netdev_info info;
+
+	advices[_i].spoil(&info);
+	preflight_advise(&info, &advices[_i].wish, text);
+	for (int i = 0; i < 3 && advices[_i].said[i]; i++)
+		ck_assert_msg(strstr(text, advices[_i].said[i]), "%s: said \"%s\"", advices[_i].name, text);
+	ck_assert_msg(advices[_i].said[0] || !text[0], "%s: said \"%s\"", advices[_i].name, text);
+	ck_assert_uint_lt(strlen(text), sizeof(text) - 1);
+}
+END_TEST
+
+START_TEST(an_address_of_the_host_is_named_with_the_way_to_move_it)
+{
+	char text[PREFLIGHT_ADVICE_SIZE];
+	struct netdev_info info;
+
+	good_nic(&info);
+	preflight_address(&info, text);
+	ck_assert_str_eq(text, "");
+	strcpy(info.host_address, "192.0.2.1/24");
+	preflight_address(&info, text);
+	ck_assert_msg(strstr(text, "p1 has the address 192.0.2.1/24"), "said: %s", text);
+	ck_assert_msg(strstr(text, "type internal"), "said: %s", text);
+	ck_assert_msg(strstr(text, "ip addr del 192.0.2.1/24 dev p1"), "said: %s", text);
 }
 END_TEST
 
@@ -344,6 +562,8 @@ static Suite *suite(bool live)
 	TCase *t = tcase_create("table");
 
 	tcase_add_loop_test(t, each_fault_is_named_with_what_to_do, 0, sizeof(cases) / sizeof(cases[0]));
+	tcase_add_loop_test(t, what_could_be_better_is_said_with_what_helps, 0, sizeof(advices) / sizeof(advices[0]));
+	tcase_add_test(t, an_address_of_the_host_is_named_with_the_way_to_move_it);
 	tcase_add_loop_test(t, longest_names_fit_into_every_complaint, 0, sizeof(cases) / sizeof(cases[0]));
 	suite_add_tcase(s, t);
 	if (live)
