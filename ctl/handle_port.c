@@ -140,6 +140,8 @@ static void describe_status(const struct port_status *status, struct json_object
 	json_add_text(ret, "cpus", cpus);
 	json_add_text(ret, "cpus_why", status->cpus_why);
 	json_add_text(ret, "advice", status->advice);
+	json_add_number(ret, "speed_mbps", status->mbps);
+	json_add_text(ret, "duplex", !status->mbps ? "unknown" : status->half_duplex ? "half" : "full");
 	json_add_number(ret, "mtu", status->mtu);
 	json_add_number(ret, "queues", status->n_queues);
 	json_add_number(ret, "rx_frames", status->counters.rx_frames);

@@ -158,6 +158,10 @@ static void port_reasons(struct json_object *array, FILE *out)
 			note(render_text(port, "name"), width, text, out);
 		if (*render_text(port, "advice"))
 			note(render_text(port, "name"), width, render_text(port, "advice"), out);
+		if (strcmp(render_text(port, "duplex"), "half") == 0)
+			note(render_text(port, "name"), width,
+				"its link is half duplex: one end may have a fixed speed, and the other negotiate",
+				out);
 		snprintf(text, sizeof(text), "leaves by %s", path);
 		if (*path && strcmp(path, "redirect") != 0)
 			note(render_text(port, "name"), width, text, out);
@@ -168,8 +172,9 @@ static void ports(struct json_object *result, FILE *out)
 {
 	struct json_object *array = member(result, "ports");
 
-	render_table(array, "PORT BRIDGE STATE TYPE HOOK MODE VLAN CPUS >MTU >QUEUES >RX-FRAMES >TX-FRAMES",
-		"name bridge state type hook mode vlan cpus #mtu #queues #rx_frames #tx_frames", "There is no port.", out);
+	render_table(array, "PORT BRIDGE STATE TYPE HOOK MODE VLAN CPUS >MTU >MBIT/S >QUEUES >RX-FRAMES >TX-FRAMES",
+		"name bridge state type hook mode vlan cpus #mtu #speed_mbps #queues #rx_frames #tx_frames",
+		"There is no port.", out);
 	port_reasons(array, out);
 }
 

@@ -10,7 +10,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#define MAX_BLOCKS 8 /* of 32 features; kernels up to 6.18 have 2 */
+#define MAX_BLOCKS     8   /* of 32 features; kernels up to 6.18 have 2 */
+#define MAX_LINK_WORDS 127 /* of 32 link modes: what the kernel can say */
 
 static const struct {
 	const char *kernel_name; /* net/ethtool/common.c, netdev_features_strings */
@@ -175,4 +176,38 @@ int ethtool_get_driver(int fd, const char *name, char ret[32])
 		return error;
 	snprintf(ret, 32, "%.*s", (int)sizeof(info.driver) - 1, info.driver);
 	return 0;
+}
+
+static void read_link(const struct ethtool_link_settings *said, struct ethtool_link *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	ret->mbps = said->speed == (uint32_t)SPEED_UNKNOWN ? 0 : said->speed;
+	ret->full_duplex = said->duplex == DUPLEX_FULL;
+	ret->half_duplex = said->duplex == DUPLEX_HALF;
+	ret->autoneg = said->autoneg == AUTONEG_ENABLE;
+	ret->copper = said->port == PORT_TP || said->port == PORT_DA;
+	ret->fiber = said->port == PORT_FIBRE;
+}
+
+/* The first answer says, as a negative number, how many words its lists have; the second has them. */
+int ethtool_get_link(int fd, const char *name, struct ethtool_link *ret)
+{
+	struct {
+		struct ethtool_link_settings settings;
+		uint32_t lists[3 * MAX_LINK_WORDS];
+	} command = {.settings = {.cmd = ETHTOOL_GLINKSETTINGS}};
+	int error = ask(fd, name, &command);
+	int words = -command.settings.link_mode_masks_nwords;
+
+	if (error)
+		return error;
+	if (words <= 0 || words > MAX_LINK_WORDS)
+		return -EOPNOTSUPP;
+	memset(&command, 0, sizeof(command));
+	command.settings.cmd = ETHTOOL_GLINKSETTINGS;
+	command.settings.link_mode_masks_nwords = (int8_t)words;
+	error = ask(fd, name, &command);
+	if (!error)
+		read_link(&command.settings, ret);
+	return error;
 }

@@ -44,4 +44,12 @@ int ethtool_get_channels(int fd, const char *name, struct ethtool_queues *ret);
 /* The driver's name. -EOPNOTSUPP. */
 int ethtool_get_driver(int fd, const char *name, char ret[32]);
 
+struct ethtool_link {
+	uint32_t mbps;                 /* 0: not known, as without a cable */
+	bool full_duplex, half_duplex; /* neither: not known */
+	bool autoneg, copper, fiber;
+};
+/* -EOPNOTSUPP: it has no such thing. */
+int ethtool_get_link(int fd, const char *name, struct ethtool_link *ret);
+
 #endif

@@ -245,6 +245,7 @@ static void complete(const struct netdev_reader *reader, struct link *link)
 		info->gro_hw_fixed = features.fixed[ETHTOOL_GRO_HW];
 	}
 	ethtool_get_driver(reader->ioctl_fd, info->name, info->driver);
+	ethtool_get_link(reader->ioctl_fd, info->name, &info->link);
 	read_queues(reader, info);
 	netdev_address_of(reader, info->ifindex, info->host_address, sizeof(info->host_address));
 	info->default_route = carries_default_route(reader, info->ifindex);

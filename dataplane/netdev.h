@@ -78,6 +78,7 @@ struct netdev_info {
 	uint32_t mtu;
 	uint32_t rx_queues, tx_queues; /* in use now; a tap's: opened and enabled by its guest, at least 1 */
 	struct ethtool_queues queues;  /* the same by kind, and how many there can be; zeros: the driver does not say */
+	struct ethtool_link link;      /* its cable; zeros: the driver does not say */
 	char master[SW_NAME_SIZE];     /* bridge or bond that owns it, or "" */
 	char lower[SW_NAME_SIZE];      /* parent of a VLAN sub-interface, or "" */
 	uint32_t xdp_prog_id;          /* program attached, any mode; 0: none */

@@ -309,6 +309,8 @@ static struct of_port_desc describe(const struct port *port)
 
 	memcpy(desc.mac, port->mac, sizeof(desc.mac));
 	memcpy(desc.name, port->name, sizeof(desc.name));
+	desc.features = port->features;
+	desc.curr_kbps = port->mbps <= UINT32_MAX / 1000 ? port->mbps * 1000 : UINT32_MAX;
 	desc.state = port->up ? OF_PORT_STATE_LIVE : OF_PORT_STATE_LINK_DOWN;
 	return desc;
 }

@@ -655,6 +655,7 @@ void pipeline_port_set_state(struct pipeline *pl, uint16_t id, const struct port
 
 	if (port->ifindex == state->ifindex && port->link == state->up && port->fast == state->fast &&
 		port->sg == state->sg && port->csum == state->csum && port->max_frame == state->max_frame &&
+		port->features == state->features && port->mbps == state->mbps &&
 		!memcmp(port->mac, state->mac, sizeof(port->mac)))
 		return;
 	set_ifindex(pl, port, state->ifindex);
@@ -664,6 +665,8 @@ void pipeline_port_set_state(struct pipeline *pl, uint16_t id, const struct port
 	port->sg = state->sg;
 	port->csum = state->csum;
 	port->max_frame = state->max_frame;
+	port->features = state->features;
+	port->mbps = state->mbps;
 	memcpy(port->mac, state->mac, sizeof(port->mac));
 	pl->version++;
 }

@@ -91,6 +91,8 @@ struct port {
 	bool is_mirrors;    /* a mirror's copies leave by it, and nothing else comes in or leaves */
 	uint32_t of_config; /* OFPPC_* that a port-mod has set (ofbridge.h) */
 	uint8_t mac[6];     /* of its device; zero while it has never had one */
+	uint32_t features;  /* OF_PORT_FEATURE_* of cable.h, current */
+	uint32_t mbps;      /* current; 0: not known */
 };
 
 /* How a copy leaves: VLAN_TAGGED with `vid`, VLAN_UNTAGGED, or XLATE_AS_IS, whatever tag it came with. */
@@ -332,6 +334,7 @@ struct port_state {
 	bool up, fast, sg, csum;
 	uint32_t max_frame;
 	uint8_t mac[6];
+	uint32_t features, mbps;
 };
 void pipeline_port_set_state(struct pipeline *pl, uint16_t id, const struct port_state *state);
 

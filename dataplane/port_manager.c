@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dataplane/port_manager.h"
 
+#include "dataplane/cable.h"
 #include "dataplane/complaint.h"
 #include "dataplane/driver.h"
 #include "dataplane/loan.h"
@@ -38,6 +39,7 @@ struct managed {
 	char hook_why[160];
 	bool fell_back; /* from the tc hook, which was chosen for it */
 	struct port_advice advice;
+	bool half_duplex;
 	char device[SW_NAME_SIZE];
 	uint32_t ifindex;     /* that its program is attached to; 0: none */
 	uint32_t had_ifindex; /* that a daemon before this one left attached; 0: none */
@@ -177,6 +179,8 @@ static void link_changed(struct port_manager *pm, struct managed *m, const struc
 		.up = info->admin_up && info->carrier,
 		.csum = m->known.csum,
 		.max_frame = m->known.max_frame,
+		.features = cable_features(&info->link),
+		.mbps = info->link.mbps,
 	};
 	enum port_phase phase = state.up ? PORT_UP : PORT_DOWN;
 
@@ -185,6 +189,7 @@ static void link_changed(struct port_manager *pm, struct managed *m, const struc
 	state.fast = limits.fast;
 	state.sg = limits.sg;
 	memcpy(m->path, limits.path, sizeof(m->path));
+	m->half_duplex = info->link.half_duplex;
 	if (m->phase != phase)
 		log_info("port %s: %s", m->config.name, phase == PORT_UP ? "up" : "link down");
 	m->phase = phase;
@@ -872,6 +877,8 @@ int port_manager_status(const struct port_manager *pm, const char *name, struct 
 	memcpy(ret->path, m->path, sizeof(ret->path));
 	snprintf(ret->cpus_why, sizeof(ret->cpus_why), "%s", m->cpus_why);
 	port_advice_text(&m->advice, m->ifindex, ret->advice, sizeof(ret->advice));
+	ret->half_duplex = m->half_duplex;
+	ret->mbps = pipeline_port(pm->parts.pl, m->id)->mbps;
 	ret->cpus = m->known.cpus;
 	ret->ifindex = m->ifindex;
 	ret->mode = m->mode;

@@ -160,6 +160,8 @@ struct port_status {
 	char cpus_why[400];   /* why not over all that were wanted; "" */
 	char advice[1700];    /* what could be better, and what helps; "" */
 	uint32_t mtu, n_queues;
+	uint32_t mbps; /* 0: not known */
+	bool half_duplex;
 	struct port_counters counters;
 	enum dp_hook hook;
 	char hook_why[160]; /* why it is this one; "": it has no device */

@@ -318,7 +318,7 @@ START_TEST(settings_take_effect_and_refusals_speak)
 }
 END_TEST
 
-START_TEST(driver_queues_and_address_are_told)
+START_TEST(driver_cable_queues_and_address_are_told)
 {
 	struct netdev_info info;
 
@@ -326,6 +326,8 @@ START_TEST(driver_queues_and_address_are_told)
 	    "up");
 	info = look("p1");
 	ck_assert_str_eq(info.driver, "veth");
+	ck_assert_uint_eq(info.link.mbps, 10000);
+	ck_assert(info.link.full_duplex && !info.link.half_duplex);
 	ck_assert_uint_eq(info.queues.max_rx, 2);
 	ck_assert_uint_eq(info.queues.max_combined, 0);
 	ck_assert_str_eq(info.host_address, ""); /* the link-local one is nobody's */
@@ -335,9 +337,11 @@ START_TEST(driver_queues_and_address_are_told)
 	ck_assert_str_eq(look("p1").host_address, "192.0.2.1/24");
 	ck_assert_str_eq(look("c1").host_address, "");
 	ck_assert_str_eq(look("lo").driver, "");
-	run("ip tuntap add tp0 mode tap");
+	run("ip tuntap add tp0 mode tap && ethtool -s tp0 speed 100 duplex half");
 	info = look("tp0");
 	ck_assert_str_eq(info.driver, "tun");
+	ck_assert_uint_eq(info.link.mbps, 100);
+	ck_assert(info.link.half_duplex && !info.link.full_duplex);
 }
 END_TEST
 
@@ -386,7 +390,7 @@ static TCase *making(void)
 	tcase_add_test(t, tap_of_many_queues_counts_those_in_use);
 	tcase_add_test(t, settings_take_effect_and_refusals_speak);
 	tcase_add_test(t, prepared_peer_takes_redirects_and_shows_its_tags);
-	tcase_add_test(t, driver_queues_and_address_are_told);
+	tcase_add_test(t, driver_cable_queues_and_address_are_told);
 	return t;
 }
 

@@ -4,6 +4,7 @@
  * once, by the cache or by the daemon (S1).
  */
 #include "tests/unit/ofbridge_lab.h"
+#include "dataplane/cable.h"
 #include "tests/unit/suite.h"
 
 /* ---- counting ---- */
@@ -524,6 +525,17 @@ START_TEST(a_port_that_changes_is_told_of)
 	ck_assert_int_eq(heard.change, PORT_CHANGE_MODIFY);
 	ck_assert_uint_eq(heard.desc.number, 2);
 	ck_assert_uint_eq(heard.desc.state, OF_PORT_STATE_LINK_DOWN);
+	down.features = OF_PORT_FEATURE_10GB_FD | OF_PORT_FEATURE_FIBER;
+	down.mbps = 10000;
+	lab_port_is(&lab, 2, &down);
+	lab_settle(&lab);
+	ck_assert_uint_eq(heard.n_ports, 2);
+	ck_assert_uint_eq(heard.desc.features, OF_PORT_FEATURE_10GB_FD | OF_PORT_FEATURE_FIBER);
+	ck_assert_uint_eq(heard.desc.curr_kbps, 10000000);
+	down.mbps = 5000000;
+	lab_port_is(&lab, 2, &down);
+	lab_settle(&lab);
+	ck_assert_uint_eq(heard.desc.curr_kbps, UINT32_MAX); /* more than can be said */
 	pipeline_port_remove(lab.pl, 4);
 	lab_settle(&lab);
 	ck_assert_int_eq(heard.change, PORT_CHANGE_DELETE);
