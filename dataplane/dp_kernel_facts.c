@@ -85,12 +85,19 @@ static void tell_link(const struct facts *facts, const struct dpk *k, const stru
 	char device[IF_NAMESIZE] = "?";
 	struct fact_link link = {.device = device, .mode = dpk_mode_name(p->mode), .n_queues = p->port.n_queues};
 
-	if (bpf_obj_get_info_by_fd(p->link_fd, &info, &size))
+	link.ifindex = p->link_ifindex;
+	if (p->has_filter) {
+		link.mode = "tc filter";
+		link.program = k->tc_id;
+	} else if (bpf_obj_get_info_by_fd(p->link_fd, &info, &size)) {
 		return;
+	} else {
+		link.id = info.id;
+		link.program = info.prog_id;
+		if (p->link_hook == DP_HOOK_TC)
+			link.mode = "tc";
+	}
 	if_indextoname(p->link_ifindex, device);
-	link.ifindex = info.xdp.ifindex;
-	link.id = info.id;
-	link.program = info.prog_id;
 	xsks_statistics(k->xsks, p->port.id, &link.sockets);
 	facts->link(facts->ctx, &link);
 }
@@ -119,6 +126,7 @@ void dpk_describe(struct datapath *dp, const struct facts *facts)
 	snprintf(text, sizeof(text), "version %u, %s", SW_ABI_VERSION, dp->adopted ? "adopted" : "new");
 	facts->text(facts->ctx, "abi", text);
 	tell_program(facts, "ingress", k->ingress_fd);
+	tell_program(facts, "ingress-tc", k->tc_fd);
 	tell_program(facts, "egress", k->egress_fd);
 	tell_program(facts, "egress-one", k->egress_one_fd);
 	tell_program(facts, "spread", k->spread_fd);
@@ -134,7 +142,7 @@ void dpk_describe(struct datapath *dp, const struct facts *facts)
 	tell_memory(facts, k);
 	xsks_each_fact(k->xsks, facts->text, facts->ctx);
 	for (int id = 1; id < SW_MAX_PORTS; id++) {
-		if (k->ports[id].link_fd >= 0)
+		if (k->ports[id].link_fd >= 0 || k->ports[id].has_filter)
 			tell_link(facts, k, &k->ports[id]);
 	}
 }
