@@ -544,8 +544,8 @@ struct sw_patch {
 
 struct sw_rewrite {
 	__u8 n_edits;
-	__u8 looks;   /* SW_LOOK_* */
-	__u16 growth; /* bytes by which it lengthens a frame at most */
+	__u8 looks;        /* SW_LOOK_* */
+	__u16 growth;      /* bytes by which it lengthens a frame at most */
 	__u32 is_upheaval; /* it takes a frame as on the wire: labels come and go, or types and protocols change */
 	__u16 ttl_least[SW_REWRITE_TAGS + 1]; /* by the number of a frame's tags; above 255: whatever it is, it ends */
 	__u64 zero2[6];

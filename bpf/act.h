@@ -124,8 +124,7 @@ static __attribute__((noinline)) int act_broadcast(
 	set = bpf_map_lookup_elem(&set_info, &set_id);
 	if (!set)
 		return frame_drop(frame, frame->in_port, SW_DROP_BAD_PROGRAM);
-	hindrance = set->n_members ? copies_hindrance(ctx, frame->size, set, act_growth(flow, first))
-				   : SW_UPCALL_NONE;
+	hindrance = set->n_members ? copies_hindrance(ctx, frame->size, set, act_growth(flow, first)) : SW_UPCALL_NONE;
 	if (hindrance)
 		return upcall(ctx, frame, hindrance);
 	if (tell_ends(ctx, frame, 0))
@@ -256,8 +255,7 @@ SW_INLINE enum sw_normal act_ask_fdb(const struct sw_config *cfg, const struct s
 	return sw_normal(0, &question, ret);
 }
 
-SW_INLINE int act_normal(
-	hook_ctx *ctx, const struct sw_config *cfg, struct frame *frame, const struct sw_flow *flow)
+SW_INLINE int act_normal(hook_ctx *ctx, const struct sw_config *cfg, struct frame *frame, const struct sw_flow *flow)
 {
 	struct sw_normal_answer answer;
 
@@ -285,7 +283,8 @@ SW_INLINE enum sw_upcall act_rewrite_hindrance(
 
 	if (frame_is_split(ctx))
 		return SW_UPCALL_FRAGS;
-	if (HOOK_KEEPS_CSUM && rewrite->is_upheaval) /* and what the kernel knows of the skb would not be true any more */
+	/* What the kernel knows of the skb would not be true any more. */
+	if (HOOK_KEEPS_CSUM && rewrite->is_upheaval)
 		return SW_UPCALL_REWRITE;
 	hindrance = set ? copies_hindrance(ctx, frame->size, set, rewrite->growth) : SW_UPCALL_NONE;
 	if (hindrance)

@@ -94,8 +94,7 @@ __attribute__((noinline)) int copies_make(hook_ctx *ctx, __u32 set_id, __u32 kin
 	return s->n_copies;
 }
 
-SW_INLINE int copies_send(
-	hook_ctx *ctx, const struct frame *frame, __u32 set_id, void *members, enum copies_kind kind)
+SW_INLINE int copies_send(hook_ctx *ctx, const struct frame *frame, __u32 set_id, void *members, enum copies_kind kind)
 {
 	return copies_make(ctx, set_id, kind) ? VERDICT_TAKEN : frame_drop(frame, frame->in_port, SW_DROP_NO_OUTPUT);
 }

@@ -148,8 +148,7 @@ SW_INLINE int copies_may_pair(hook_ctx *ctx, const struct frame *frame, __u32 se
 	return !(frame->tci & SW_VLAN_PRESENT) && !mark_put(ctx, SW_MARK_FLOOD);
 }
 
-SW_INLINE int copies_send(
-	hook_ctx *ctx, const struct frame *frame, __u32 set_id, void *members, enum copies_kind kind)
+SW_INLINE int copies_send(hook_ctx *ctx, const struct frame *frame, __u32 set_id, void *members, enum copies_kind kind)
 {
 	__u64 flags = kind == COPIES_DIFFER ? BPF_F_BROADCAST : BPF_F_BROADCAST | BPF_F_EXCLUDE_INGRESS;
 

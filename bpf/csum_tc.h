@@ -31,7 +31,8 @@ SW_INLINE int csum_is_plain_ipv6(const struct sw_wire_ipv6 *ip, const void *data
 /* The kernel knows which of the sums is in the field: the segment's, or the pseudo header's alone. */
 SW_INLINE void csum_mend(hook_ctx *ctx, __u32 at, __u32 growth, int is_udp, int is_pseudo)
 {
-	bpf_l4_csum_replace(ctx, at, 0, growth, (is_udp ? BPF_F_MARK_MANGLED_0 : 0) | (is_pseudo ? BPF_F_PSEUDO_HDR : 0));
+	bpf_l4_csum_replace(
+		ctx, at, 0, growth, (is_udp ? BPF_F_MARK_MANGLED_0 : 0) | (is_pseudo ? BPF_F_PSEUDO_HDR : 0));
 }
 
 #endif

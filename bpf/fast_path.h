@@ -439,7 +439,8 @@ SW_INLINE int short_send(hook_ctx *ctx, __u32 epoch, const struct sw_key *key, c
 		return NEXT;
 	if (epoch && !plan->set && !plan->unnoted)
 		plan_note(ctx, epoch, headers, hit, is_deep, plan);
-	if (!HOOK_KEEPS_CSUM && hit->flow->flags & SW_FLOW_CSUM && !csum_is_plain(ctx, headers->eth_type_be, headers->l3))
+	if (!HOOK_KEEPS_CSUM && hit->flow->flags & SW_FLOW_CSUM &&
+		!csum_is_plain(ctx, headers->eth_type_be, headers->l3))
 		csum_check(ctx, size, hit->flow->in_port);
 	if (sw_unlikely(!short_counted(cpu, size, hit, plan->extras.meter)) &&
 		short_ask(ctx, cpu, size, hit, plan->extras.meter))

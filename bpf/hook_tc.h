@@ -131,8 +131,8 @@ SW_INLINE long frame_copy_tagged(hook_ctx *ctx, void *to, __u32 size)
 		return -1;
 	tag[0] = ctx->vlan_proto;
 	tag[1] = sw_swap16((__u16)ctx->vlan_tci);
-	return bpf_skb_load_bytes(ctx, TAG_HIDDEN_AT, to + TAG_HIDDEN_AT + TAG_HIDDEN_SIZE,
-		size - TAG_HIDDEN_AT - TAG_HIDDEN_SIZE);
+	return bpf_skb_load_bytes(
+		ctx, TAG_HIDDEN_AT, to + TAG_HIDDEN_AT + TAG_HIDDEN_SIZE, size - TAG_HIDDEN_AT - TAG_HIDDEN_SIZE);
 }
 
 SW_INLINE long frame_copy(hook_ctx *ctx, void *to, __u32 size)

@@ -48,7 +48,7 @@ struct bpf_dtab_netdev {
 
 struct bpf_dtab {
 	struct bpf_dtab_netdev **netdev_map; /* of a DEVMAP */
-	struct hlist_head *dev_index_head; /* of a DEVMAP_HASH */
+	struct hlist_head *dev_index_head;   /* of a DEVMAP_HASH */
 	__u32 n_buckets;
 } __attribute__((preserve_access_index));
 

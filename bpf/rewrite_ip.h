@@ -188,7 +188,8 @@ SW_INLINE int rewrite_ipv6_proto(hook_ctx *ctx, struct sw_layers *layers, __u8 v
 	before = *proto;
 	*proto = value;
 	if (layers->l4 && layers->ip_proto != SW_IP_ICMP)
-		rewrite_mend_l4(ctx, rewrite_growth(sw_swap16((__u16)before), sw_swap16((__u16)value)) | REWRITE_OF_PSEUDO);
+		rewrite_mend_l4(
+			ctx, rewrite_growth(sw_swap16((__u16)before), sw_swap16((__u16)value)) | REWRITE_OF_PSEUDO);
 	return SW_DROP_NONE;
 }
 

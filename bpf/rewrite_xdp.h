@@ -141,8 +141,7 @@ __attribute__((noinline)) int rewrite_keep(hook_ctx *ctx)
 		return SW_DROP_BAD_PROGRAM;
 	s->came_size = size;
 	size = size < limit ? size : limit;
-	return frame_copy(ctx, s->bytes, bounded_size(size, SW_SCRATCH_CHUNK)) ? SW_DROP_BAD_PROGRAM
-											  : SW_DROP_NONE;
+	return frame_copy(ctx, s->bytes, bounded_size(size, SW_SCRATCH_CHUNK)) ? SW_DROP_BAD_PROGRAM : SW_DROP_NONE;
 }
 
 /* Gives the frame back as it was kept; REWRITE_UNFIT, or why it cannot go up either. */

@@ -104,8 +104,7 @@ SW_INLINE __u32 tell_mirror(hook_ctx *ctx, const struct frame *frame, __u32 id, 
 	if (!mirror || !stats || !mirror->port || (mirror->sample > 1 && bpf_get_prandom_u32() % mirror->sample))
 		return 0;
 	pair = sw_read(mirror->pair[out_port & (SW_MAX_PORTS - 1)]);
-	if (out_port && pair && !frame->levels && out_is_there(out_port) &&
-		copies_may_pair(ctx, frame, pair - 1)) {
+	if (out_port && pair && !frame->levels && out_is_there(out_port) && copies_may_pair(ctx, frame, pair - 1)) {
 		stats->sent++;
 		return pair;
 	}

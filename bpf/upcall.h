@@ -65,8 +65,7 @@ SW_INLINE int upcall_allowed(const struct sw_port *port, int is_copy)
 #endif
 
 /* A verdict, or UPCALL_NEXT: the frame may go up. */
-SW_INLINE int upcall_admit(
-	hook_ctx *ctx, const struct frame *frame, const struct sw_port *port, enum sw_upcall reason)
+SW_INLINE int upcall_admit(hook_ctx *ctx, const struct frame *frame, const struct sw_port *port, enum sw_upcall reason)
 {
 	const struct sw_config *cfg = config_get();
 

@@ -76,8 +76,7 @@ SW_INLINE int upcall_collect(const struct sw_port *port)
 	return bpf_redirect_map(&collectors, port->collector, VERDICT_DROP) == VERDICT_SENT;
 }
 
-SW_INLINE int upcall_send(
-	hook_ctx *ctx, struct frame *frame, const struct sw_port *port, enum sw_upcall reason)
+SW_INLINE int upcall_send(hook_ctx *ctx, struct frame *frame, const struct sw_port *port, enum sw_upcall reason)
 {
 	struct sw_port_stats *stats = port_stats_get(frame->cpu, port->id);
 	__u32 n_queues = port->n_queues, queue;

@@ -86,7 +86,7 @@ struct dp_port {
 	uint32_t ifindex;
 	uint32_t n_queues; /* receive queues of the device */
 	enum dp_hook hook;
-	bool peer_apart; /* a veth whose other end is in another network namespace, and wants what it is given as skbs */
+	bool peer_apart; /* a veth whose other end is in another network namespace, and wants skbs */
 	bool csum;
 	uint32_t max_frame;    /* bytes: the longest that can be sent out there */
 	uint32_t max_rx_frame; /* bytes: what is longer on its way in is not one frame but several (GSO) */
@@ -150,9 +150,9 @@ struct datapath_ops {
 	/* Whether our program sits on the device already, left there by an earlier daemon or an earlier call. */
 	bool (*owns)(struct datapath *dp, uint32_t ifindex);
 	/*
-	 * Attaches the program to the port's device at its hook, or adopts and updates the pinned attachment; one at the
-	 * other hook goes when this one is there. Of the XDP hook's modes native is tried first
-	 * unless `want` says otherwise; *ret_mode is what it became, and `why` says why in words when it is not native.
+	 * Attaches the program to the port's device at its hook, or adopts and updates the pinned attachment; one at
+	 * the other hook goes when this one is there. Of the XDP hook's modes native is tried first unless `want` says
+	 * otherwise; *ret_mode is what it became, and `why` says why in words when it is not native.
 	 */
 	int (*attach)(struct datapath *dp, uint16_t id, const enum dp_mode *want, enum dp_mode *ret_mode, char *why,
 		size_t why_size, struct complaint *c);

@@ -82,7 +82,7 @@ struct dpk {
 	uint32_t ingress_id, egress_id, egress_one_id;
 	int spread_fd, collector_fd, worker_fd; /* the last: -1 until it is needed */
 	uint32_t spread_id, collector_id, worker_id;
-	int tc_fd;                              /* -1 until it is needed */
+	int tc_fd; /* -1 until it is needed */
 	uint32_t tc_id;
 	int lost_fds[4]; /* links of the tracepoint programs */
 	struct dpk_port ports[SW_MAX_PORTS];

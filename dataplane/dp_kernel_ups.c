@@ -38,8 +38,8 @@ struct dpk_ups {
 	struct reactor_watch *watch;
 	struct sw_up up; /* the record at hand */
 	struct segment parts;
-	uint32_t n_parts;  /* of it, that were handed out */
-	bool has_record;   /* `up` and `bytes` are one that is not done with */
+	uint32_t n_parts; /* of it, that were handed out */
+	bool has_record;  /* `up` and `bytes` are one that is not done with */
 	uint8_t bytes[SW_UP_MAX], part[LONGEST_PART];
 };
 
@@ -49,7 +49,7 @@ int dpk_gso_part(const uint8_t *frame, uint32_t size, uint32_t gso_size, uint32_
 		.size = (uint16_t)gso_size,
 		.fixed_id = gso_type & GSO_TCP_FIXED_ID,
 		.keep_cwr = gso_type & GSO_TCP_ACCECN,
-		.tunnel = !gso_type				    ? SEGMENT_TUNNEL_UNKNOWN
+		.tunnel = !gso_type                                        ? SEGMENT_TUNNEL_UNKNOWN
 			  : gso_type & (GSO_UDP_TUNNEL | GSO_UDP_TUNNEL_C) ? SEGMENT_TUNNEL_INSIDE
 									   : SEGMENT_TUNNEL_NONE,
 	};

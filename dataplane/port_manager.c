@@ -115,8 +115,8 @@ static void record(const struct port_manager *pm, const struct managed *m)
 
 static bool same_dp_port(const struct dp_port *a, const struct dp_port *b)
 {
-	return a->ifindex == b->ifindex && a->n_queues == b->n_queues && a->csum == b->csum &&
-	       a->hook == b->hook && a->peer_apart == b->peer_apart && a->max_frame == b->max_frame && a->max_rx_frame == b->max_rx_frame &&
+	return a->ifindex == b->ifindex && a->n_queues == b->n_queues && a->csum == b->csum && a->hook == b->hook &&
+	       a->peer_apart == b->peer_apart && a->max_frame == b->max_frame && a->max_rx_frame == b->max_rx_frame &&
 	       a->untagged_vid == b->untagged_vid && a->miss_rate == b->miss_rate && a->miss_burst == b->miss_burst &&
 	       cpu_list_same(&a->cpus, &b->cpus);
 }
