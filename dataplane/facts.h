@@ -37,7 +37,8 @@ struct fact_sockets {
 struct fact_link {
 	const char *device;
 	uint32_t ifindex, id, program;
-	const char *mode; /* "native", "generic", "offload"; at the tc hook "tc", or "tc filter" where there are no links */
+	const char *
+		mode; /* "native", "generic", "offload"; at the tc hook "tc", or "tc filter" where there are no links */
 	uint32_t n_queues;
 	struct fact_sockets sockets;
 };

@@ -63,7 +63,12 @@ static bool extract(const struct sample *s, struct flow *ret)
 
 /* ---- golden frames ---- */
 
-#define TCP_80 "c0000050" "00000001" "00000002" "5010ffff" "00000000" /* from port 49152 */
+#define TCP_80                                                                                                         \
+	"c0000050"                                                                                                     \
+	"00000001"                                                                                                     \
+	"00000002"                                                                                                     \
+	"5010ffff"                                                                                                     \
+	"00000000" /* from port 49152 */
 #define MACS "020000000002020000000001"
 #define IPV4 "4500001c000000004011000a0a0000010a000002" /* 28 bytes of UDP */
 #define UDP  "0035004300080000"
@@ -228,8 +233,19 @@ END_TEST
 START_TEST(a_datagram_longer_than_its_header_can_say_is_as_long_as_its_frame)
 {
 	static const char *const frames[] = {
-		MACS "0800" "4500" "0000" "00004000" "4006" "0000" "0a000001" "0a000002" TCP_80,
-		MACS "86dd" "60000000" "0000" "0640" "fd000000000000000000000000000001"
+		MACS "0800"
+		     "4500"
+		     "0000"
+		     "00004000"
+		     "4006"
+		     "0000"
+		     "0a000001"
+		     "0a000002" TCP_80,
+		MACS "86dd"
+		     "60000000"
+		     "0000"
+		     "0640"
+		     "fd000000000000000000000000000001"
 		     "fd000000000000000000000000000002" TCP_80,
 	};
 	static const uint32_t l3_to_l4[] = {20, 40};
