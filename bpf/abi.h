@@ -697,7 +697,12 @@ struct sw_up {
 };
 
 #define SW_UP_MAX  65536     /* bytes of the longest */
-#define SW_UP_RING (4 << 20) /* bytes of all records that the daemon has not read yet; a power of two */
+#define SW_UP_RING (8 << 20) /* bytes of all records that the daemon has not read yet; a power of two */
+/*
+ * Of these one port's frames may take up this much, so that its storm leaves the others room. What they do is in map
+ * `ups_held` (mmap-able), a __u32 by port id: the program adds, the daemon takes off.
+ */
+#define SW_UP_SHARE (SW_UP_RING / 8)
 
 #define SW_META_MAGIC 0x73776d31 /* "swm1" */
 

@@ -6,6 +6,9 @@
  * that somebody may touch, and parts what is GSO before it asks: here the daemon does (dataplane/segment.h), and what
  * goes up is one record. docs/decisions/0027 has the rest.
  *
+ * Every port has a share of the ring (SW_UP_SHARE), as at XDP it has a socket of its own: one whose frames fill theirs
+ * keeps no other from being heard.
+ *
  * The ring outlives the daemon, but nobody reads it then. So the port's socket in map `xsks` is looked at, which the
  * kernel takes away with the process: without it no daemon listens.
  *
@@ -48,6 +51,14 @@ SW_INLINE int upcall_put(hook_ctx *ctx, const struct frame *frame, enum sw_upcal
 	return 0;
 }
 
+/* What the port has in the ring; null: there is no such port. */
+SW_INLINE __u32 *upcall_held(__u32 port_id)
+{
+	__u32 zero = 0, *held = bpf_map_lookup_elem(&ups_held, &zero);
+
+	return held ? held + (port_id & (SW_MAX_PORTS - 1)) : 0;
+}
+
 /* A function of its own: verified once, not on each way that leads here. The frame is the one in the scratch. */
 __attribute__((noinline)) int upcall_copy(hook_ctx *ctx, __u32 reason)
 {
@@ -66,12 +77,19 @@ __attribute__((noinline)) int upcall_copy(hook_ctx *ctx, __u32 reason)
 SW_INLINE int upcall_send(hook_ctx *ctx, struct frame *frame, const struct sw_port *port, enum sw_upcall reason)
 {
 	struct sw_port_stats *stats = port_stats_get(frame->cpu, port->id);
-	__u32 socket = port->xsk_base;
+	__u32 socket = port->xsk_base, size, *held;
 
 	if (!port->n_queues || !bpf_map_lookup_elem(&xsks, &socket))
 		return frame_drop(frame, port->id, SW_DROP_NO_DAEMON);
-	if (upcall_copy(ctx, reason))
+	held = upcall_held(port->id);
+	if (!held || sw_read(*held) + frame->size > SW_UP_SHARE)
 		return frame_drop(frame, port->id, SW_DROP_UPCALL_FULL);
+	size = frame->size;
+	__sync_fetch_and_add(held, size);
+	if (upcall_copy(ctx, reason)) {
+		__sync_fetch_and_add(held, -size);
+		return frame_drop(frame, port->id, SW_DROP_UPCALL_FULL);
+	}
 	if (stats)
 		stats->upcalls++;
 	return VERDICT_TAKEN;

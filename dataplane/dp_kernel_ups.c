@@ -36,6 +36,7 @@
 struct dpk_ups {
 	struct ring_buffer *ring;
 	struct reactor_watch *watch;
+	uint32_t *held; /* map ups_held */
 	struct sw_up up; /* the record at hand */
 	struct segment parts;
 	uint32_t n_parts; /* of it, that were handed out */
@@ -66,6 +67,7 @@ static int take(void *ctx, void *record, size_t size)
 
 	if (size < sizeof(*up) + up->size || up->size > sizeof(ups->bytes) || up->in_port >= SW_MAX_PORTS)
 		return 0;
+	__atomic_fetch_sub(&ups->held[up->in_port], up->size, __ATOMIC_RELAXED);
 	ups->up = *up;
 	memcpy(ups->bytes, up->bytes, up->size);
 	ups->n_parts = 0;
@@ -177,6 +179,9 @@ int dpk_ups_open(struct dpk *k, struct complaint *c)
 	k->ups->ring = ring_buffer__new(bpf_map__fd(k->skel->maps.ups), take, k, NULL);
 	if (!k->ups->ring)
 		return complain(c, -errno, "the ring of frames from tc hooks cannot be read: %s", strerror(errno));
+	k->ups->held = dpk_map_memory(k->skel->maps.ups_held);
+	if (!k->ups->held)
+		return complain(c, -errno, "map ups_held cannot be mapped: %s", strerror(errno));
 	if (k->dp.adopted) {
 		while (ring_buffer__consume(k->ups->ring) == -EINTR)
 			;
@@ -193,5 +198,6 @@ void dpk_ups_close(struct dpk *k)
 	if (k->ups->watch)
 		k->reactor->unwatch(k->reactor->ctx, k->ups->watch);
 	ring_buffer__free(k->ups->ring);
+	dpk_unmap(k->skel->maps.ups_held, k->ups->held);
 	free(k->ups);
 }
