@@ -121,7 +121,10 @@ static int make_tap(struct netlink *route, const char *name, uint32_t queues, st
 	error = open_tap(fd, name, queues);
 	if (!error)
 		error = raise_by_name(route, name);
-	/* Last, so that the device is whole or goes with the descriptor. Without an owner only root may open it. */
+	/* One without an owner anybody may open who may open /dev/net/tun, and that is everybody where udev runs. */
+	if (!error && ioctl(fd, TUNSETOWNER, 0))
+		error = -errno;
+	/* Last, so that the device is whole or goes with the descriptor. */
 	if (!error && ioctl(fd, TUNSETPERSIST, 1))
 		error = -errno;
 	close(fd);

@@ -268,6 +268,21 @@ START_TEST(tap_waits_for_its_guest)
 }
 END_TEST
 
+/* Also where everybody may open /dev/net/tun, as udev has it: root opens it here, and somebody else goes on with that.
+ */
+START_TEST(tap_is_not_for_everybody)
+{
+	struct ifreq ifr = {.ifr_name = "t1", .ifr_flags = (short)(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR)};
+	struct complaint c = {""};
+	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+
+	ck_assert_int_eq(netdev_create_tap("t1", 1, &c), 0);
+	ck_assert_int_eq(setresuid(65534, 65534, 65534), 0);
+	ck_assert_int_eq(ioctl(fd, TUNSETIFF, &ifr), -1);
+	ck_assert_int_eq(errno, EPERM);
+}
+END_TEST
+
 START_TEST(tap_of_many_queues_counts_those_in_use)
 {
 	struct complaint c = {""};
@@ -387,6 +402,7 @@ static TCase *making(void)
 	tcase_add_test(t, veth_without_a_namespace_stays_here);
 	tcase_add_loop_test(t, refused_veth_leaves_nothing, 0, sizeof(refused_veths) / sizeof(refused_veths[0]));
 	tcase_add_test(t, tap_waits_for_its_guest);
+	tcase_add_test(t, tap_is_not_for_everybody);
 	tcase_add_test(t, tap_of_many_queues_counts_those_in_use);
 	tcase_add_test(t, settings_take_effect_and_refusals_speak);
 	tcase_add_test(t, prepared_peer_takes_redirects_and_shows_its_tags);
