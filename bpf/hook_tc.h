@@ -24,9 +24,10 @@
 
 typedef struct __sk_buff hook_ctx;
 
+/* Of tc's verdicts a link (tcx) knows three, and takes any other for "ask the next one": the host would get the frame. */
 #define VERDICT_DROP  TC_ACT_SHOT
 #define VERDICT_SENT  TC_ACT_REDIRECT
-#define VERDICT_TAKEN TC_ACT_STOLEN
+#define VERDICT_TAKEN TC_ACT_SHOT
 
 #define HOOK_KEEPS_CSUM 1
 #define HOOK_HAS_MARKS  0
