@@ -29,6 +29,46 @@ SW_INLINE int device_is_up(struct net_device *dev)
 	return dev->flags & DEVICE_UP && !(dev->state & DEVICE_NO_CARRIER);
 }
 
+SW_INLINE struct net *device_net(struct net_device *dev)
+{
+	if (!bpf_rdonly_cast)
+		return BPF_CORE_READ(dev, nd_net.net);
+	dev = bpf_rdonly_cast(dev, bpf_core_type_id_kernel(struct net_device));
+	return dev->nd_net.net;
+}
+
+/*
+ * The other end of a veth; null: there is none any more. A driver's own struct stands behind a device's, from the next
+ * multiple of 32 bytes on (netdev_priv()), and veth's begins with the other end.
+ */
+SW_INLINE struct net_device *device_peer(struct net_device *dev)
+{
+	struct hlist_head *own = (void *)dev + ((bpf_core_type_size(struct net_device) + 31) & ~31UL);
+
+	if (!bpf_rdonly_cast)
+		return (void *)BPF_CORE_READ(own, first);
+	own = bpf_rdonly_cast(own, bpf_core_type_id_kernel(struct hlist_head));
+	return (void *)own->first;
+}
+
+/* Whether this is the device's own address. */
+SW_INLINE int device_has_address(struct net_device *dev, const struct sw_wire_eth *eth)
+{
+	__u32 is[2] = {}, wanted[2] = {};
+	const __u32 *address;
+
+	__builtin_memcpy(wanted, eth->dst, sizeof(eth->dst));
+	if (!bpf_rdonly_cast) {
+		bpf_probe_read_kernel(is, sizeof(eth->dst), BPF_CORE_READ(dev, dev_addr));
+	} else {
+		dev = bpf_rdonly_cast(dev, bpf_core_type_id_kernel(struct net_device));
+		address = bpf_rdonly_cast(dev->dev_addr, bpf_core_type_id_kernel(struct ethhdr));
+		is[0] = address[0];
+		is[1] = *(const __u16 *)(address + 1);
+	}
+	return is[0] == wanted[0] && is[1] == wanted[1];
+}
+
 /* The device at `index` of a DEVMAP, which is below its size; null: none is there. */
 SW_INLINE struct net_device *device_in(const struct bpf_dtab *map, __u32 index)
 {

@@ -26,6 +26,12 @@ struct net_device {
 	unsigned short hard_header_len;
 	__u32 xdp_features; /* since Linux 6.3 */
 	possible_net_t nd_net;
+	const unsigned char *dev_addr;
+} __attribute__((preserve_access_index));
+
+/* Any six bytes that are read through bpf_rdonly_cast(). */
+struct ethhdr {
+	unsigned char h_dest[6];
 } __attribute__((preserve_access_index));
 
 struct hlist_node {

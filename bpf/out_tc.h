@@ -11,12 +11,18 @@
  *
  * A veth whose other end lies in another network namespace, as a container's does, is left out of the way: the skb is
  * given to that end as if it had just come through (bpf_redirect_peer()), without a queue in between. Of whom that may
- * be done the daemon says (SW_OUT_PEER): the kernel drops what is for a peer in our own namespace.
+ * be done the daemon says (SW_OUT_PEER). What it cannot vouch for is asked of each frame:
+ *
+ *	whether the other end is still in another namespace	the kernel drops what is for one in ours
+ *	whether the frame is for the other end's own address	it arrives as one that is (PACKET_HOST), as nobody looks
+ *								a second time: a router behind it would send on what is
+ *								for somebody else, and answer what is for all
  */
 #ifndef SW_OUT_TC_H
 #define SW_OUT_TC_H
 
 #include <linux/bpf.h>
+#include <linux/if_packet.h>
 #include <bpf/bpf_helpers.h>
 #include "device.h"
 #include "frame.h"
@@ -38,6 +44,23 @@ static __attribute__((noinline)) int out_fits(hook_ctx *ctx, __u32 ifindex)
 	return frame_is_gso(ctx) && !bpf_check_mtu(ctx, ifindex, &mtu, 0, BPF_MTU_CHK_SEGS);
 }
 
+/* Whether it may be given to this veth's other end directly. */
+SW_INLINE int out_passes(hook_ctx *ctx, struct net_device *device)
+{
+	const struct sw_wire_eth *eth = sw_at(frame_data(ctx), frame_end(ctx), 0, sizeof(*eth));
+	struct net_device *peer = device_peer(device);
+
+	return eth && peer && device_net(peer) != device_net(device) && device_has_address(peer, eth);
+}
+
+/* It is marked as the other end's own: before Linux 6.14 the kernel leaves it what it was for ours. */
+static __attribute__((noinline)) int out_pass(hook_ctx *ctx, __u32 ifindex)
+{
+	if (ctx->pkt_type != PACKET_HOST)
+		bpf_skb_change_type(ctx, PACKET_HOST);
+	return bpf_redirect_peer(ifindex, 0);
+}
+
 SW_INLINE int out_send(hook_ctx *ctx, __u32 port_id, __u32 size)
 {
 	const struct sw_out *out = &core.outs[port_id & (SW_MAX_PORTS - 1)];
@@ -49,7 +72,9 @@ SW_INLINE int out_send(hook_ctx *ctx, __u32 port_id, __u32 size)
 	ifindex = device_ifindex(device);
 	if (size > sw_read(out->max_frame) && !out_fits(ctx, ifindex))
 		return -SW_DROP_OVER_MTU;
-	return sw_read(out->flags) & SW_OUT_PEER ? bpf_redirect_peer(ifindex, 0) : bpf_redirect(ifindex, 0);
+	if (sw_read(out->flags) & SW_OUT_PEER && out_passes(ctx, device))
+		return out_pass(ctx, ifindex);
+	return bpf_redirect(ifindex, 0);
 }
 
 SW_INLINE enum sw_drop out_refusal(int answer)
