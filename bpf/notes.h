@@ -50,7 +50,7 @@ SW_INLINE void extras_rewrite(hook_ctx *ctx, __u32 rewrite, __u32 l3)
 	void *data = frame_data(ctx);
 
 	if (patch && data + SW_RECALL_LEAST <= frame_end(ctx))
-		patch_apply(data, data + l3, patch);
+		patch_apply(ctx, data, l3, patch);
 }
 
 /* A function, for the way that has no room for it. */

@@ -10,6 +10,9 @@
  *
  * Sums: to add multiples of 0xffff changes nothing in one's complement, so each subtrahend is taken from one that is
  * larger than it. What is folded is not zero, then, and the result that of edit after edit.
+ *
+ * Where the kernel knows whether the transport's checksum is finished (csum_tc.h) it mends that one, when all else is
+ * done: packet pointers are void then.
  */
 #ifndef SW_PATCH_H
 #define SW_PATCH_H
@@ -78,12 +81,23 @@ SW_INLINE __u64 patch_words(__u16 *tos, __u16 *ttl, const struct sw_patch *patch
 	return (__u64)is_tos + is_ttl + PATCH_TWICE - was_tos - was_ttl;
 }
 
-/* `eth` has 12 bytes, `ip` PATCH_REACH. */
-SW_INLINE void patch_apply(void *eth, struct sw_wire_ipv4 *ip, const struct sw_patch *patch)
+/* An unfinished checksum is of the addresses alone. */
+SW_INLINE void patch_mend_apart(hook_ctx *ctx, __u32 l4, __u32 ip_proto, __u64 addrs, __u64 beside)
 {
+	__u32 is_udp = ip_proto == SW_IP_UDP, at = l4 + (is_udp ? 6 : 16);
+
+	csum_mend(ctx, at, csum_fold(addrs), is_udp, 1);
+	csum_mend(ctx, at, csum_fold(beside), is_udp, 0);
+}
+
+/* `eth` has 12 bytes, and `ip`, which is `l3` bytes behind it, PATCH_REACH. */
+SW_INLINE void patch_apply(hook_ctx *ctx, void *eth, __u32 l3, const struct sw_patch *patch)
+{
+	struct sw_wire_ipv4 *ip = eth + l3;
 	struct sw_wire_u64 *macs = eth;
 	struct sw_wire_u32 *src = eth + 8;
-	__u64 growth = 0;
+	__u64 growth = 0, beside = 0;
+	__u32 ip_proto = ip->proto;
 
 	if (patch->does & SW_PATCH_MACS) {
 		macs->value = (macs->value & patch->macs_keep) | patch->macs_set;
@@ -91,12 +105,17 @@ SW_INLINE void patch_apply(void *eth, struct sw_wire_ipv4 *ip, const struct sw_p
 	}
 	if (patch->does & SW_PATCH_L4_SUM) {
 		growth = patch_addrs((void *)&ip->src_be, patch);
-		patch_mend_l4(ip + 1, ip->proto, growth + patch_ports((void *)(ip + 1), patch));
+		beside = patch_ports((void *)(ip + 1), patch);
+		if (!HOOK_KEEPS_CSUM)
+			patch_mend_l4(ip + 1, ip->proto, growth + beside);
 	}
 	if (patch->does & SW_PATCH_IP_SUM) {
-		growth += patch_words((void *)ip, (void *)&ip->ttl, patch);
-		ip->csum_be = ~csum_fold_few((ip->csum_be ^ 0xffff) + growth);
+		__u64 words = patch_words((void *)ip, (void *)&ip->ttl, patch);
+
+		ip->csum_be = ~csum_fold_few((ip->csum_be ^ 0xffff) + growth + words);
 	}
+	if (HOOK_KEEPS_CSUM && patch->does & SW_PATCH_L4_SUM)
+		patch_mend_apart(ctx, l3 + sizeof(*ip), ip_proto, growth, beside);
 }
 
 #endif
