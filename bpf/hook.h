@@ -26,6 +26,34 @@
 #ifndef SW_HOOK_H
 #define SW_HOOK_H
 
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#include "extract.h"
+
+#ifdef SW_HOOK_TC
+typedef struct __sk_buff hook_ctx;
+#else
+typedef struct xdp_md hook_ctx;
+#endif
+
+/* Since Linux 6.2: the kernel's own struct behind the context. */
+extern void *bpf_cast_to_kern_ctx(void *) __ksym __weak;
+
+SW_INLINE void *frame_data(const hook_ctx *ctx)
+{
+	return (void *)(long)ctx->data;
+}
+
+SW_INLINE void *frame_end(const hook_ctx *ctx)
+{
+	return (void *)(long)ctx->data_end;
+}
+
+SW_INLINE __u32 frame_first_size(const hook_ctx *ctx)
+{
+	return ctx->data_end - ctx->data;
+}
+
 #ifdef SW_HOOK_TC
 #include "hook_tc.h"
 #else

@@ -16,8 +16,6 @@
 /* No frame longer than this needs a look at its port's MTU: a full one of the common 1500, tagged. */
 #define LONG_FRAME 1518
 
-typedef struct xdp_md hook_ctx;
-
 #define VERDICT_DROP  XDP_DROP
 #define VERDICT_SENT  XDP_REDIRECT
 #define VERDICT_TAKEN XDP_DROP
@@ -32,23 +30,6 @@ struct xdp_buff {
 } __attribute__((preserve_access_index));
 
 enum xdp_buff_flags { XDP_FLAGS_HAS_FRAGS = 1 }; /* include/net/xdp.h; the same since frags came, in Linux 5.18 */
-
-extern void *bpf_cast_to_kern_ctx(void *) __ksym __weak;
-
-SW_INLINE void *frame_data(const hook_ctx *ctx)
-{
-	return (void *)(long)ctx->data;
-}
-
-SW_INLINE void *frame_end(const hook_ctx *ctx)
-{
-	return (void *)(long)ctx->data_end;
-}
-
-SW_INLINE __u32 frame_first_size(const hook_ctx *ctx)
-{
-	return ctx->data_end - ctx->data;
-}
 
 /*
  * Whether it lies in several buffers. From Linux 6.2 on the program can see that; before, it takes a helper, whose call

@@ -31,6 +31,7 @@
 #include <pthread.h>
 
 struct bpf_map;
+struct bpf_object;
 struct bpf_program;
 struct ring_buffer;
 struct complaint;
@@ -138,6 +139,8 @@ int dpk_pins_adopt(struct dpk *k, uint32_t n_flows, struct complaint *c);
 void dpk_pins_size(struct dpk *k, uint32_t n_flows);
 /* After load, when nothing was adopted. */
 int dpk_pins_put_maps(struct dpk *k, struct complaint *c);
+/* Between open and load of another instance: gives it the live maps, all that are not constants. -errno. */
+int dpk_pins_share(const struct dpk *k, struct bpf_object *instance);
 /* The pinned program if it is the same as this one, by tag; else pins this one in its place. The descriptor, or -errno.
  */
 int dpk_pins_program(struct dpk *k, struct bpf_program *program, const char *name, struct complaint *c);

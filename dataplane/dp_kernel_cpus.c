@@ -44,19 +44,8 @@ static int program_id(int fd, uint32_t *ret)
 
 static int share_maps(const struct dpk *k, struct switch_bpf *herd)
 {
-	struct bpf_map *map;
-	int error;
-
 	*herd->rodata = *k->skel->rodata;
-	error = bpf_map__reuse_fd(herd->maps.bss, bpf_map__fd(k->skel->maps.bss));
-	bpf_object__for_each_map(map, herd->obj)
-	{
-		const struct bpf_map *live = bpf_object__find_map_by_name(k->skel->obj, bpf_map__name(map));
-
-		if (!error && !bpf_map__is_internal(map))
-			error = bpf_map__reuse_fd(map, bpf_map__fd(live));
-	}
-	return error;
+	return dpk_pins_share(k, herd->obj);
 }
 
 static int load_worker(struct dpk *k, struct complaint *c)

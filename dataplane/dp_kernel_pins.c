@@ -403,6 +403,23 @@ int dpk_pins_put_maps(struct dpk *k, struct complaint *c)
 	return 0;
 }
 
+int dpk_pins_share(const struct dpk *k, struct bpf_object *instance)
+{
+	struct bpf_map *map, *live;
+	int error = 0;
+
+	bpf_object__for_each_map(map, instance)
+	{
+		if (!dpk_map_name(map))
+			continue;
+		live = bpf_map__is_internal(map) ? k->skel->maps.bss
+						 : bpf_object__find_map_by_name(k->skel->obj, bpf_map__name(map));
+		if (!error)
+			error = bpf_map__reuse_fd(map, bpf_map__fd(live));
+	}
+	return error;
+}
+
 /* ---- programs ---- */
 
 static bool same_program(int a, int b)

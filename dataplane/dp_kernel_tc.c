@@ -30,20 +30,9 @@
 
 static int share_maps(const struct dpk *k, struct switch_tc_bpf *herd)
 {
-	struct bpf_map *map;
-	int error;
-
 	herd->rodata->sieve_mask = k->skel->rodata->sieve_mask;
 	herd->rodata->flow_stats_mask = k->skel->rodata->flow_stats_mask;
-	error = bpf_map__reuse_fd(herd->maps.bss, bpf_map__fd(k->skel->maps.bss));
-	bpf_object__for_each_map(map, herd->obj)
-	{
-		const struct bpf_map *live = bpf_object__find_map_by_name(k->skel->obj, bpf_map__name(map));
-
-		if (!error && !bpf_map__is_internal(map))
-			error = bpf_map__reuse_fd(map, bpf_map__fd(live));
-	}
-	return error;
+	return dpk_pins_share(k, herd->obj);
 }
 
 static int load(struct dpk *k, struct complaint *c)

@@ -36,7 +36,7 @@
 struct dpk_ups {
 	struct ring_buffer *ring;
 	struct reactor_watch *watch;
-	uint32_t *held; /* map ups_held */
+	uint32_t *held;  /* map ups_held */
 	struct sw_up up; /* the record at hand */
 	struct segment parts;
 	uint32_t n_parts; /* of it, that were handed out */
