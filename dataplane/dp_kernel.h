@@ -10,6 +10,7 @@
  *	dp_kernel_cpus.c	the CPUs that ports are spread over
  *	dp_kernel_sets.c	the flood sets
  *	dp_kernel_told.c	copies of frames that were sent on, by the ring
+ *	dp_kernel_rivals.c	another switchd on a device
  *	dp_kernel_ups.c		frames from the tc hook, by the ring
  *	dp_kernel_probe.c	the program's verdict on one frame
  *	dp_kernel_size.c	what it takes of the host's memory
@@ -191,14 +192,26 @@ enum dp_way dpk_way(const struct datapath *dp, uint16_t id);
 
 /* ---- dp_kernel_tc.c ---- */
 
+#define DPK_TCX_INGRESS 46 /* enum bpf_attach_type of Linux 6.6; not in Debian 12's headers */
+
 /* Puts the program at the device's tc hook: by a link, which is *ret_link_fd, or by a filter, and that is -1. */
 int dpk_tc_put(struct dpk *k, uint32_t ifindex, int *ret_link_fd, struct complaint *c);
 /* Loads the program if that is not done yet. */
 int dpk_tc_want(struct dpk *k, struct complaint *c);
+/* Of the filter in the place of ours, whoever put it there; 0: there is none. */
+uint32_t dpk_tc_filter_program(struct dpk *k, uint32_t ifindex);
 bool dpk_tc_has_filter(const struct dpk *k, uint32_t ifindex);
 /* Idempotent; the device may be gone. */
 void dpk_tc_drop_filter(struct dpk *k, uint32_t ifindex);
 void dpk_tc_each_filter(struct dpk *k, void (*each)(struct dpk *k, uint32_t ifindex));
+
+/* ---- dp_kernel_rivals.c ---- */
+
+/*
+ * -EBUSY with a complaint: the device is not ours, and another switchd's program is on it where the kernel does not say
+ * so itself when ours is attached at `hook`.
+ */
+int dpk_rivals_check(struct dpk *k, uint32_t ifindex, enum dp_hook hook, struct complaint *c);
 
 /* ---- dp_kernel_ups.c ---- */
 

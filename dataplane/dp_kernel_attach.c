@@ -421,6 +421,8 @@ int dpk_attach(struct datapath *dp, uint16_t id, const enum dp_mode *want, enum 
 	error = take_over(k, p, want, &other, c);
 	if (error < 0)
 		return error;
+	if (error == 0 && other < 0)
+		error = dpk_rivals_check(k, p->port.ifindex, p->port.hook, c);
 	if (error == 0) {
 		error = p->port.hook == DP_HOOK_TC ? attach_tc(k, p, c) : attach_anew(k, p, want, why, why_size, c);
 		leave_other(k, p, other, error);

@@ -24,7 +24,6 @@
 #define FILTER_PREFIX   "filter-"
 #define FILTER_HANDLE   1
 #define FILTER_PRIORITY 0xc0de
-#define TCX_INGRESS     46 /* enum bpf_attach_type of Linux 6.6; not in Debian 12's headers */
 
 /* ---- the program ---- */
 
@@ -125,6 +124,15 @@ static int put_filter(struct dpk *k, uint32_t ifindex)
 	return error;
 }
 
+uint32_t dpk_tc_filter_program(struct dpk *k, uint32_t ifindex)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = BPF_TC_INGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, options, .handle = FILTER_HANDLE, .priority = FILTER_PRIORITY);
+
+	dpk_hush();
+	return bpf_tc_query(&hook, &options) ? 0 : options.prog_id;
+}
+
 void dpk_tc_drop_filter(struct dpk *k, uint32_t ifindex)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = BPF_TC_INGRESS);
@@ -155,7 +163,7 @@ int dpk_tc_put(struct dpk *k, uint32_t ifindex, int *ret_link_fd, struct complai
 	if (error)
 		return error;
 	if (!dpk_tc_has_filter(k, ifindex)) {
-		*ret_link_fd = bpf_link_create(k->tc_fd, (int)ifindex, TCX_INGRESS, &options);
+		*ret_link_fd = bpf_link_create(k->tc_fd, (int)ifindex, DPK_TCX_INGRESS, &options);
 		error = *ret_link_fd < 0 ? -errno : 0;
 	}
 	if (error == -EINVAL || dpk_tc_has_filter(k, ifindex))
