@@ -46,13 +46,14 @@ SW_INLINE enum sw_drop copy_retag(struct walk *walk, __u32 ifindex)
 	return reason;
 }
 
-SW_INLINE enum sw_drop copy_make(struct walk *walk, struct net_device *device, __u32 size, __u32 room)
+SW_INLINE enum sw_drop copy_make(struct walk *walk, const struct copy_target *target, __u32 size)
 {
-	__u32 ifindex = device_ifindex(device);
+	const struct sw_out *out = &core.outs[target->id & (SW_MAX_PORTS - 1)];
+	__u32 ifindex = device_ifindex(target->dev);
 
-	if (!device_is_up(device))
+	if (!device_is_up(target->dev))
 		return SW_DROP_PORT_DOWN;
-	if (size > room && !out_fits(walk->ctx, ifindex))
+	if (size > sw_read(out->max_frame) && !out_fits(walk->ctx, ifindex))
 		return SW_DROP_OVER_MTU;
 	return bpf_clone_redirect(walk->ctx, ifindex, 0) ? SW_DROP_XMIT : SW_DROP_NONE;
 }
@@ -66,7 +67,7 @@ SW_INLINE void copy_each(struct walk *walk, struct sw_row *row, const struct cop
 
 	s->n_copies++;
 	if (!reason)
-		reason = copy_make(walk, target->dev, size, target->mtu + target->header + COPY_TAG_ROOM);
+		reason = copy_make(walk, target, size);
 	if (reason) {
 		drop_count(s->frame.cpu, target->id, reason, 1);
 		return;
