@@ -33,7 +33,14 @@ start_switch() {
 	[[ " ${runs[*]} " == *" $dir "* ]] || runs+=("$dir")
 	"$build/ctl/switchd" --run-dir "$dir" --detach "$@" || { echo "not ok switchd starts"; tail -20 "$dir/switchd.log"; exit 1; }
 }
-sw() { "$build/ctl/switchctl" --run-dir "$run" "$@"; }
+# The hook of a port of which the script does not say what needs one of them. Scripts that are about what users have by
+# themselves say HOOK=${HOOK:-auto} before they read this file; `HOOK=tc tests/all ns_10-l2` runs one at another.
+HOOK=${HOOK:-xdp}
+hook() { [ "$HOOK" = auto ] || echo "hook $HOOK"; } # for configuration files
+sw() {
+	[[ "${*:1:2}" != "port add" || $# -lt 4 || $HOOK = auto || " $* " =~ \ (hook|mode|cpus)\  ]] || set -- "$@" hook "$HOOK"
+	"$build/ctl/switchctl" --run-dir "$run" "$@"
+}
 switch_pid() { cat "${1:-$run}/switchd.pid"; }
 
 # must COMMAND…: a step that the rest stands on.
