@@ -57,7 +57,8 @@ class Besieged(SteeredSwitchd):
             self.control("bridge", "add", bridge)
             self.control("bridge", "set", bridge, "fail-mode", "secure")
         for number, port in enumerate(self.ports, 1):
-            self.control("port", "add", self.bridges()[0 if number <= 2 else -1], port, "of-port", str(number))
+            self.control("port", "add", self.bridges()[0 if number <= 2 else -1], port, "of-port", str(number),
+                         *self.at_hook())
 
     def listen(self):
         for i, bridge in enumerate(self.bridges()):

@@ -107,6 +107,7 @@ class Bridge(Candidate):
 
 class Switchd(Candidate):
     name = "switchd"
+    hook = "xdp"  # where frames of generators come in; tc is for those of sockets (tcp.py)
 
     def __init__(self, lab, cpu, build):
         super().__init__(lab, cpu)
@@ -122,6 +123,13 @@ class Switchd(Candidate):
 
     def control(self, *words):
         return run(self.ctl, "--run-dir", self.directory, *words)
+
+    def knows_hooks(self):
+        return "[hook " in run(self.ctl, "help", "port", "add")
+
+    def at_hook(self):
+        """Words for `port add`."""
+        return ("hook", self.hook) if self.knows_hooks() else ()
 
     def options(self):
         """Room for half as many flows again, where the default has not as much."""
@@ -142,7 +150,7 @@ class Switchd(Candidate):
         self.launch()
         self.control("bridge", "add", "br0")
         for port in self.ports:
-            self.control("port", "add", "br0", port)
+            self.control("port", "add", "br0", port, *self.at_hook())
 
     def set_vlans(self, vlans):
         for port, (mode, vid) in vlans.items():

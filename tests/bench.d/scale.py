@@ -31,7 +31,7 @@ class ConfiguredSwitchd(Switchd):
         path = os.path.join(self.lab.directory, "switchd.conf")
         with open(path, "w") as conf:
             conf.write("bridge add br0\n")
-            conf.writelines("port add br0 %s\n" % port for port in self.ports)
+            conf.writelines("port add br0 %s\n" % " ".join((port, *self.at_hook())) for port in self.ports)
         return super().options() + ["--conf", path]
 
     def start(self):

@@ -76,7 +76,8 @@ class SteeredSwitchd(Steered, Switchd):
         self.control("bridge", "add", "br0")
         self.control("bridge", "set", "br0", "fail-mode", "secure")
         for number, port in enumerate(self.ports, 1):
-            self.control("port", "add", "br0", port, "of-port", str(number), "upcall-limit", UNLIMITED, "burst", UNLIMITED)
+            self.control("port", "add", "br0", port, "of-port", str(number), "upcall-limit", UNLIMITED, "burst", UNLIMITED,
+                         *self.at_hook())
 
     def listen(self):
         self.control("openflow", "listen", "br0", "tcp:127.0.0.1:%d" % PORTS["tcp"])

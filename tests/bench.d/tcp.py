@@ -83,25 +83,24 @@ class Peer(Candidate):
 
 
 class Hooked(Switchd):
-    """switchd with its ports at a hook that is asked for."""
-    hook = "xdp"
+    """switchd with its ports at the XDP hook."""
 
     def available(self):
         why = super().available()
-        if not why and "[hook " not in run(self.ctl, "help", "port", "set"):
+        if not why and not self.knows_hooks():
             why = "this build has no other hook: it is what switchd is"
         return why
 
-    def start(self):
-        super().start()
-        for port in self.ports:
-            self.control("port", "set", "br0", port, "hook", self.hook)
+
+class Chosen(Switchd):
+    """switchd as its ports choose their hook."""
+    hook = "auto"
 
 
 VARIANTS = {"bridge": lambda lab, options: AsItIs(lab, options.cpu),
             "plain": lambda lab, options: Plain(lab, options.cpu),
             "peer": lambda lab, options: Peer(lab, options.cpu, options.build),
-            "switchd": lambda lab, options: Switchd(lab, options.cpu, options.build),
+            "switchd": lambda lab, options: Chosen(lab, options.cpu, options.build),
             "xdp": lambda lab, options: Hooked(lab, options.cpu, options.build),
             "twin": lambda lab, options: AsItIs(lab, options.cpu)}
 
