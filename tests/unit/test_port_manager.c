@@ -99,6 +99,7 @@ static struct pipeline *pl;
 static struct sets *sets;
 static struct port_manager *pm;
 static int n_flushed;
+static enum port_hook_wish hook_wish = PORT_HOOK_XDP; /* who chooses for itself has two tries at being attached */
 
 static void unsettled(void *ctx)
 {
@@ -155,6 +156,7 @@ static struct port_config wish(const char *vlan)
 	struct port_config config;
 
 	port_config_init(&config, "br0", "p1");
+	config.hook = hook_wish;
 	if (vlan)
 		ck_assert_msg(vlan_parse(words, 2, &config.vlan, &c) == 0, "%s", c.text);
 	return config;
@@ -399,6 +401,75 @@ START_TEST(port_that_becomes_generic_is_not_spread_any_more)
 }
 END_TEST
 
+/* ---- hooks ---- */
+
+START_TEST(veth_sits_at_tc_by_itself)
+{
+	hook_wish = PORT_HOOK_AUTO;
+	add_port();
+	ck_assert(attached && there.hook == DP_HOOK_TC && status().hook == DP_HOOK_TC);
+	ck_assert_str_eq(status().hook_why, "a veth: what comes in are skbs of sockets");
+	close_switch();
+}
+END_TEST
+
+START_TEST(what_only_xdp_has_takes_a_port_there_and_back)
+{
+	struct port_config config = wish(NULL);
+	struct complaint c = {""};
+
+	hook_wish = PORT_HOOK_AUTO;
+	add_port();
+	ck_assert_int_eq(cpu_list_parse("0", SW_MAX_SPREAD, &config.cpus, &c), 0);
+	ck_assert_msg(port_manager_set(pm, &config, PORT_SET_CPUS, &c) == 0, "%s", c.text);
+	ck_assert(there.hook == DP_HOOK_XDP && status().hook == DP_HOOK_XDP && status().phase == PORT_UP);
+	memset(&config.cpus, 0, sizeof(config.cpus));
+	ck_assert_msg(port_manager_set(pm, &config, PORT_SET_CPUS, &c) == 0, "%s", c.text);
+	ck_assert(there.hook == DP_HOOK_TC && status().hook == DP_HOOK_TC && n_flushed == 0);
+	close_switch();
+}
+END_TEST
+
+START_TEST(what_only_xdp_has_is_refused_beside_tc)
+{
+	struct complaint c = {""};
+	struct port_config config;
+
+	hook_wish = PORT_HOOK_TC;
+	add_port();
+	config = wish(NULL);
+	config.mode = PORT_MODE_GENERIC;
+	check_refused(&config, PORT_SET_MODE, "use hook xdp, or mode auto");
+	ck_assert_int_eq(cpu_list_parse("0", SW_MAX_SPREAD, &config.cpus, &c), 0);
+	check_refused(&config, PORT_SET_CPUS, "use hook xdp, or cpus none");
+	close_switch();
+}
+END_TEST
+
+START_TEST(port_at_a_hook_of_its_choice_goes_to_xdp_where_tc_is_refused)
+{
+	hook_wish = PORT_HOOK_AUTO;
+	n_refusals_of_attach = 1;
+	add_port();
+	ck_assert(attached && there.hook == DP_HOOK_XDP && status().phase == PORT_UP);
+	ck_assert_str_eq(status().hook_why, "the kernel does not accept the program at the tc hook");
+	close_switch();
+}
+END_TEST
+
+START_TEST(port_that_is_to_be_at_tc_is_refused_where_tc_is)
+{
+	struct port_config config = wish(NULL);
+
+	add_port();
+	config.hook = PORT_HOOK_TC;
+	n_refusals_of_attach = 1;
+	check_refused(&config, PORT_SET_HOOK, "the driver says no");
+	ck_assert_int_eq(there.hook, DP_HOOK_XDP);
+	close_switch();
+}
+END_TEST
+
 START_TEST(setting_of_a_port_without_device_waits_with_it)
 {
 	struct port_config config = wish(NULL);
@@ -578,6 +649,11 @@ int main(void)
 	tcase_add_test(t, setting_that_the_datapath_refuses_changes_nothing);
 	tcase_add_test(t, change_of_mode_keeps_what_was_learned);
 	tcase_add_test(t, port_that_cannot_go_back_is_refused);
+	tcase_add_test(t, veth_sits_at_tc_by_itself);
+	tcase_add_test(t, what_only_xdp_has_takes_a_port_there_and_back);
+	tcase_add_test(t, what_only_xdp_has_is_refused_beside_tc);
+	tcase_add_test(t, port_at_a_hook_of_its_choice_goes_to_xdp_where_tc_is_refused);
+	tcase_add_test(t, port_that_is_to_be_at_tc_is_refused_where_tc_is);
 	tcase_add_test(t, setting_of_a_port_without_device_waits_with_it);
 	tcase_add_test(t, cpus_reach_the_datapath_and_leave_it);
 	tcase_add_test(t, cpus_that_are_not_there_are_refused);
