@@ -83,7 +83,11 @@ static void tell_link(const struct facts *facts, const struct dpk *k, const stru
 	struct bpf_link_info info = {0};
 	uint32_t size = sizeof(info);
 	char device[IF_NAMESIZE] = "?";
-	struct fact_link link = {.device = device, .mode = dpk_mode_name(p->mode), .n_queues = p->port.n_queues};
+	struct fact_link link = {
+		.device = device,
+		.mode = p->link_hook == DP_HOOK_TC ? "tc" : dpk_mode_name(p->mode),
+		.n_queues = p->port.n_queues,
+	};
 
 	link.ifindex = p->link_ifindex;
 	if (p->has_filter) {
