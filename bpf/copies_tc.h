@@ -80,14 +80,17 @@ SW_INLINE void copy_each(struct walk *walk, struct sw_row *row, const struct cop
 /* Of the frame in the scratch; 0: the set has no member but the port that it came in by. */
 __attribute__((noinline)) int copies_make(hook_ctx *ctx, __u32 set_id, __u32 kind)
 {
-	const struct bpf_dtab *set = bpf_map_lookup_elem(&sets, &set_id);
 	struct sw_scratch *s = scratch_get();
+	const struct bpf_dtab *set;
 	struct walk walk = {};
 
-	if (!set || !s)
+	if (!s)
 		return 0;
 	s->n_copies = 0;
 	s->account = (struct sw_account){.vid = kind == COPIES_FLOOD ? vlan_tag(ctx) : 0, .tci = ctx->vlan_tci};
+	set = bpf_map_lookup_elem(&sets, &set_id); /* with nothing else to be kept: the stack is short here */
+	if (!set)
+		return 0;
 	walk.ctx = ctx;
 	walk.heads = set->dev_index_head;
 	walk.scratch = s;

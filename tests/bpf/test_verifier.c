@@ -6,6 +6,7 @@
  * bytes.
  */
 #include "trial.h"
+#include "switch_tc.skel.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,11 +95,11 @@ static uint32_t deepest(struct code *code, size_t start)
 	return code->deepest[start];
 }
 
-START_TEST(no_chain_of_calls_comes_near_the_end_of_the_stack)
+static void check_stack(struct bpf_object *object)
 {
 	struct bpf_program *program;
 
-	bpf_object__for_each_program(program, f.skel->obj)
+	bpf_object__for_each_program(program, object)
 	{
 		struct code code = {.insns = bpf_program__insns(program), .n = bpf_program__insn_cnt(program)};
 		uint32_t most;
@@ -115,13 +116,12 @@ START_TEST(no_chain_of_calls_comes_near_the_end_of_the_stack)
 		ck_assert_msg(most <= MOST_STACK, "%s: %u bytes of stack", bpf_program__name(program), most);
 	}
 }
-END_TEST
 
-START_TEST(the_verifier_has_room_left)
+static void check_processed(struct bpf_object *object)
 {
 	struct bpf_program *program;
 
-	bpf_object__for_each_program(program, f.skel->obj)
+	bpf_object__for_each_program(program, object)
 	{
 		struct bpf_prog_info info = {0};
 		uint32_t size = sizeof(info);
@@ -134,6 +134,48 @@ START_TEST(the_verifier_has_room_left)
 			"%s: %u instructions processed", info.name, info.verified_insns);
 	}
 }
+
+/* The program for the tc hook, on the other's maps, as the daemon loads it. */
+static struct switch_tc_bpf *load_tc(void)
+{
+	struct switch_tc_bpf *skel = switch_tc_bpf__open();
+	struct bpf_map *map;
+
+	ck_assert_ptr_nonnull(skel);
+	skel->rodata->sieve_mask = f.skel->rodata->sieve_mask;
+	skel->rodata->flow_stats_mask = f.skel->rodata->flow_stats_mask;
+	ck_assert_int_eq(bpf_map__reuse_fd(skel->maps.bss, bpf_map__fd(f.skel->maps.bss)), 0);
+	bpf_object__for_each_map(map, skel->obj)
+	{
+		const struct bpf_map *live = bpf_object__find_map_by_name(f.skel->obj, bpf_map__name(map));
+
+		if (!bpf_map__is_internal(map))
+			ck_assert_int_eq(bpf_map__reuse_fd(map, bpf_map__fd(live)), 0);
+	}
+	ck_assert_int_eq(switch_tc_bpf__load(skel), 0);
+	return skel;
+}
+
+START_TEST(no_chain_of_calls_comes_near_the_end_of_the_stack)
+{
+	check_stack(f.skel->obj);
+}
+END_TEST
+
+START_TEST(the_verifier_has_room_left)
+{
+	check_processed(f.skel->obj);
+}
+END_TEST
+
+START_TEST(so_it_is_at_the_tc_hook)
+{
+	struct switch_tc_bpf *skel = load_tc();
+
+	check_stack(skel->obj);
+	check_processed(skel->obj);
+	switch_tc_bpf__destroy(skel);
+}
 END_TEST
 
 int main(void)
@@ -144,6 +186,7 @@ int main(void)
 	tcase_set_timeout(tcase, 100);
 	tcase_add_test(tcase, the_verifier_has_room_left);
 	tcase_add_test(tcase, no_chain_of_calls_comes_near_the_end_of_the_stack);
+	tcase_add_test(tcase, so_it_is_at_the_tc_hook);
 	suite_add_tcase(s, tcase);
 	return trial_main(&f, s);
 }
