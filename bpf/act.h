@@ -134,11 +134,10 @@ static __attribute__((noinline)) int act_broadcast(
 	members = bpf_map_lookup_elem(&sets, &set_id);
 	if (!members)
 		return frame_drop(frame, frame->in_port, SW_DROP_BAD_PROGRAM);
+	metered_remark(ctx, frame); /* at tc the copies leave at once */
 	if (flow->n_steps - 1U > first) {
-		enum sw_drop reason;
+		enum sw_drop reason = act_rewrite(ctx, frame, flow, first);
 
-		metered_remark(ctx, frame);
-		reason = act_rewrite(ctx, frame, flow, first);
 		if (reason)
 			return frame_drop(frame, frame->in_port, reason);
 	}

@@ -70,7 +70,7 @@ __attribute__((noinline)) int metered_raise(hook_ctx *ctx, __u32 levels)
 	struct sw_wire_ipv6 *ip6;
 	__u32 tos;
 
-	if (!rewrite_find(ctx))
+	if (frame_gather(ctx, SW_PARSE_MAX) || !rewrite_find(ctx))
 		return 0;
 	layers = rewrite_layers();
 	if (!layers || !layers->version)
@@ -86,7 +86,7 @@ __attribute__((noinline)) int metered_raise(hook_ctx *ctx, __u32 levels)
 
 /*
  * Does what the meter asked for. Before the first edit of a REWRITE, which may set another DSCP, and before a tag comes
- * or goes, behind which the IP header is in sight or not; else when all is done: a redirect that is asked for leaves
+ * or goes, behind which the IP header is in sight or not, and before copies are made; else when all is done: a redirect that is asked for leaves
  * the bytes alone.
  */
 SW_INLINE void metered_remark(hook_ctx *ctx, struct frame *frame)
