@@ -29,7 +29,7 @@
  * collected the marks, too, and the next frame of each address marks it again.
  *
  * Invariants
- * N1 A note that is acted on was made for these headers and this device, in this epoch.
+ * N1 A note that is acted on was made for these headers and this device, at this hook, in this epoch.
  * N2 A note is read and written by one CPU, where no other frame comes between: the program runs in a softirq, or with
  *    softirqs off.
  * N3 The epoch is loaded before what a note rests on, and stored after it. Loads and stores stay in their order on x86;
@@ -59,6 +59,13 @@ enum sw_recall_csum {
 
 #define SW_RECALL_MORE 4 /* in a verdict: there are extras */
 
+/* In a note's origin: made at the tc hook, where nothing was to be done about a checksum (HOOK_KEEPS_CSUM). */
+#ifdef SW_HOOK_TC
+#define SW_RECALL_HOOK (1U << 30)
+#else
+#define SW_RECALL_HOOK 0
+#endif
+
 struct sw_recall_key {
 	__u64 head, tail, origin;
 };
@@ -72,7 +79,7 @@ SW_INLINE struct sw_recall_key sw_recall_key(const void *data, __u32 in_ifindex,
 	struct sw_recall_key key = {
 		.head = sw_load64(data),
 		.tail = is_tagged ? (__u64)sw_load32(data + 14) << 32 | sw_load32(data + 8) : sw_load64(data + 6),
-		.origin = (__u64)epoch << 32 | (__u32)is_tagged << 31 | in_ifindex,
+		.origin = (__u64)epoch << 32 | (__u32)is_tagged << 31 | SW_RECALL_HOOK | in_ifindex,
 	};
 
 	return key;
