@@ -75,15 +75,15 @@ static int take(void *ctx, void *record, size_t size)
 	return -EINTR; /* no more for now; this one counts as read */
 }
 
-/* The frame, or the rest of its parts, ends here. */
-static void lose(struct dpk *k, enum sw_drop reason)
+/* What is handed out, or lost, is the frame that the program has counted, or one more. */
+static void count_part(struct dpk *k, uint32_t size, bool lost)
 {
 	struct dpk_ups *ups = k->ups;
 
-	if (!ups->n_parts)
-		counters_upcall(&k->dp.memory, ups->up.in_port);
-	counters_drop(&k->dp.memory, ups->up.in_port, reason);
-	ups->has_record = false;
+	if (ups->n_parts++)
+		counters_received(&k->dp.memory, ups->up.in_port, size);
+	else if (lost)
+		counters_upcall(&k->dp.memory, ups->up.in_port); /* whoever is handed it does that else */
 }
 
 /* The next frame of the record at hand, in ups->part or ups->bytes; 0: there is no more. */
@@ -104,15 +104,29 @@ static uint32_t next_part(struct dpk *k, uint8_t **ret)
 	return size;
 }
 
-static bool begin(struct dpk *k)
+/* The part of this size ends here, and so do those behind it. */
+static void lose(struct dpk *k, uint32_t size, enum sw_drop reason)
+{
+	struct dpk_ups *ups = k->ups;
+	uint8_t *bytes;
+
+	do {
+		count_part(k, size, true);
+		counters_drop(&k->dp.memory, ups->up.in_port, reason);
+		size = next_part(k, &bytes);
+	} while (size);
+	ups->has_record = false;
+}
+
+static void begin(struct dpk *k)
 {
 	struct dpk_ups *ups = k->ups;
 
 	if (!ups->up.gso_size ||
 		!dpk_gso_part(ups->bytes, ups->up.size, ups->up.gso_size, ups->up.gso_type, &ups->parts))
-		return true;
-	lose(k, SW_DROP_GSO);
-	return false;
+		return;
+	ups->up.gso_size = 0; /* it cannot be parted, and is lost as the one that it came as */
+	lose(k, ups->up.size, SW_DROP_GSO);
 }
 
 /* Makes sure that a record is at hand; false: there is none. */
@@ -142,15 +156,14 @@ static bool hand_out(struct dpk *k, struct dp_frame *ret)
 	}
 	error = xsks_bring(k->xsks, bytes, size, ret);
 	if (error) {
-		lose(k, error == -EMSGSIZE ? SW_DROP_UPCALL_TOO_BIG : SW_DROP_UPCALL_FULL);
+		lose(k, size, error == -EMSGSIZE ? SW_DROP_UPCALL_TOO_BIG : SW_DROP_UPCALL_FULL);
 		return false;
 	}
 	ret->in_port = ups->up.in_port;
 	ret->reason = ups->up.reason;
 	ret->slot = ups->up.slot;
 	ret->is_part = ups->n_parts;
-	if (ups->n_parts++)
-		counters_received(&k->dp.memory, ups->up.in_port, size);
+	count_part(k, size, false);
 	return true;
 }
 
