@@ -15,10 +15,24 @@
 #include <errno.h>
 #include <string.h>
 
+static uint8_t bytes[SW_TELL_MAX]; /* of a copy that is not told as it lies in the ring, which is not for writing */
+
+/* At the tc hook a frame's checksum may not be finished. */
+static void hand_out_finished(struct dpk *k, const struct dp_told *whole)
+{
+	struct dp_told told = *whole;
+
+	if (k->ports[told.in_port].port.hook == DP_HOOK_TC) {
+		memcpy(bytes, told.data, told.size);
+		segment_finish_checksum(bytes, told.size);
+		told.data = bytes;
+	}
+	k->telling.each(k->telling.ctx, &told);
+}
+
 /* Of a frame that stands for several each is told of; of one that cannot be parted, as it is. */
 static void hand_out_parts(struct dpk *k, const struct sw_told *told, const struct dp_told *whole)
 {
-	static uint8_t bytes[SW_TELL_MAX];
 	struct dp_told part = *whole;
 	struct segment parts;
 
@@ -48,7 +62,7 @@ static int hand_out(void *ctx, void *record, size_t size)
 	if (told->gso_size)
 		hand_out_parts(k, told, &copy);
 	else
-		k->telling.each(k->telling.ctx, &copy);
+		hand_out_finished(k, &copy);
 	return --k->telling.n_left ? 0 : -EINTR;
 }
 
