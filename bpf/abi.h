@@ -274,7 +274,7 @@ struct sw_fork_slots {
 /* In a row, by port id. One cache line. */
 struct sw_port_stats {
 	__u64 rx_frames; /* frames taken in; the daemon's row: those more that one was parted into (struct sw_up) */
-	__u64 rx_bytes;
+	__u64 rx_bytes;  /* likewise: by how much that is longer, their headers */
 	__u64 tx_frames; /* frames handed to this port's driver; the daemon's row: those sent through its XSK */
 	__u64 tx_bytes;
 	__u64 mega_hits; /* of frames taken in: found by a megaflow lookup */

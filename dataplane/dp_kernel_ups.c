@@ -75,13 +75,16 @@ static int take(void *ctx, void *record, size_t size)
 	return -EINTR; /* no more for now; this one counts as read */
 }
 
-/* What is handed out, or lost, is the frame that the program has counted, or one more. */
-static void count_part(struct dpk *k, uint32_t size, bool lost)
+/*
+ * What is handed out, or lost, is the frame that the program has counted, or one more, of whose bytes only the headers
+ * are more than were counted.
+ */
+static void count_part(struct dpk *k, bool lost)
 {
 	struct dpk_ups *ups = k->ups;
 
 	if (ups->n_parts++)
-		counters_received(&k->dp.memory, ups->up.in_port, size);
+		counters_received(&k->dp.memory, ups->up.in_port, ups->parts.payload);
 	else if (lost)
 		counters_upcall(&k->dp.memory, ups->up.in_port); /* whoever is handed it does that else */
 }
@@ -104,17 +107,16 @@ static uint32_t next_part(struct dpk *k, uint8_t **ret)
 	return size;
 }
 
-/* The part of this size ends here, and so do those behind it. */
-static void lose(struct dpk *k, uint32_t size, enum sw_drop reason)
+/* The part at hand ends here, and so do those behind it. */
+static void lose(struct dpk *k, enum sw_drop reason)
 {
 	struct dpk_ups *ups = k->ups;
 	uint8_t *bytes;
 
 	do {
-		count_part(k, size, true);
+		count_part(k, true);
 		counters_drop(&k->dp.memory, ups->up.in_port, reason);
-		size = next_part(k, &bytes);
-	} while (size);
+	} while (next_part(k, &bytes));
 	ups->has_record = false;
 }
 
@@ -126,7 +128,7 @@ static void begin(struct dpk *k)
 		!dpk_gso_part(ups->bytes, ups->up.size, ups->up.gso_size, ups->up.gso_type, &ups->parts))
 		return;
 	ups->up.gso_size = 0; /* it cannot be parted, and is lost as the one that it came as */
-	lose(k, ups->up.size, SW_DROP_GSO);
+	lose(k, SW_DROP_GSO);
 }
 
 /* Makes sure that a record is at hand; false: there is none. */
@@ -156,14 +158,14 @@ static bool hand_out(struct dpk *k, struct dp_frame *ret)
 	}
 	error = xsks_bring(k->xsks, bytes, size, ret);
 	if (error) {
-		lose(k, size, error == -EMSGSIZE ? SW_DROP_UPCALL_TOO_BIG : SW_DROP_UPCALL_FULL);
+		lose(k, error == -EMSGSIZE ? SW_DROP_UPCALL_TOO_BIG : SW_DROP_UPCALL_FULL);
 		return false;
 	}
 	ret->in_port = ups->up.in_port;
 	ret->reason = ups->up.reason;
 	ret->slot = ups->up.slot;
 	ret->is_part = ups->n_parts;
-	count_part(k, size, false);
+	count_part(k, false);
 	return true;
 }
 
