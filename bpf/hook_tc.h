@@ -3,8 +3,9 @@
  * hook_tc.h - a frame at a device's tc ingress: an skb.
  *
  * Its outermost tag is never among its bytes: the kernel has put it beside them before we are asked, whoever sent it
- * (__netif_receive_skb_core()). Stages that speak of a frame's bytes as on the wire have them by frame_copy(), which
- * puts the tag back, and all lengths count it; who works on the bytes in place finds them without.
+ * (__netif_receive_skb_core()), and has dropped, and counted nowhere that we could see, what has a tag and fewer than
+ * six bytes from there on (skb_vlan_untag()). Stages that speak of a frame's bytes as on the wire have them by
+ * frame_copy(), which puts the tag back, and all lengths count it; who works on the bytes in place finds them without.
  *
  * It may stand for many frames (GSO): then it is as long as they together, headers counted once. It is counted as one,
  * as the kernel's own bridge and Open vSwitch do.
