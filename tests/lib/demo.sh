@@ -62,7 +62,7 @@ frames() { ctl_quiet --json stats | python3 -c 'import json,sys; s=json.load(sys
 show_share() {
 	local fast slow
 	read -r fast slow < <(frames)
-	echo "$fast frames were switched by XDP, $slow went up to the daemon"
+	echo "$fast frames were switched in the kernel, $slow went up to the daemon"
 	ctl drops
 }
 
