@@ -814,10 +814,10 @@ struct sw_guess {
 
 /* A port as what leaves by it from the tc hook must know it (bpf/out_tc.h), by port id. */
 #define SW_OUT_PEER 1 /* a veth whose other end is in another network namespace, and may be given frames directly */
+#define SW_OUT_VETH 2 /* a veth */
 
 struct sw_out {
-	__u32 max_frame; /* as in its struct sw_port */
-	__u32 flags;     /* SW_OUT_* */
+	__u32 flags; /* SW_OUT_* */
 };
 
 /* The one element of map `core` (mmap-able): what every frame asks for. Config first, for who reads its version. */

@@ -10,6 +10,7 @@
 #include "kernel.h"
 
 #define DEVICE_UP         1 /* IFF_UP, include/uapi/linux/if.h */
+#define DEVICE_TAG_ROOM   4
 #define DEVICE_NO_CARRIER 4 /* 1 << __LINK_STATE_NOCARRIER, include/linux/netdevice.h */
 
 SW_INLINE __u32 device_ifindex(struct net_device *dev)
@@ -27,6 +28,15 @@ SW_INLINE int device_is_up(struct net_device *dev)
 		return BPF_CORE_READ(dev, flags) & DEVICE_UP && !(BPF_CORE_READ(dev, state) & DEVICE_NO_CARRIER);
 	dev = bpf_rdonly_cast(dev, bpf_core_type_id_kernel(struct net_device));
 	return dev->flags & DEVICE_UP && !(dev->state & DEVICE_NO_CARRIER);
+}
+
+/* Bytes of the longest frame that it takes: a tag more than its MTU (is_skb_forwardable()). */
+SW_INLINE __u32 device_room(struct net_device *dev)
+{
+	if (!bpf_rdonly_cast)
+		return BPF_CORE_READ(dev, mtu) + BPF_CORE_READ(dev, hard_header_len) + DEVICE_TAG_ROOM;
+	dev = bpf_rdonly_cast(dev, bpf_core_type_id_kernel(struct net_device));
+	return dev->mtu + dev->hard_header_len + DEVICE_TAG_ROOM;
 }
 
 SW_INLINE struct net *device_net(struct net_device *dev)

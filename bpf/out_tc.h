@@ -3,8 +3,8 @@
  * out_tc.h - an skb's way out by a port; see out.h.
  *
  * A redirect at tc is a wish as at XDP, but one that fails leaves no trace: the kernel frees the skb and tells nobody.
- * So what it will ask is asked here before: whether the device is there, up, and has a link, which for a veth says that
- * its other end is up, too; and whether the frame is not too long for it.
+ * So what it will ask is asked here before, of the devices themselves: whether the device is there, up, and has a link,
+ * which for a veth says that its other end is up, too; and whether the frame is not too long for it, or that end.
  *
  * Devices are looked up where the XDP side has them, in tx_ports, from which the kernel takes one away when it goes.
  * tc programs may not name a device map, but may look into one that is an element of another map (`outs`).
@@ -36,6 +36,20 @@ SW_INLINE struct net_device *out_device(__u32 port_id)
 	return all ? device_in(all, port_id & (SW_MAX_PORTS - 1)) : 0;
 }
 
+SW_INLINE __u32 out_flags(__u32 port_id)
+{
+	return sw_read(core.outs[port_id & (SW_MAX_PORTS - 1)].flags);
+}
+
+/* Of a veth the other end has its own limit. */
+SW_INLINE __u32 out_room(struct net_device *device, __u32 flags)
+{
+	struct net_device *peer = flags & SW_OUT_VETH ? device_peer(device) : 0;
+	__u32 room = device_room(device), peer_room = peer ? device_room(peer) : room;
+
+	return peer_room < room ? peer_room : room;
+}
+
 /* Whether each of the frames that it stands for is short enough. */
 static __attribute__((noinline)) int out_fits(hook_ctx *ctx, __u32 ifindex)
 {
@@ -63,16 +77,15 @@ static __attribute__((noinline)) int out_pass(hook_ctx *ctx, __u32 ifindex)
 
 SW_INLINE int out_send(hook_ctx *ctx, __u32 port_id, __u32 size)
 {
-	const struct sw_out *out = &core.outs[port_id & (SW_MAX_PORTS - 1)];
 	struct net_device *device = out_device(port_id);
-	__u32 ifindex;
+	__u32 flags = out_flags(port_id), ifindex;
 
 	if (!device || !device_is_up(device))
 		return -SW_DROP_PORT_DOWN;
 	ifindex = device_ifindex(device);
-	if (size > sw_read(out->max_frame) && !out_fits(ctx, ifindex))
+	if (size > out_room(device, flags) && !out_fits(ctx, ifindex))
 		return -SW_DROP_OVER_MTU;
-	if (sw_read(out->flags) & SW_OUT_PEER && out_passes(ctx, device))
+	if (flags & SW_OUT_PEER && out_passes(ctx, device))
 		return out_pass(ctx, ifindex);
 	return bpf_redirect(ifindex, 0);
 }

@@ -86,7 +86,9 @@ struct dp_port {
 	uint32_t ifindex;
 	uint32_t n_queues; /* receive queues of the device */
 	enum dp_hook hook;
-	bool peer_apart; /* a veth whose other end is in another network namespace, and wants skbs */
+	bool is_veth;
+	bool peer_apart; /* a veth whose other end is in another network namespace, and wants what it is given as skbs
+			  */
 	bool csum;
 	uint32_t max_frame;    /* bytes: the longest that can be sent out there */
 	uint32_t max_rx_frame; /* bytes: what is longer on its way in is not one frame but several (GSO) */

@@ -40,8 +40,8 @@ int dpk_port_write(struct dpk *k, const struct dpk_port *p)
 	};
 
 	k->dp.memory.config->n_generic = count_generic(k);
-	k->skel->bss->core.outs[p->port.id] =
-		(struct sw_out){.max_frame = p->port.max_frame, .flags = p->port.peer_apart ? SW_OUT_PEER : 0};
+	k->skel->bss->core.outs[p->port.id].flags =
+		(p->port.is_veth ? SW_OUT_VETH : 0) | (p->port.peer_apart ? SW_OUT_PEER : 0);
 	return bpf_map_update_elem(bpf_map__fd(k->skel->maps.ports), &p->port.ifindex, &record, BPF_ANY) ? -errno : 0;
 }
 

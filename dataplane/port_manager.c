@@ -116,9 +116,9 @@ static void record(const struct port_manager *pm, const struct managed *m)
 static bool same_dp_port(const struct dp_port *a, const struct dp_port *b)
 {
 	return a->ifindex == b->ifindex && a->n_queues == b->n_queues && a->csum == b->csum && a->hook == b->hook &&
-	       a->peer_apart == b->peer_apart && a->max_frame == b->max_frame && a->max_rx_frame == b->max_rx_frame &&
-	       a->untagged_vid == b->untagged_vid && a->miss_rate == b->miss_rate && a->miss_burst == b->miss_burst &&
-	       cpu_list_same(&a->cpus, &b->cpus);
+	       a->is_veth == b->is_veth && a->peer_apart == b->peer_apart && a->max_frame == b->max_frame &&
+	       a->max_rx_frame == b->max_rx_frame && a->untagged_vid == b->untagged_vid &&
+	       a->miss_rate == b->miss_rate && a->miss_burst == b->miss_burst && cpu_list_same(&a->cpus, &b->cpus);
 }
 
 /* Where frames may come as skbs it takes a kernel that spreads those; while the mode is not known, they may. */
@@ -137,6 +137,7 @@ static int put(struct port_manager *pm, struct managed *m, const struct netdev_i
 		.ifindex = info->ifindex,
 		.n_queues = info->rx_queues,
 		.hook = m->hook,
+		.is_veth = info->kind == NETDEV_VETH,
 		.peer_apart = port_hook_passes(info),
 		.csum = info->kind == NETDEV_VETH || info->kind == NETDEV_TAP,
 		.untagged_vid = vlan_untagged(&m->config.vlan),
