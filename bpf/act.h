@@ -282,8 +282,7 @@ SW_INLINE enum sw_upcall act_rewrite_hindrance(
 
 	if (frame_is_split(ctx))
 		return SW_UPCALL_FRAGS;
-	/* What the kernel knows of the skb would not be true any more. */
-	if (HOOK_KEEPS_CSUM && rewrite->is_upheaval)
+	if (HOOK_KEEPS_CSUM && (rewrite->is_upheaval || rewrite->looks & SW_LOOK_UNDO)) /* rewrite_tc.h says why */
 		return SW_UPCALL_REWRITE;
 	hindrance = set ? copies_hindrance(ctx, frame->size, set, rewrite->growth) : SW_UPCALL_NONE;
 	if (hindrance)

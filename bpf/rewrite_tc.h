@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
 /*
  * rewrite_tc.h - VLAN tags of an skb, which are not among its bytes (vlan_tc.h). So no edit of a rewrite that comes
- * here moves any: those that would are the daemon's (is_upheaval), and what is beside the bytes has no padding.
+ * here moves any, and what is beside the bytes has no padding.
+ *
+ * Two kinds of rewrites are the daemon's: those of which what the kernel knows of the skb would not be true any more
+ * (is_upheaval), and those that only find out on the way that a frame is none for them (SW_LOOK_UNDO), for a tag that
+ * was taken off beside the bytes could not be put back with them.
  */
 #ifndef SW_REWRITE_TC_H
 #define SW_REWRITE_TC_H
