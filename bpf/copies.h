@@ -41,11 +41,10 @@ enum copies_kind {
 	COPIES_AS_IS,  /* of a frame for one port, and a mirror's copy of it */
 };
 
-/* Where the set is, and the frame with the account of its copies. */
+/* Where the set is. The account of the frame's copies is in the scratch. */
 struct walk {
 	hook_ctx *ctx;
 	struct hlist_head *heads;
-	struct sw_scratch *scratch;
 };
 
 /* A member, as the kernel sees it. */
@@ -98,7 +97,7 @@ SW_INLINE struct hlist_node *copy_probe(struct hlist_node *at, struct copy_targe
 }
 
 /* Does what is to be done for this member. */
-SW_INLINE void copy_each(struct walk *walk, struct sw_row *row, const struct copy_target *target);
+SW_INLINE void copy_each(struct walk *walk, struct sw_scratch *s, struct sw_row *row, const struct copy_target *target);
 
 /*
  * What is in `n_left` hash buckets of the set, from `bucket` on. One loop over buckets and elements: the verifier would
@@ -106,13 +105,13 @@ SW_INLINE void copy_each(struct walk *walk, struct sw_row *row, const struct cop
  */
 static __attribute__((noinline)) long copies_walk(__u32 bucket, struct walk *walk)
 {
-	struct sw_scratch *s = walk->scratch;
-	struct sw_row *row = row_get(s->frame.cpu);
+	struct sw_scratch *s = scratch_get();
+	struct sw_row *row = s ? row_get(s->frame.cpu) : 0;
 	struct copy_target target = {};
 	struct hlist_node *at = 0;
 	__u32 i;
 
-	if (!row)
+	if (!s || !row)
 		return 0;
 	s->account.bucket = bucket;
 	s->account.n_left = s->account.n_at_once;
@@ -128,19 +127,19 @@ static __attribute__((noinline)) long copies_walk(__u32 bucket, struct walk *wal
 		}
 		at = bpf_rdonly_cast ? copy_read(at, &target) : copy_probe(at, &target);
 		if (s->account.differ || target.id != s->frame.in_port)
-			copy_each(walk, row, &target);
+			copy_each(walk, s, row, &target);
 	}
 	return 0;
 }
 
 /* A callback for each bucket costs more than what is in it (9 ns where the kernel guards returns): not for few. */
-SW_INLINE void copies_walk_all(__u32 n_buckets, struct walk *walk)
+SW_INLINE void copies_walk_all(__u32 n_buckets, struct sw_scratch *s, struct walk *walk)
 {
 	if (sw_likely(n_buckets <= COPY_BUCKETS)) {
-		walk->scratch->account.n_at_once = n_buckets;
+		s->account.n_at_once = n_buckets;
 		copies_walk(0, walk);
 	} else {
-		walk->scratch->account.n_at_once = 1;
+		s->account.n_at_once = 1;
 		bpf_loop(n_buckets, copies_walk, walk, 0);
 	}
 }

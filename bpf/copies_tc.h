@@ -31,9 +31,8 @@ SW_INLINE int copies_may_pair(hook_ctx *ctx, const struct frame *frame, __u32 se
 }
 
 /* Brings the tag into the state in which the copy for this device is to leave. */
-SW_INLINE enum sw_drop copy_retag(struct walk *walk, __u32 ifindex)
+SW_INLINE enum sw_drop copy_retag(struct walk *walk, struct sw_account *account, __u32 ifindex)
 {
-	struct sw_account *account = &walk->scratch->account;
 	const struct sw_port *port = account->vid ? port_get(ifindex) : 0;
 	__u32 is_bare = port && port->untagged_vid == account->vid;
 	enum sw_drop reason;
@@ -46,55 +45,52 @@ SW_INLINE enum sw_drop copy_retag(struct walk *walk, __u32 ifindex)
 	return reason;
 }
 
-SW_INLINE enum sw_drop copy_make(struct walk *walk, const struct copy_target *target, __u32 size)
+SW_INLINE enum sw_drop copy_make(struct walk *walk, struct net_device *device, __u32 port_id, __u32 size)
 {
-	const struct sw_out *out = &core.outs[target->id & (SW_MAX_PORTS - 1)];
-	__u32 ifindex = device_ifindex(target->dev);
+	__u32 ifindex = device_ifindex(device);
 
-	if (!device_is_up(target->dev))
+	if (!device_is_up(device))
 		return SW_DROP_PORT_DOWN;
-	if (size > sw_read(out->max_frame) && !out_fits(walk->ctx, ifindex))
+	if (size > out_room(device, out_flags(port_id)) && !out_fits(walk->ctx, ifindex))
 		return SW_DROP_OVER_MTU;
 	return bpf_clone_redirect(walk->ctx, ifindex, 0) ? SW_DROP_XMIT : SW_DROP_NONE;
 }
 
-SW_INLINE void copy_each(struct walk *walk, struct sw_row *row, const struct copy_target *target)
+/* The row is looked up anew: to keep it would take more of the stack. */
+SW_INLINE void copy_each(struct walk *walk, struct sw_scratch *s, struct sw_row *row, const struct copy_target *target)
 {
-	struct sw_scratch *s = walk->scratch;
-	enum sw_drop reason = copy_retag(walk, device_ifindex(target->dev));
+	enum sw_drop reason = copy_retag(walk, &s->account, device_ifindex(target->dev));
 	__u32 size = s->frame.size - (s->account.is_bare ? TAG_SIZE : 0);
 	struct sw_port_stats *stats;
 
 	s->n_copies++;
 	if (!reason)
-		reason = copy_make(walk, target, size);
+		reason = copy_make(walk, target->dev, target->id, size);
 	if (reason) {
 		drop_count(s->frame.cpu, target->id, reason, 1);
 		return;
 	}
-	stats = row_port_at(row, target->id % SW_MAX_PORTS * sizeof(*stats));
-	stats->tx_frames++;
-	stats->tx_bytes += size;
+	stats = port_stats_get(s->frame.cpu, target->id % SW_MAX_PORTS);
+	if (stats) {
+		stats->tx_frames++;
+		stats->tx_bytes += size;
+	}
 }
 
 /* Of the frame in the scratch; 0: the set has no member but the port that it came in by. */
 __attribute__((noinline)) int copies_make(hook_ctx *ctx, __u32 set_id, __u32 kind)
 {
+	const struct bpf_dtab *set = bpf_map_lookup_elem(&sets, &set_id);
 	struct sw_scratch *s = scratch_get();
-	const struct bpf_dtab *set;
 	struct walk walk = {};
 
-	if (!s)
+	if (!set || !s)
 		return 0;
 	s->n_copies = 0;
 	s->account = (struct sw_account){.vid = kind == COPIES_FLOOD ? vlan_tag(ctx) : 0, .tci = ctx->vlan_tci};
-	set = bpf_map_lookup_elem(&sets, &set_id); /* with nothing else to be kept: the stack is short here */
-	if (!set)
-		return 0;
 	walk.ctx = ctx;
 	walk.heads = set->dev_index_head;
-	walk.scratch = s;
-	copies_walk_all(set->n_buckets, &walk);
+	copies_walk_all(set->n_buckets, s, &walk);
 	return s->n_copies;
 }
 

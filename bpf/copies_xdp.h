@@ -67,9 +67,8 @@ SW_INLINE int copy_loses(__u32 ifindex, __u32 vid)
 	return port && port->untagged_vid == vid ? TAG_SIZE : 0;
 }
 
-SW_INLINE void copy_each(struct walk *walk, struct sw_row *row, const struct copy_target *target)
+SW_INLINE void copy_each(struct walk *walk, struct sw_scratch *s, struct sw_row *row, const struct copy_target *target)
 {
-	struct sw_scratch *s = walk->scratch;
 	struct sw_port_stats *stats;
 	__u32 size = s->frame.size;
 
@@ -123,10 +122,9 @@ __attribute__((noinline)) int copies_count(hook_ctx *ctx, __u32 set_id, __u32 di
 	s->account = (struct sw_account){.differ = differ, .vid = vlan_tag(ctx)};
 	s->account.is_generic = came_generic(ctx);
 	walk.heads = set->dev_index_head;
-	walk.scratch = s;
 	if (core.config.is_trial)
 		return 1;
-	copies_walk_all(set->n_buckets, &walk);
+	copies_walk_all(set->n_buckets, s, &walk);
 	n = s->n_copies + s->account.n_lost;
 	if (s->account.is_broken)
 		s->n_copies = 0;

@@ -3,9 +3,8 @@
  * hook_tc.h - a frame at a device's tc ingress: an skb.
  *
  * Its outermost tag is never among its bytes: the kernel has put it beside them before we are asked, whoever sent it
- * (__netif_receive_skb_core()), and has dropped, and counted nowhere that we could see, what has a tag and fewer than
- * six bytes from there on (skb_vlan_untag()). Stages that speak of a frame's bytes as on the wire have them by
- * frame_copy(), which puts the tag back, and all lengths count it; who works on the bytes in place finds them without.
+ * (__netif_receive_skb_core()). Stages that speak of a frame's bytes as on the wire have them by frame_copy(), which
+ * puts the tag back, and all lengths count it; who works on the bytes in place finds them without.
  *
  * It may stand for many frames (GSO): then it is as long as they together, headers counted once. It is counted as one,
  * as the kernel's own bridge and Open vSwitch do.
@@ -23,7 +22,10 @@
 #include "abi.h"
 #include "extract.h"
 
-/* Of tc's verdicts a link (tcx) knows three, and takes any other for "ask the next one": the host would get the frame. */
+typedef struct __sk_buff hook_ctx;
+
+/* Of tc's verdicts a link (tcx) knows three, and takes any other for "ask the next one": the host would get the frame.
+ */
 #define VERDICT_DROP  TC_ACT_SHOT
 #define VERDICT_SENT  TC_ACT_REDIRECT
 #define VERDICT_TAKEN TC_ACT_SHOT
@@ -42,6 +44,23 @@ struct sk_buff {
 struct skb_shared_info {
 	unsigned int gso_type;
 } __attribute__((preserve_access_index));
+
+extern void *bpf_cast_to_kern_ctx(void *) __ksym __weak;
+
+SW_INLINE void *frame_data(const hook_ctx *ctx)
+{
+	return (void *)(long)ctx->data;
+}
+
+SW_INLINE void *frame_end(const hook_ctx *ctx)
+{
+	return (void *)(long)ctx->data_end;
+}
+
+SW_INLINE __u32 frame_first_size(const hook_ctx *ctx)
+{
+	return ctx->data_end - ctx->data;
+}
 
 SW_INLINE int frame_hides_tag(const hook_ctx *ctx)
 {

@@ -86,8 +86,8 @@ __attribute__((noinline)) int metered_raise(hook_ctx *ctx, __u32 levels)
 
 /*
  * Does what the meter asked for. Before the first edit of a REWRITE, which may set another DSCP, and before a tag comes
- * or goes, behind which the IP header is in sight or not, and before copies are made; else when all is done: a redirect that is asked for leaves
- * the bytes alone.
+ * or goes, behind which the IP header is in sight or not, and before copies are made; else when all is done: a redirect
+ * that is asked for leaves the bytes alone.
  */
 SW_INLINE void metered_remark(hook_ctx *ctx, struct frame *frame)
 {

@@ -266,7 +266,7 @@ START_TEST(change_of_mode_keeps_what_was_learned)
 }
 END_TEST
 
-/* Neither the new mode nor the old one, at neither hook: then the port is refused, and says why, and keeps the configuration it had. */
+/* Neither the new mode nor the old one: then the port is refused, and says why, and keeps the configuration it had. */
 START_TEST(port_that_cannot_go_back_is_refused)
 {
 	struct port_config config = wish(NULL);
@@ -274,7 +274,7 @@ START_TEST(port_that_cannot_go_back_is_refused)
 
 	add_port();
 	config.mode = PORT_MODE_GENERIC;
-	n_refusals_of_attach = 3;
+	n_refusals_of_attach = 2;
 	ck_assert_int_lt(port_manager_set(pm, &config, PORT_SET_MODE, &c), 0);
 	ck_assert_int_eq(status().phase, PORT_REFUSED);
 	ck_assert_str_eq(status().reason, "the driver says no");
