@@ -6,7 +6,8 @@
  * bytes.
  */
 #include "trial.h"
-#include "switch_tc.skel.h"
+
+#include "tc_twin.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,7 @@
 #define UNKNOWN        UINT32_MAX
 
 static struct fixture f;
+static struct tc_twin twin;
 
 /* A program's instructions, its functions behind each other. */
 struct code {
@@ -117,6 +119,13 @@ static void check_stack(struct bpf_object *object)
 	}
 }
 
+START_TEST(no_chain_of_calls_comes_near_the_end_of_the_stack)
+{
+	check_stack(f.skel->obj);
+	check_stack(twin.skel->obj);
+}
+END_TEST
+
 static void check_processed(struct bpf_object *object)
 {
 	struct bpf_program *program;
@@ -135,48 +144,24 @@ static void check_processed(struct bpf_object *object)
 	}
 }
 
-/* The program for the tc hook, on the other's maps, as the daemon loads it. */
-static struct switch_tc_bpf *load_tc(void)
-{
-	struct switch_tc_bpf *skel = switch_tc_bpf__open();
-	struct bpf_map *map;
-
-	ck_assert_ptr_nonnull(skel);
-	skel->rodata->sieve_mask = f.skel->rodata->sieve_mask;
-	skel->rodata->flow_stats_mask = f.skel->rodata->flow_stats_mask;
-	ck_assert_int_eq(bpf_map__reuse_fd(skel->maps.bss, bpf_map__fd(f.skel->maps.bss)), 0);
-	bpf_object__for_each_map(map, skel->obj)
-	{
-		const struct bpf_map *live = bpf_object__find_map_by_name(f.skel->obj, bpf_map__name(map));
-
-		if (!bpf_map__is_internal(map))
-			ck_assert_int_eq(bpf_map__reuse_fd(map, bpf_map__fd(live)), 0);
-	}
-	ck_assert_int_eq(switch_tc_bpf__load(skel), 0);
-	return skel;
-}
-
-START_TEST(no_chain_of_calls_comes_near_the_end_of_the_stack)
-{
-	check_stack(f.skel->obj);
-}
-END_TEST
-
 START_TEST(the_verifier_has_room_left)
 {
 	check_processed(f.skel->obj);
+	check_processed(twin.skel->obj);
 }
 END_TEST
 
-START_TEST(so_it_is_at_the_tc_hook)
+static void open_twin(void)
 {
-	struct switch_tc_bpf *skel = load_tc();
+	int error = tc_twin_open(&twin, &f);
 
-	check_stack(skel->obj);
-	check_processed(skel->obj);
-	switch_tc_bpf__destroy(skel);
+	ck_assert_msg(!error, "the program for tc does not load: %s", strerror(-error));
 }
-END_TEST
+
+static void close_twin(void)
+{
+	tc_twin_close(&twin);
+}
 
 int main(void)
 {
@@ -184,9 +169,9 @@ int main(void)
 	TCase *tcase = tcase_create("verifier");
 
 	tcase_set_timeout(tcase, 100);
+	tcase_add_unchecked_fixture(tcase, open_twin, close_twin);
 	tcase_add_test(tcase, the_verifier_has_room_left);
 	tcase_add_test(tcase, no_chain_of_calls_comes_near_the_end_of_the_stack);
-	tcase_add_test(tcase, so_it_is_at_the_tc_hook);
 	suite_add_tcase(s, tcase);
 	return trial_main(&f, s);
 }
