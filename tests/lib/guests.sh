@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # Guests that a script of tests/ns speaks to: QEMU by software emulation, virtio-net with every offload as QEMU gives it.
-# After lib/net.sh:
+# Around lib/net.sh:
 #
+#     HOOK=${HOOK:-auto}
+#     . "$(dirname "$0")/../lib/net.sh"
 #     . "$(dirname "$0")/../lib/guests.sh"
 #     boot g1 1 "tap,ifname=g1.$id" [CPUS [DEVICE-OPTIONS]]      guest 1 has 10.91.0.1 and fd91::1 and 52:54:00:91:00:01
 #     ok "it pings the container" at g1 ping -q -c 3 10.91.0.21
@@ -12,7 +14,7 @@
 # tests/guest/agent listens; in a `host` of lib/net.sh; or, at `here`, in this namespace. tests/tools are in each PATH.
 #
 # The script is in a network namespace of its own: what a host has one of, addresses and ports of servers, is its own too.
-# HOOK, if it is set, is what `hook_ports PORT…` asks for; checks that only hold at one hook ask `hook_is`.
+# HOOK is what `hook_ports PORT…` asks for; checks that only hold at one hook ask `hook_is`.
 
 command -v qemu-system-x86_64 >/dev/null || { echo "SKIP: no qemu-system-x86_64"; trap - EXIT; cleanup; exit 77; }
 PATH=$build/tests/tools:$PATH
@@ -20,9 +22,10 @@ PATH=$build/tests/tools:$PATH
 declare -A guest_pid=() guest_to=() guest_from=() guest_boots=()
 sequence=0
 
-# The namespace of a host's own. `ip netns exec` would hide bpffs.
+# The namespace of a host's own, from which no kernel can be fetched. `ip netns exec` would hide bpffs.
 own_namespace() {
 	[ -z "${OWN_NAMESPACE:-}" ] || return 0
+	must "$top/tests/guest/kernel" >/dev/null
 	trap - EXIT
 	rm -rf "$run"
 	OWN_NAMESPACE=1 exec unshare --net "$0" "$@"
@@ -143,7 +146,7 @@ hook_of() { json "next(p.get('hook', 'xdp') for p in r['ports'] if p['name']=='$
 hook_is() { [ "$(hook_of "$2")" = "$1" ]; }
 hook_ports() {
 	local port
-	[ -n "${HOOK:-}" ] || return 0
+	[ "$HOOK" != auto ] || return 0
 	for port in "$@"; do must sw port set br0 "$port" hook "$HOOK"; done
 }
 
