@@ -3,6 +3,7 @@
 #include "ctl/grammar.h"
 
 #include "bpf/abi.h"
+#include "dataplane/vswitch.h"
 
 /* clang-format off */
 #define NUMBER(lo, hi) {.kind = ARG_NUMBER, .name = "NUMBER", .min = lo, .max = hi}
@@ -48,6 +49,7 @@ const struct grammar_command grammar_commands[N_COMMANDS] = {
 		{{"type", CHOICE("existing|tap|veth|internal")},
 		 {"peer", {.kind = ARG_DEVICE, .name = "DEVICE"}},
 		 {"netns", {.kind = ARG_NETNS, .name = "NETNS"}},
+		 {"queues", NUMBER(1, PORT_MAX_QUEUES)},
 		 PORT_VLAN, PORT_MODE, PORT_UPCALL, PORT_BURST, {"force", {0}},
 		 PORT_NUMBER, PORT_CPUS, PORT_HOOK},
 		COMMAND_STATEMENT | COMMAND_CONFIGURES,

@@ -108,7 +108,7 @@ struct grammar_option {
 };
 
 #define GRAMMAR_MAX_ARGS    3
-#define GRAMMAR_MAX_OPTIONS 11
+#define GRAMMAR_MAX_OPTIONS 12
 
 /* Flags of a command. */
 #define COMMAND_STATEMENT    1 /* may stand in a configuration file */

@@ -108,6 +108,8 @@ static void describe_config(const struct port_config *config, struct json_object
 		json_add_text(ret, "peer", config->peer);
 		json_add_text(ret, "netns", config->netns);
 	}
+	if (config->type == PORT_TAP)
+		json_add_number(ret, "queues_wanted", config->queues);
 	json_add_text(ret, "vlan", vlan);
 	json_add_text(ret, "mode_wanted", statement_mode(config->mode));
 	json_add_text(ret, "hook_wanted", statement_hook(config->hook));

@@ -28,7 +28,7 @@ static void plan_step(struct plan *plan, enum model_verb verb, unsigned index, u
 static bool same_port(const struct port_config *a, const struct port_config *b)
 {
 	return !strcmp(a->bridge, b->bridge) && a->type == b->type && !strcmp(a->peer, b->peer) &&
-	       !strcmp(a->netns, b->netns) && a->force == b->force;
+	       !strcmp(a->netns, b->netns) && a->queues == b->queues && a->force == b->force;
 }
 
 static unsigned port_changes(const struct port_config *a, const struct port_config *b)

@@ -156,6 +156,10 @@ static void port_reasons(struct json_object *array, FILE *out)
 		snprintf(text, sizeof(text), "hook %s, %s", render_text(port, "hook"), render_text(port, "hook_why"));
 		if (length(array) == 1 && *render_text(port, "hook_why"))
 			note(render_text(port, "name"), width, text, out);
+		snprintf(text, sizeof(text), "made for %llu queues, of which its guest uses %llu",
+			render_number(port, "queues_wanted"), render_number(port, "queues"));
+		if (length(array) == 1 && render_number(port, "queues_wanted") > 1)
+			note(render_text(port, "name"), width, text, out);
 		if (*render_text(port, "advice"))
 			note(render_text(port, "name"), width, render_text(port, "advice"), out);
 		if (strcmp(render_text(port, "duplex"), "half") == 0)

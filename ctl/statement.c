@@ -83,6 +83,16 @@ static unsigned read_common(const struct request *request, struct port_config *c
 	return which;
 }
 
+static int check_tap(const struct request *request, enum port_type type, struct grammar_problem *problem)
+{
+	const struct grammar_value *queues = request_option(request, "queues");
+
+	if (type != PORT_TAP && queues)
+		return grammar_fault(
+			problem, request, queues, "type tap", "only a port of type tap is made with queues");
+	return 0;
+}
+
 static int check_veth(const struct request *request, enum port_type type, struct grammar_problem *problem)
 {
 	const struct grammar_value *peer = request_option(request, "peer");
@@ -107,6 +117,8 @@ int statement_port(const struct request *request, struct port_config *ret, struc
 	enum port_type type = value ? (enum port_type)value->number : PORT_EXISTING;
 	int err = check_veth(request, type, problem);
 
+	if (!err)
+		err = check_tap(request, type, problem);
 	if (err)
 		return err;
 	port_config_init(ret, request->args[0].text, request->args[1].text);
@@ -117,6 +129,9 @@ int statement_port(const struct request *request, struct port_config *ret, struc
 	value = request_option(request, "netns");
 	if (value)
 		copy(ret->netns, sizeof(ret->netns), value->text);
+	value = request_option(request, "queues");
+	if (value)
+		ret->queues = (uint32_t)value->number;
 	ret->force = request_option(request, "force") != NULL;
 	value = request_option(request, "of-port");
 	ret->of_port = value ? (uint32_t)value->number : 0;
@@ -220,6 +235,8 @@ size_t statement_print_port(const struct port_config *config, char *text, size_t
 		print(&p, " netns ");
 		print_quoted(&p, config->netns);
 	}
+	if (config->queues > 1)
+		print(&p, " queues %u", config->queues);
 	if (config->vlan.mode != VLAN_OPEN) {
 		vlan_format(&config->vlan, vlan, sizeof(vlan));
 		print(&p, " vlan %s", vlan);

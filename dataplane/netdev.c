@@ -133,7 +133,8 @@ static void read_tun(const struct nl_attrs *data, struct netdev_info *info)
 		info->kind = NETDEV_TUN;
 	info->permanent_tap = nl_u8(data, IFLA_TUN_PERSIST, 0);
 	info->rx_queues = 1;
-	if (nl_u8(data, IFLA_TUN_MULTI_QUEUE, 0) && nl_u32(data, IFLA_TUN_NUM_QUEUES, 1) > 1)
+	info->multi_queue_tap = nl_u8(data, IFLA_TUN_MULTI_QUEUE, 0);
+	if (info->multi_queue_tap && nl_u32(data, IFLA_TUN_NUM_QUEUES, 1) > 1)
 		info->rx_queues = nl_u32(data, IFLA_TUN_NUM_QUEUES, 1);
 	info->tx_queues = info->rx_queues;
 }

@@ -93,6 +93,7 @@ struct netdev_info {
 				*/
 	int takes_redirects;   /* NDO_XMIT of the netdev family: 1 yes, 0 no, -1 the kernel does not say (before 6.3) */
 	bool permanent_tap;    /* tap: persists without an owner */
+	bool multi_queue_tap;  /* tap: opened by queues, one or more */
 	struct netdev_peer peer; /* of a veth */
 };
 

@@ -29,6 +29,10 @@ int port_device_check(const struct port_config *config, const struct netdev_info
 {
 	bool tap = config->type == PORT_TAP;
 
+	if (tap && info->kind == NETDEV_TAP && config->queues > 1 && !info->multi_queue_tap)
+		return complain(c, -EEXIST,
+			"%s is there already and has one queue, not %u: delete it, and add the port again", info->name,
+			config->queues);
 	if (config->type == PORT_EXISTING || info->kind == (tap ? NETDEV_TAP : NETDEV_VETH))
 		return 0;
 	return complain(c, -EEXIST, "%s is there already and is no %s: delete it, or add the port without a type",
@@ -49,7 +53,7 @@ int port_device_create(const struct port_config *config, const char *device, str
 {
 	switch (config->type) {
 	case PORT_TAP:
-		return netdev_create_tap(device, 1, c);
+		return netdev_create_tap(device, config->queues, c);
 	case PORT_VETH:
 		return netdev_create_veth(device, config->peer, config->netns[0] ? config->netns : NULL, c);
 	case PORT_INTERNAL:

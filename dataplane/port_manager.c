@@ -526,6 +526,7 @@ void port_config_init(struct port_config *config, const char *bridge, const char
 	memset(config, 0, sizeof(*config));
 	snprintf(config->bridge, sizeof(config->bridge), "%s", bridge);
 	snprintf(config->name, sizeof(config->name), "%s", name);
+	config->queues = 1;
 	config->upcall_rate = PORT_DEFAULT_UPCALL_RATE;
 	config->upcall_burst = PORT_DEFAULT_UPCALL_BURST;
 }

@@ -88,6 +88,7 @@ enum port_hook_wish { PORT_HOOK_AUTO, PORT_HOOK_XDP, PORT_HOOK_TC };
 #define NETNS_NAME_SIZE           64
 #define PORT_DEFAULT_UPCALL_RATE  100000
 #define PORT_DEFAULT_UPCALL_BURST 10000
+#define PORT_MAX_QUEUES           256 /* MAX_TAP_QUEUES of the kernel */
 
 struct port_config {
 	char name[SW_NAME_SIZE];
@@ -95,6 +96,7 @@ struct port_config {
 	enum port_type type;
 	char peer[SW_NAME_SIZE];     /* PORT_VETH */
 	char netns[NETNS_NAME_SIZE]; /* PORT_VETH; "": the peer stays in this namespace */
+	uint32_t queues;             /* PORT_TAP: how many its guest may open, 1 to PORT_MAX_QUEUES */
 	bool patient;                /* a refusal is a state to wait in (a configuration file), not an error */
 	bool force;                  /* take it although a default route leaves by it */
 	enum port_mode_wish mode;

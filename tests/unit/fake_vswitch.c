@@ -192,7 +192,7 @@ int vswitch_bridge_set(
 void port_config_init(struct port_config *config, const char *bridge, const char *name)
 {
 	*config = (struct port_config){
-		.upcall_rate = PORT_DEFAULT_UPCALL_RATE, .upcall_burst = PORT_DEFAULT_UPCALL_BURST};
+		.queues = 1, .upcall_rate = PORT_DEFAULT_UPCALL_RATE, .upcall_burst = PORT_DEFAULT_UPCALL_BURST};
 	snprintf(config->bridge, sizeof(config->bridge), "%s", bridge);
 	snprintf(config->name, sizeof(config->name), "%s", name);
 }

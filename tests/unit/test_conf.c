@@ -32,6 +32,7 @@ static const char whole[] =
 	"control listen tls:[::1]:6640 cert '/x y/c' key rel/k ca /ca\n"
 	"bridge set br1 datapath-id 00000000000000ff fail-mode secure\n"
 	"port add br1 p5 of-port 77\n"
+	"port add br1 vm6 type tap queues 4 vlan access 10\n"
 	"port set br1 p5 cpus 9,1,0\n"
 	"controller add br0 tls:of.example:6653 cert '/x y/c' key rel/k ca /ca crl crl.pem\n"
 	"controller add br0 tcp:[::1]:6653 rate-limit 5 burst 6 max-backoff 7 inactivity-probe 0 auxiliary 2\n"
@@ -65,7 +66,7 @@ START_TEST(a_file_becomes_a_model)
 
 	ck_assert_msg(!parse(whole, &model, &c), "%s", c.text);
 	ck_assert_uint_eq(model.n_bridges, 2);
-	ck_assert_uint_eq(model.n_ports, 5);
+	ck_assert_uint_eq(model.n_ports, 6);
 	ck_assert_uint_eq(model.n_macs, 2);
 	ck_assert_uint_eq(model.n_listeners, 3);
 	ck_assert_uint_eq(model_bridge(&model, "br0")->settings.ageing_s, 60);
@@ -78,6 +79,8 @@ START_TEST(a_file_becomes_a_model)
 	ck_assert(model_bridge(&model, "br1")->settings.datapath_id == 0xff);
 	ck_assert_int_eq(model_bridge(&model, "br1")->fail, FAIL_WISH_SECURE);
 	ck_assert_int_eq(model_bridge(&model, "br0")->fail, FAIL_WISH_STANDALONE);
+	ck_assert_uint_eq(model_port(&model, "vm6")->config.queues, 4);
+	ck_assert_uint_eq(model_port(&model, "p5")->config.queues, 1);
 	ck_assert_uint_eq(model_port(&model, "p5")->config.of_port, 77);
 	ck_assert_uint_eq(model_port(&model, "p5")->config.cpus.bits[0], 0x203);
 	ck_assert_uint_eq(model.n_channels, 5);
@@ -128,6 +131,7 @@ static const struct refusal {
 	{"bridge add a\nbridge add b\nport add a p\nport set b p vlan open\n",
 		"test.conf:4:12: bridge b has no port p"},
 	{"bridge add br0\nport add br0 p1 type veth\n", "test.conf:2: a veth needs a name"},
+	{"bridge add br0\nport add br0 p1 queues 2\n", "test.conf:2:24: only a port of type tap is made with queues"},
 	{"bridge set br0 ageing 1\n", "test.conf:1:12: there is no bridge br0"},
 	{"bridge show\n", "test.conf:1:1: this command has no place in a configuration file"},
 	{"daemon stop\n", "no place in a configuration file"},
@@ -301,7 +305,7 @@ START_TEST(saving_keeps_mode_and_follows_links)
 
 	model_init(&model);
 	ck_assert_msg(!conf_read(link, &model, &first, &c), "%s", c.text);
-	ck_assert_uint_eq(model.n_ports, 5);
+	ck_assert_uint_eq(model.n_ports, 6);
 	model_free(&model);
 	second = conf_digest(path);
 	ck_assert_uint_eq(first, second);
@@ -356,6 +360,10 @@ static const struct difference {
 		false},
 	{"CPUs gone", "bridge add a\nport add a p cpus 0-1", "bridge add a\nport add a p", "!p32", false},
 	{"type changed", "bridge add a\nport add a p", "bridge add a\nport add a p type tap", "-p +p", false},
+	{"queues changed", "bridge add a\nport add a p type tap", "bridge add a\nport add a p type tap queues 2",
+		"-p +p", false},
+	{"queues said", "bridge add a\nport add a p type tap", "bridge add a\nport add a p type tap queues 1", "",
+		false},
 	{"moved", "bridge add a\nbridge add b\nport add a p\nfdb add a 02:00:00:00:00:01 p",
 		"bridge add a\nbridge add b\nport add b p\nfdb add b 02:00:00:00:00:01 p", "-p +p +m", false},
 	{"setting changed", "bridge add a", "bridge add a\nbridge set a ageing 5", "!a", false},

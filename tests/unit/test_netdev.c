@@ -252,6 +252,7 @@ START_TEST(tap_waits_for_its_guest)
 	t = look("t1");
 	ck_assert(t.kind == NETDEV_TAP && t.permanent_tap && t.admin_up && !t.carrier);
 	ck_assert_uint_eq(t.rx_queues, 1);
+	ck_assert(!t.multi_queue_tap);
 	ifindex = t.ifindex;
 	fd = open_like_qemu("t1", false);
 	ck_assert_int_ge(fd, 0);
@@ -290,6 +291,7 @@ START_TEST(tap_of_many_queues_counts_those_in_use)
 
 	ck_assert_int_eq(netdev_create_tap("t1", 4, &c), 0);
 	ck_assert_uint_eq(look("t1").rx_queues, 1);
+	ck_assert(look("t1").multi_queue_tap);
 	for (int i = 0; i < 3; i++) {
 		fd[i] = open_like_qemu("t1", true);
 		ck_assert_int_ge(fd[i], 0);
