@@ -22,8 +22,6 @@
 #include "abi.h"
 #include "extract.h"
 
-typedef struct __sk_buff hook_ctx;
-
 /* Of tc's verdicts a link (tcx) knows three, and takes any other for "ask the next one": the host would get the frame.
  */
 #define VERDICT_DROP  TC_ACT_SHOT
@@ -44,23 +42,6 @@ struct sk_buff {
 struct skb_shared_info {
 	unsigned int gso_type;
 } __attribute__((preserve_access_index));
-
-extern void *bpf_cast_to_kern_ctx(void *) __ksym __weak;
-
-SW_INLINE void *frame_data(const hook_ctx *ctx)
-{
-	return (void *)(long)ctx->data;
-}
-
-SW_INLINE void *frame_end(const hook_ctx *ctx)
-{
-	return (void *)(long)ctx->data_end;
-}
-
-SW_INLINE __u32 frame_first_size(const hook_ctx *ctx)
-{
-	return ctx->data_end - ctx->data;
-}
 
 SW_INLINE int frame_hides_tag(const hook_ctx *ctx)
 {

@@ -252,7 +252,8 @@ static void random_configuration(struct world *world)
 	struct pipeline *pl = world->bench.pl;
 	uint16_t id = (uint16_t)(1 + below(world, world->n_ports));
 	const struct port *port = pipeline_port(pl, id);
-	struct port_state state = {port->ifindex, port->up, port->fast, port->sg, port->csum, port->max_frame, {0}, 0, 0};
+	struct port_state state = {
+		port->ifindex, port->up, port->fast, port->sg, port->csum, port->max_frame, {0}, 0, 0};
 	char text[64];
 
 	switch (below(world, 6)) {
