@@ -11,6 +11,7 @@
 
 #define DEVICE_UP         1 /* IFF_UP, include/uapi/linux/if.h */
 #define DEVICE_TAG_ROOM   4
+#define DEVICE_XDP_NATIVE 1 /* XDP_MODE_DRV of enum bpf_xdp_mode, include/linux/netdevice.h */
 #define DEVICE_NO_CARRIER 4 /* 1 << __LINK_STATE_NOCARRIER, include/linux/netdevice.h */
 
 SW_INLINE __u32 device_ifindex(struct net_device *dev)
@@ -59,6 +60,15 @@ SW_INLINE struct net_device *device_peer(struct net_device *dev)
 		return (void *)BPF_CORE_READ(own, first);
 	own = bpf_rdonly_cast(own, bpf_core_type_id_kernel(struct hlist_head));
 	return (void *)own->first;
+}
+
+/* At the driver's XDP hook; the generic one sees frames however they come. */
+SW_INLINE int device_has_program(struct net_device *dev)
+{
+	if (!bpf_rdonly_cast)
+		return BPF_CORE_READ(dev, xdp_state[DEVICE_XDP_NATIVE].prog) != 0;
+	dev = bpf_rdonly_cast(dev, bpf_core_type_id_kernel(struct net_device));
+	return dev->xdp_state[DEVICE_XDP_NATIVE].prog != 0;
 }
 
 /* Whether this is the device's own address. */

@@ -6,6 +6,8 @@
 #include <linux/types.h>
 #include <bpf/bpf_core_read.h>
 
+struct bpf_prog;
+
 struct ns_common {
 	unsigned int inum;
 } __attribute__((preserve_access_index));
@@ -18,6 +20,10 @@ typedef struct {
 	struct net *net;
 } __attribute__((preserve_access_index)) possible_net_t;
 
+struct bpf_xdp_entity {
+	struct bpf_prog *prog;
+} __attribute__((preserve_access_index));
+
 struct net_device {
 	int ifindex;
 	unsigned long state;
@@ -27,6 +33,7 @@ struct net_device {
 	__u32 xdp_features; /* since Linux 6.3 */
 	possible_net_t nd_net;
 	const unsigned char *dev_addr;
+	struct bpf_xdp_entity xdp_state[3]; /* by enum bpf_xdp_mode */
 } __attribute__((preserve_access_index));
 
 /* Any six bytes that are read through bpf_rdonly_cast(). */
@@ -41,8 +48,6 @@ struct hlist_node {
 struct hlist_head {
 	struct hlist_node *first;
 } __attribute__((preserve_access_index));
-
-struct bpf_prog;
 
 /* An element of a device map, and the map. */
 struct bpf_dtab_netdev {

@@ -6,6 +6,14 @@
  * So what it will ask is asked here before, of the devices themselves: whether the device is there, up, and has a link,
  * which for a veth says that its other end is up, too; and whether the frame is not too long for it, or that end.
  *
+ * What is lost behind that is not named, for nobody tells: it is counted as sent here, and as dropped by the device
+ * alone (TX dropped of `ip -s link`). Of copies a driver's answer is seen, where no queueing discipline is in between.
+ *
+ *	a tap's ring is full, for its reader does not keep up
+ *	a veth's receiver is, where the frame went by the backlog (net.core.netdev_max_backlog), not directly
+ *	a queueing discipline of the device drops it (`tc -s qdisc`)
+ *	a guest's GSO frame whose headers do not hold what they promise is not parted
+ *
  * Devices are looked up where the XDP side has them, in tx_ports, from which the kernel takes one away when it goes.
  * tc programs may not name a device map, but may look into one that is an element of another map (`outs`).
  *
@@ -14,6 +22,7 @@
  * be done the daemon says (SW_OUT_PEER). What it cannot vouch for is asked of each frame:
  *
  *	whether the other end is still in another namespace	the kernel drops what is for one in ours
+ *	whether it still has no XDP program			that would not see the frame
  *	whether the frame is for the other end's own address	it arrives as one that is (PACKET_HOST), as nobody looks
  *								a second time: a router behind it would send on what is
  *								for somebody else, and answer what is for all
@@ -64,7 +73,8 @@ SW_INLINE int out_passes(hook_ctx *ctx, struct net_device *device)
 	const struct sw_wire_eth *eth = sw_at(frame_data(ctx), frame_end(ctx), 0, sizeof(*eth));
 	struct net_device *peer = device_peer(device);
 
-	return eth && peer && device_net(peer) != device_net(device) && device_has_address(peer, eth);
+	return eth && peer && device_net(peer) != device_net(device) && !device_has_program(peer) &&
+	       device_has_address(peer, eth);
 }
 
 /* It is marked as the other end's own: before Linux 6.14 the kernel leaves it what it was for ours. */
