@@ -288,6 +288,15 @@ SW_INLINE void sw_extract_arp(const void *data, const void *data_end, struct sw_
 	__builtin_memcpy(key->f.ip_dst, arp->tpa, 4);
 }
 
+/* 1 if a is b, 0 else, by arithmetic: a branch would double the paths that the verifier walks, eight times over. */
+SW_INLINE __u32 sw_same(__u32 a, __u32 b)
+{
+	__u64 same = ((__u64)(a ^ b) - 1) >> 63;
+
+	__asm__("" : "+r"(same));
+	return same;
+}
+
 /*
  * A datagram's length as its IP header says it. One that is longer than the field can say has a zero there, and is as
  * long as the frame: so the kernel sends what is to be parted later (BIG TCP), and so it must be read, or a sender who
@@ -295,7 +304,13 @@ SW_INLINE void sw_extract_arp(const void *data, const void *data_end, struct sw_
  */
 SW_INLINE __u32 sw_ip_size(__be16 size_be, __u32 in_frame)
 {
-	return !size_be && in_frame > 0xffff ? in_frame : sw_swap16(size_be);
+	__u32 size = sw_swap16(size_be);
+
+#if defined(__bpf__) && !defined(SW_HOOK_TC)
+	return size; /* at XDP there are none, and the verifier would follow every frame once more */
+#else
+	return size | (in_frame & -(sw_same(size, 0) & (0xffffULL - in_frame) >> 63));
+#endif
 }
 
 SW_INLINE void sw_extract_ipv4(
@@ -335,15 +350,6 @@ SW_INLINE void sw_extract_ipv4(
 SW_INLINE int sw_is_ipv6_ext(__u32 ip_proto)
 {
 	return ip_proto < 64 && SW_IPV6_EXT_BITS >> ip_proto & 1;
-}
-
-/* 1 if a is b, 0 else, by arithmetic: a branch would double the paths that the verifier walks, eight times over. */
-SW_INLINE __u32 sw_same(__u32 a, __u32 b)
-{
-	__u64 same = ((__u64)(a ^ b) - 1) >> 63;
-
-	__asm__("" : "+r"(same));
-	return same;
 }
 
 /* Walks from offset over the extension headers of a datagram that ends at `end`. */
