@@ -169,7 +169,7 @@ enum sw_op {
 	SW_OP_FORK,    /* alone; arg: index into `forks`, of which one branch is the program for this frame */
 	SW_OP_COPIES,  /* alone but for a METER or TELL, and terminal; arg: index into `copies` */
 	SW_OP_TELL, /* in front of all others but a METER: others get a copy (bpf/tell.h). arg: SW_TELL_CONTROLLER, the
-		       id of a mirror, or both */
+		       id of a mirror with SW_TELL_OUT, SW_TELL_ALL or neither, or both */
 };
 
 struct sw_step {
@@ -196,7 +196,8 @@ struct sw_flow {
 	__u8 flags;    /* SW_FLOW_* */
 	__u16 in_port; /* id of the port whose ifindex the key holds; for counters, and for NORMAL */
 	__u16 bridge;  /* id of its bridge; for NORMAL */
-	__u32 zero1;
+	__u16 floods;  /* for NORMAL: who gets a copy of what goes on to the steps behind it, as SW_OP_TELL says */
+	__u16 zero1;
 	__u64 domain; /* for NORMAL: sw_fdb_hash_domain() of its VID and bridge */
 	struct sw_step steps[SW_MAX_STEPS];
 	struct sw_key key; /* masked */
@@ -621,17 +622,23 @@ struct sw_mark {
  * mirror's port: a record of ring `tolds`. It lies in the smallest of SW_TELL_ROOMS that holds it.
  */
 #define SW_TELL_CONTROLLER 0x8000
+#define SW_TELL_OUT        0x4000 /* the mirror's is the frame as it leaves by its one port, not as it came */
+#define SW_TELL_ALL        0x2000 /* it may not be the only mirror: the daemon is to find out who gets what copies */
 
 struct sw_told {
 	__u32 size;     /* of the frame */
 	__u16 in_port;  /* port id */
 	__u8 levels;    /* by so many its meter raised its drop precedence */
-	__u8 mirror;    /* id; 0: it is for controllers */
-	__u16 out_port; /* of a mirror's: id of the one port by which the frame left as it came; 0: of none */
+	__u8 mirror;    /* id; 0: it is for controllers. SW_TOLD_MIRRORS: the frame as it came, of SW_TELL_ALL */
+	__u16 out_port; /* of a mirror's: id of the one port by which the frame left as it is here; 0: of none. Of
+			   SW_TOLD_MIRRORS: SW_TOLD_ENDED, its meter let it go no further, or 0 */
 	__u16 gso_size; /* as in struct sw_up; 0 where it came by the XDP hook */
 	__u32 gso_type;
 	__u8 bytes[];
 };
+
+#define SW_TOLD_MIRRORS SW_MAX_MIRRORS
+#define SW_TOLD_ENDED   0xffff
 
 #define SW_TELL_ROOMS(X) X(256) X(2048) X(16384) X(65536)
 #define SW_TELL_MAX      65536     /* the last of them; what is longer goes up whole */
@@ -646,8 +653,8 @@ struct sw_tell_stats {
 };
 
 /*
- * A mirror: a copy of what comes in by some ports leaves by `port` too, as it came, of each frame or of one in
- * `sample`. An element of map `mirrors` (mmap-able); port 0: there is no such mirror.
+ * A mirror: a copy of some frames leaves by `port` too, of each or of one in `sample`. Of which, flows and the FDB say.
+ * An element of map `mirrors` (mmap-able); port 0: there is no such mirror.
  */
 struct sw_mirror {
 	char name[SW_NAME_SIZE]; /* by which a restarted daemon knows it */
@@ -660,8 +667,9 @@ struct sw_mirror {
 
 /* What became of a mirror's copies, an element of map `mirror_stats` (mmap-able) at row * SW_MAX_MIRRORS + id. */
 struct sw_mirror_stats {
-	__u64 sent;    /* program rows: asked of the kernel; the daemon's row: sent by it */
-	__u64 handed;  /* program rows: handed to the daemon, to be sent */
+	__u64 sent;   /* program rows: asked of the kernel; the daemon's row: sent by it */
+	__u64 handed; /* program rows: handed to the daemon, to be sent; with SW_TELL_ALL the first mirror's number says
+		       */
 	__u64 limited; /* program rows: not made, over the port's upcall limit */
 	__u64 full;    /* program rows: not made, the ring had no room; the daemon's row: its port did not take it */
 };
@@ -769,15 +777,18 @@ struct sw_registry {
 
 /* What becomes of a frame whose destination is this address, behind a port that it did not come in by. */
 enum sw_fdb_out {
-	SW_FDB_OUT_UPCALL, /* only the daemon can send it there */
-	SW_FDB_OUT_DROP,   /* for `drop` */
-	SW_FDB_OUT_AS_IS,  /* from here on it is sent; of VLAN 0: with the tag that it has, or none */
+	SW_FDB_OUT_UPCALL,   /* only the daemon can send it there */
+	SW_FDB_OUT_DROP,     /* for `drop` */
+	SW_FDB_OUT_MIRRORED, /* it is sent as `form` says, and `mirror` has a copy */
+	SW_FDB_OUT_AS_IS,    /* from here on it is sent; of VLAN 0: with the tag that it has, or none */
 	SW_FDB_OUT_UNTAGGED,
 	SW_FDB_OUT_TAGGED, /* with its VLAN */
 };
 
 #define SW_FDB_STATIC     1 /* its source may be seen on any port: nothing is learned from that */
 #define SW_FDB_ONE_BUFFER 2 /* the driver of the port takes frames in one buffer only: others go up */
+
+#define SW_FDB_MIRRORS SW_MAX_MIRRORS /* in sw_fdb_place.mirror */
 
 union sw_fdb_place {
 	__u64 word; /* 0: the cell is empty */
@@ -786,9 +797,12 @@ union sw_fdb_place {
 		__u8 bridge; /* id */
 		__u8 flags;  /* SW_FDB_* */
 		__u8 out;    /* enum sw_fdb_out */
-		__u8 drop;   /* enum sw_drop, of SW_FDB_OUT_DROP */
+		union {
+			__u8 drop; /* enum sw_drop, of SW_FDB_OUT_DROP */
+			__u8 form; /* enum sw_fdb_out from SW_FDB_OUT_AS_IS on, of SW_FDB_OUT_MIRRORED */
+		};
 		__u8 used;   /* the program stores 1 when the address was a source; the daemon clears it */
-		__u8 zero;
+		__u8 mirror; /* id, of SW_FDB_OUT_MIRRORED; with SW_FDB_MIRRORS the first of several */
 	};
 };
 

@@ -107,6 +107,10 @@ static __attribute__((noinline)) int act_pair(hook_ctx *ctx, struct frame *frame
 
 SW_INLINE int act_leave(hook_ctx *ctx, struct frame *frame, __u32 port_id)
 {
+	if (sw_unlikely(frame->pair == FRAME_PAIR_LATER)) {
+		metered_remark(ctx, frame);
+		tell_all(ctx, TELL_LEAVING, port_id);
+	}
 	return sw_unlikely(frame->pair) ? act_pair(ctx, frame) : act_output(ctx, frame->cpu, frame->size, port_id);
 }
 
@@ -181,9 +185,10 @@ SW_INLINE int act_steps(hook_ctx *ctx, struct frame *frame, const struct sw_flow
 }
 
 /* What is left of a program behind its NORMAL. A function, so that unicast does not make room for it. */
-static __attribute__((noinline)) int act_flood(hook_ctx *ctx, struct frame *frame, const struct sw_flow *flow)
+static __attribute__((noinline)) int act_flood(
+	hook_ctx *ctx, struct frame *frame, const struct sw_flow *flow, __u32 first)
 {
-	return flow ? act_steps(ctx, frame, flow, act_first(frame) + 1) : VERDICT_DROP;
+	return flow ? act_steps(ctx, frame, flow, first) : VERDICT_DROP;
 }
 
 /* Takes the tag off, puts one in front or rewrites its VID, so that the frame leaves as `out` says. */
@@ -256,11 +261,16 @@ SW_INLINE enum sw_normal act_ask_fdb(const struct sw_config *cfg, const struct s
 
 SW_INLINE int act_normal(hook_ctx *ctx, const struct sw_config *cfg, struct frame *frame, const struct sw_flow *flow)
 {
+	__u32 first = act_first(frame), vid = flow->steps[first].arg;
 	struct sw_normal_answer answer;
 
-	switch (act_ask_fdb(cfg, flow, act_first(frame), frame->dst, frame->src, &answer)) {
+	switch (act_ask_fdb(cfg, flow, first, frame->dst, frame->src, &answer)) {
+	case SW_NORMAL_MIRRORED:
+		answer.to.out = answer.to.form;
+		frame->tells = tell_with(frame->tells, tell_out(answer.to.mirror));
+		return act_forward(ctx, frame, answer.to, vid);
 	case SW_NORMAL_FORWARD:
-		return act_forward(ctx, frame, answer.to, flow->steps[act_first(frame)].arg);
+		return act_forward(ctx, frame, answer.to, vid);
 	case SW_NORMAL_UPCALL:
 		return upcall(ctx, frame, SW_UPCALL_NORMAL);
 	case SW_NORMAL_LEARN:
@@ -270,7 +280,9 @@ SW_INLINE int act_normal(hook_ctx *ctx, const struct sw_config *cfg, struct fram
 			return upcall(ctx, frame, SW_UPCALL_NORMAL);
 		return tell_ends(ctx, frame, 0) ? VERDICT_DROP : frame_drop(frame, frame->in_port, answer.drop);
 	default:
-		return act_flood(ctx, frame, flow);
+		if (sw_unlikely(flow->floods))
+			frame->tells = tell_with(frame->tells, flow->floods);
+		return act_flood(ctx, frame, flow, first + 1);
 	}
 }
 
@@ -346,7 +358,7 @@ static __attribute__((noinline)) int act_rewritten(hook_ctx *ctx, struct frame *
 	if (reason)
 		return frame_drop(frame, frame->in_port, reason);
 	if (!members)
-		return act_output(ctx, frame->cpu, frame->size, target);
+		return act_leave(ctx, frame, target);
 	return copies_send(ctx, frame, target, members, COPIES_FLOOD);
 }
 

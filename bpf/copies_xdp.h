@@ -143,7 +143,7 @@ SW_INLINE int copies_may_pair(hook_ctx *ctx, const struct frame *frame, __u32 se
 		return 0;
 	if (!set->needs_marks)
 		return 1;
-	return !(frame->tci & SW_VLAN_PRESENT) && !mark_put(ctx, SW_MARK_FLOOD);
+	return !vlan_tag(ctx) && !mark_put(ctx, SW_MARK_FLOOD);
 }
 
 SW_INLINE int copies_send(hook_ctx *ctx, const struct frame *frame, __u32 set_id, void *members, enum copies_kind kind)

@@ -242,6 +242,8 @@ SW_INLINE int plan_normal(
 	enum sw_normal way = act_ask_fdb(cfg, flow, at, key->w[1], key->w[2], &answer);
 
 	if (sw_unlikely(way == SW_NORMAL_FLOOD)) {
+		if (sw_unlikely(flow->floods))
+			return 0;
 		ret->unnoted = 1; /* the destination may be learned */
 		return plan_leave(flow, at + 1, ret);
 	}

@@ -334,6 +334,7 @@ struct frame {
 	__u32 branch;   /* of `fork_stats` the element that counted it, plus 1; 0: none */
 	__u32 tells;    /* who else is to get a copy, as SW_OP_TELL says; 0: nobody */
 	__u32 pair;     /* set by which it leaves, and a mirror's copy of it, plus 1; 0: it leaves by itself */
+#define FRAME_PAIR_LATER 0xffffffff /* of the frame as it leaves: not known before */
 };
 
 /* Where the headers of a frame lie that is being rewritten; see bpf/rewrite.h. */

@@ -22,11 +22,12 @@
 #include "fdb.h"
 
 enum sw_normal {
-	SW_NORMAL_FLOOD,   /* to all others in the VLAN: the steps behind say how */
-	SW_NORMAL_FORWARD, /* as `to` says */
-	SW_NORMAL_UPCALL,  /* up: only the daemon can send it where `to` says */
-	SW_NORMAL_LEARN,   /* up: the FDB does not have the source on this port */
-	SW_NORMAL_DROP,    /* for `drop` */
+	SW_NORMAL_FLOOD,    /* to all others in the VLAN: the steps behind say how */
+	SW_NORMAL_FORWARD,  /* as `to` says */
+	SW_NORMAL_MIRRORED, /* likewise, and others get a copy */
+	SW_NORMAL_UPCALL,   /* up: only the daemon can send it where `to` says */
+	SW_NORMAL_LEARN,    /* up: the FDB does not have the source on this port */
+	SW_NORMAL_DROP,     /* for `drop` */
 };
 
 struct sw_normal_frame {
@@ -99,6 +100,8 @@ SW_INLINE enum sw_normal sw_normal_destination(
 		return sw_normal_drop(ret, SW_DROP_SAME_PORT);
 	if (sw_likely(ret->to.out >= SW_FDB_OUT_AS_IS))
 		return SW_NORMAL_FORWARD;
+	if (ret->to.out == SW_FDB_OUT_MIRRORED)
+		return SW_NORMAL_MIRRORED;
 	return ret->to.out == SW_FDB_OUT_UPCALL ? SW_NORMAL_UPCALL : sw_normal_drop(ret, ret->to.drop);
 }
 

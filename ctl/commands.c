@@ -75,10 +75,10 @@ const struct grammar_command grammar_commands[N_COMMANDS] = {
 		0, "Shows which address lives behind which port."},
 
 	[CMD_MIRROR_ADD] = {{"mirror", "add"}, {A_BRIDGE, {.kind = ARG_NAME, .name = "NAME"}},
-		{{"from", {.kind = ARG_PORTS, .name = "PORT[,PORT]"}, true}, {"to", A_PORT, true},
-		 {"sample", NUMBER(1, 1000000)}},
+		{{"from", {.kind = ARG_PORTS, .name = "PORT[,PORT]"}}, {"out-of", {.kind = ARG_PORTS, .name = "PORT[,PORT]"}},
+		 {"vlan", {.kind = ARG_TEXT, .name = "VID[,VID-VID]"}}, {"to", A_PORT, true}, {"sample", NUMBER(1, 1000000)}},
 		COMMAND_STATEMENT | COMMAND_CONFIGURES,
-		"Sends a copy of all that comes in by some ports, or of one frame in so many, out of another port."},
+		"Sends a copy of what comes in by some ports, leaves by some, or is in some VLANs out of another port."},
 	[CMD_MIRROR_DEL] = {{"mirror", "del"}, {A_BRIDGE, {.kind = ARG_MIRROR, .name = "NAME"}}, {{0}},
 		COMMAND_CONFIGURES, "Ends a mirror."},
 	[CMD_MIRROR_SHOW] = {{"mirror", "show"},

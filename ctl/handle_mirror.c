@@ -56,15 +56,19 @@ static void list_mirror(void *ctx, const struct mirror_config *config, const str
 {
 	const struct listing *listing = ctx;
 	struct json_object *entry;
-	char from[MIRROR_MAX_FROM * SW_NAME_SIZE];
+	char ports[MIRROR_MAX_PORTS * SW_NAME_SIZE], vlans[VLAN_SET_TEXT];
 
 	if (!is_asked_for(listing, config))
 		return;
-	statement_print_mirror_ports(config, from, sizeof(from));
 	entry = json_append_object(listing->mirrors);
 	json_add_text(entry, "bridge", config->bridge);
 	json_add_text(entry, "name", config->name);
-	json_add_text(entry, "from", from);
+	statement_print_mirror_ports(&config->from, ports, sizeof(ports));
+	json_add_text(entry, "from", ports);
+	statement_print_mirror_ports(&config->out_of, ports, sizeof(ports));
+	json_add_text(entry, "out_of", ports);
+	vlan_set_format(&config->vlans, vlans, sizeof(vlans));
+	json_add_text(entry, "vlan", vlans);
 	json_add_text(entry, "to", config->to);
 	json_add_number(entry, "sample", config->sample);
 	json_add_number(entry, "copies", counters->copies);

@@ -104,8 +104,12 @@ static bool mirror_stays(const struct plan *plan, const struct mirror_config *ha
 
 	if (wanted ? !model_same_mirror(has, &wanted->config) : !plan->keep)
 		return false;
-	for (unsigned i = 0; i < has->n_from; i++) {
-		if (!port_stays(plan, has->from[i]))
+	for (unsigned i = 0; i < has->from.n; i++) {
+		if (!port_stays(plan, has->from.name[i]))
+			return false;
+	}
+	for (unsigned i = 0; i < has->out_of.n; i++) {
+		if (!port_stays(plan, has->out_of.name[i]))
 			return false;
 	}
 	return port_stays(plan, has->to);

@@ -55,11 +55,7 @@ void model_drop_mirrors_of(struct model *model, const char *bridge)
 
 static bool names(const struct mirror_config *config, const char *port)
 {
-	for (unsigned i = 0; i < config->n_from; i++) {
-		if (!strcmp(config->from[i], port))
-			return true;
-	}
-	return !strcmp(config->to, port);
+	return mirror_names(config, port) || !strcmp(config->to, port);
 }
 
 void model_drop_mirrors_with(struct model *model, const char *port, const char *but_of)
@@ -83,15 +79,21 @@ int model_merge_mirrors(struct model *model, const struct model *from)
 	return 0;
 }
 
-bool model_same_mirror(const struct mirror_config *a, const struct mirror_config *b)
+static bool same_ports(const struct mirror_ports *a, const struct mirror_ports *b)
 {
-	if (strcmp(a->to, b->to) != 0 || a->sample != b->sample || a->n_from != b->n_from)
+	if (a->n != b->n)
 		return false;
-	for (unsigned i = 0; i < a->n_from; i++) {
-		if (strcmp(a->from[i], b->from[i]) != 0)
+	for (unsigned i = 0; i < a->n; i++) {
+		if (strcmp(a->name[i], b->name[i]) != 0)
 			return false;
 	}
 	return true;
+}
+
+bool model_same_mirror(const struct mirror_config *a, const struct mirror_config *b)
+{
+	return !strcmp(a->to, b->to) && a->sample == b->sample && same_ports(&a->from, &b->from) &&
+	       same_ports(&a->out_of, &b->out_of) && !memcmp(&a->vlans, &b->vlans, sizeof(a->vlans));
 }
 
 static int find_port(const struct model *model, const struct request *request, const struct grammar_value *value,
@@ -107,14 +109,37 @@ static int find_port(const struct model *model, const struct request *request, c
 	return grammar_fault(problem, request, value, "a port that was added above", "%s", c.text);
 }
 
-static int find_ports(const struct model *model, const struct request *request, const struct mirror_config *config,
-	struct grammar_problem *problem)
+static int find_listed(const struct model *model, const struct request *request, const char *word,
+	const struct mirror_ports *ports, struct grammar_problem *problem)
 {
 	int err = 0;
 
-	for (unsigned i = 0; !err && i < config->n_from; i++)
-		err = find_port(model, request, request_option(request, "from"), config->from[i], problem);
+	for (unsigned i = 0; !err && i < ports->n; i++)
+		err = find_port(model, request, request_option(request, word), ports->name[i], problem);
+	return err;
+}
+
+static int find_ports(const struct model *model, const struct request *request, const struct mirror_config *config,
+	struct grammar_problem *problem)
+{
+	int err = find_listed(model, request, "from", &config->from, problem);
+
+	if (!err)
+		err = find_listed(model, request, "out-of", &config->out_of, problem);
 	return err ? err : find_port(model, request, request_option(request, "to"), config->to, problem);
+}
+
+/* Where two mirrors cannot be beside each other. */
+static const struct grammar_value *word_at_fault(
+	const struct request *request, const struct mirror_config *has, const struct mirror_config *wanted)
+{
+	struct mirror_config only_from = *wanted;
+	struct complaint c;
+
+	only_from.out_of.n = 0;
+	if (mirror_names(has, wanted->to))
+		return request_option(request, "to");
+	return request_option(request, mirrors_clash(has, &only_from, &c) ? "from" : "out-of");
 }
 
 static int find_clash(const struct model *model, const struct request *request, const struct mirror_config *config,
@@ -126,9 +151,8 @@ static int find_clash(const struct model *model, const struct request *request, 
 		const struct mirror_config *has = &model->mirrors[i].config;
 
 		if (mirrors_clash(has, config, &c))
-			return grammar_fault(problem, request,
-				request_option(request, mirror_names(has, config->to) ? "to" : "from"), "another port",
-				"%s", c.text);
+			return grammar_fault(
+				problem, request, word_at_fault(request, has, config), "another port", "%s", c.text);
 	}
 	return 0;
 }

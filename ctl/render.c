@@ -190,8 +190,10 @@ static void addresses(struct json_object *result, FILE *out)
 
 static void mirrors(struct json_object *result, FILE *out)
 {
-	render_table(member(result, "mirrors"), "BRIDGE MIRROR FROM TO >SAMPLE >COPIES >OVER-LIMIT >RING-FULL",
-		"bridge name from to #sample #copies #over_limit #ring_full", "There is no mirror.", out);
+	render_table(member(result, "mirrors"),
+		"BRIDGE MIRROR FROM OUT-OF VLAN TO >SAMPLE >COPIES >OVER-LIMIT >RING-FULL",
+		"bridge name ?from ?out_of ?vlan to #sample #copies #over_limit #ring_full", "There is no mirror.",
+		out);
 }
 
 static void flushed(struct json_object *result, FILE *out)

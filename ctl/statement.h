@@ -62,7 +62,7 @@ size_t statement_print_bridge(
 size_t statement_print_channel(const char *bridge, const struct channel_config *config, char *text, size_t size);
 size_t statement_print_mirror(const struct mirror_config *config, char *text, size_t size);
 /* "p1,p2" */
-size_t statement_print_mirror_ports(const struct mirror_config *config, char *text, size_t size);
+size_t statement_print_mirror_ports(const struct mirror_ports *ports, char *text, size_t size);
 size_t statement_print_mac(const struct static_mac *mac, char *text, size_t size);
 
 /* "native", as the grammar spells it. */

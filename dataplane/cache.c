@@ -184,6 +184,7 @@ static void publish(struct cache *cache, uint32_t slot, const struct flow_body *
 	flow->mask = body->mask;
 	flow->n_steps = body->program->n_steps;
 	flow->flags = body->program->flags;
+	flow->floods = body->program->floods;
 	flow->in_port = body->in_port;
 	flow->bridge = body->bridge;
 	flow->domain = program_domain(body->program->steps, cache->config->seed, body->bridge);
@@ -388,6 +389,7 @@ void cache_go_home(struct cache *cache, uint32_t slot)
 		return;
 	same.n_steps = flow->n_steps;
 	same.flags = flow->flags;
+	same.floods = flow->floods;
 	memcpy(same.steps, flow->steps, sizeof(same.steps));
 	replace(cache, slot, &same, NULL, 0);
 }

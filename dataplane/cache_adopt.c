@@ -76,6 +76,14 @@ static bool are_sane_rewritten(const struct cache *cache, const struct sw_flow *
 	       (last->op == SW_OP_OUTPUT || last->op == SW_OP_BROADCAST) && is_sane_last_step(cache, last);
 }
 
+/* Somebody, and no mirror beyond all. */
+static bool is_sane_telling(uint16_t arg)
+{
+	uint16_t known = SW_TELL_CONTROLLER | SW_TELL_OUT | SW_TELL_ALL | (SW_MAX_MIRRORS - 1);
+
+	return !(arg & ~known) && arg & (SW_TELL_CONTROLLER | (SW_MAX_MIRRORS - 1));
+}
+
 static bool are_sane_steps(const struct cache *cache, const struct sw_flow *flow)
 {
 	uint8_t first = program_first(flow->steps);
@@ -85,8 +93,9 @@ static bool are_sane_steps(const struct cache *cache, const struct sw_flow *flow
 		return false;
 	if (flow->steps[0].op == SW_OP_METER && !meter_slots_exist(sets_meter_slots(cache->sets), flow->steps[0].arg))
 		return false;
-	if (first && flow->steps[first - 1].op == SW_OP_TELL &&
-		(!flow->steps[first - 1].arg || (flow->steps[first - 1].arg & ~SW_TELL_CONTROLLER) >= SW_MAX_MIRRORS))
+	if (first && flow->steps[first - 1].op == SW_OP_TELL && !is_sane_telling(flow->steps[first - 1].arg))
+		return false;
+	if (flow->floods && (step->op != SW_OP_NORMAL || !is_sane_telling(flow->floods)))
 		return false;
 	if (step->op == SW_OP_NORMAL && step->arg > 4094)
 		return false;

@@ -115,7 +115,7 @@ struct dp_told {
 	uint32_t size;       /* bytes */
 	uint16_t in_port;    /* id of the port that it came in by, which may have gone meanwhile */
 	uint8_t levels;      /* by so many its meter raised its drop precedence, which this copy does not show */
-	uint8_t mirror;      /* id of the mirror that it is for; 0: for controllers */
+	uint8_t mirror;      /* id of the mirror that it is for; 0: for controllers; or SW_TOLD_MIRRORS */
 	uint16_t out_port;   /* as in struct sw_told */
 };
 

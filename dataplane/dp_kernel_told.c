@@ -54,10 +54,10 @@ static int hand_out(void *ctx, void *record, size_t size)
 		.size = told->size,
 		.in_port = told->in_port,
 		.levels = told->levels,
-		.mirror = told->mirror % SW_MAX_MIRRORS,
+		.mirror = told->mirror,
 		.out_port = told->out_port};
 
-	if (size < sizeof(*told) + told->size || told->in_port >= SW_MAX_PORTS)
+	if (size < sizeof(*told) + told->size || told->in_port >= SW_MAX_PORTS || told->mirror > SW_TOLD_MIRRORS)
 		return 0;
 	if (told->gso_size)
 		hand_out_parts(k, told, &copy);

@@ -44,7 +44,9 @@ struct run {
 	bool counted;  /* already, by a cached flow */
 	bool sent;     /* or told to a controller: it is not lost */
 	bool over;
-	bool is_copy;     /* the frame itself is elsewhere: it is only to be told of */
+	bool is_copy;     /* the frame itself is elsewhere: it is only to be told of, ... */
+	bool is_mirrored; /* ... or to be copied for mirrors */
+	uint64_t mirrors; /* that may still have a copy of what leaves: a bit for each id */
 	bool told;        /* somebody was to be */
 	uint8_t levels;   /* of such: that its meter has asked for */
 	enum sw_drop why; /* nothing was sent, as far as it is known */
@@ -133,10 +135,23 @@ static void save(struct run *run)
 
 /* ---- leaving ---- */
 
+/* As it leaves by this port; each once. */
+static void mirror_leaving(struct run *run, const struct port *port, const struct frame *frame)
+{
+	uint64_t left = port ? port->mirrors_out & run->mirrors : 0;
+
+	for (run->mirrors &= ~left; left; left &= left - 1)
+		run->ex->events.mirror(run->ex->events.ctx, mirrors_first(left), frame->data, frame->size);
+}
+
 static void send_frame(struct run *run, uint16_t id, const struct frame *frame)
 {
 	const struct port *port = pipeline_port(run->ex->pl, id);
 	int error = 0;
+
+	mirror_leaving(run, port, frame);
+	if (run->is_mirrored)
+		return;
 
 	if (!port || !port->ifindex || !port->up)
 		error = -ENETDOWN;
@@ -170,7 +185,7 @@ static void send_bridged(struct run *run, const struct xlate_output *output, uin
 		done = frame_push_tag(frame, vid);
 	if (done)
 		send_frame(run, output->port, frame);
-	else
+	else if (!run->is_mirrored)
 		drop(run, output->port, SW_DROP_NO_HEADROOM);
 	run->n--;
 }
@@ -185,7 +200,7 @@ static void bridge_it(struct run *run)
 
 	sw_extract(frame->data, frame->data + frame->size, 0, SW_L2_WORDS, &key, &headers);
 	normal_answer(run->ex->pl, run->answer->bridge, run->answer->in_port, &key, bridged);
-	if (bridged->learn.port)
+	if (bridged->learn.port && !run->is_mirrored)
 		fdb_learn(run->ex->fdb, &bridged->learn.key, bridged->learn.port, run->now_ns);
 	if (!bridged->n_outputs)
 		lose(run, bridged->drop);
@@ -356,6 +371,29 @@ static void run_op_on_copy(struct run *run, const struct xop *op)
 	}
 }
 
+/* The same of what mirrors are to get: of all that is done, what leaves. */
+static void run_op_for_mirrors(struct run *run, const struct xop *op)
+{
+	switch ((enum xop_type)op->type) {
+	case XOP_OUTPUT:
+	case XOP_NORMAL:
+	case XOP_MIRROR:
+		run_op(run, op);
+		break;
+	case XOP_SAVE:
+	case XOP_RESTORE:
+	case XOP_REWRITE:
+	case XOP_METER:
+		run_op_on_copy(run, op);
+		break;
+	case XOP_COUNT:
+	case XOP_CONTROLLER:
+	case XOP_TABLE:
+	case XOP_FORK:
+		break;
+	}
+}
+
 /* A bucket's copy ends alone: what stands behind its RESTORE goes on. */
 static uint32_t skip_copy(const struct xlate *answer, uint32_t i)
 {
@@ -405,7 +443,9 @@ static void run_ops(struct run *run)
 	uint32_t next;
 
 	for (uint32_t i = 0; i < answer->n_ops; i++) {
-		if (run->is_copy)
+		if (run->is_mirrored)
+			run_op_for_mirrors(run, &answer->ops[i]);
+		else if (run->is_copy)
 			run_op_on_copy(run, &answer->ops[i]);
 		else
 			run_op(run, &answer->ops[i]);
@@ -426,6 +466,7 @@ static void run_answer(struct executor *ex, int first, const struct xlate *answe
 		.answer = answer,
 		.size = subject->size,
 		.counted = subject->counted,
+		.mirrors = answer->mirrors_out,
 		.why = SW_DROP_NONE,
 		.now_ns = subject->now_ns,
 	};
@@ -464,6 +505,38 @@ bool execute_told(struct executor *ex, const struct xlate *answer, const struct 
 	copy_in(&run, subject->frame, subject->size);
 	run_ops(&run);
 	return run.told;
+}
+
+/* Without its answer's own operations behind them. */
+static void mirror_as_it_came(struct executor *ex, const struct xlate *answer, const struct subject *subject)
+{
+	for (uint64_t left = answer->mirrors; left; left &= left - 1)
+		ex->events.mirror(ex->events.ctx, mirrors_first(left), subject->frame, subject->size);
+}
+
+void execute_mirrored(
+	struct executor *ex, const struct xlate *answer, const struct subject *subject, uint8_t levels, bool has_ended)
+{
+	struct run run = {
+		.ex = ex,
+		.size = subject->size,
+		.is_mirrored = true,
+		.levels = levels,
+		.now_ns = subject->now_ns,
+	};
+
+	if (answer->needs_frame) {
+		ask_frame(ex, subject, 0, NULL, &ex->answer);
+		answer = &ex->answer;
+	}
+	if (has_ended || !xlate_has_ops(answer)) {
+		mirror_as_it_came(ex, answer, subject);
+		return;
+	}
+	run.answer = answer;
+	run.mirrors = answer->mirrors_out;
+	copy_in(&run, subject->frame, subject->size);
+	run_ops(&run);
 }
 
 void execute_mirror_copy(struct executor *ex, const struct dp_told *told)

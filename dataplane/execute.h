@@ -38,7 +38,7 @@ struct executor_events {
 	void *ctx;
 	/* False: nobody takes it. */
 	bool (*packet_in)(void *ctx, uint16_t bridge, const struct packet_in *in);
-	/* A copy of a frame as it came for a mirror, whose turn it may be. */
+	/* A copy of a frame for a mirror, as it came or as it leaves, whose turn it may be. */
 	void (*mirror)(void *ctx, uint16_t mirror, const void *frame, uint32_t size);
 	/* One that the program has handed over (struct dp_told). */
 	void (*mirror_copy)(void *ctx, const struct dp_told *told);
@@ -70,6 +70,10 @@ void execute(struct executor *ex, const struct xlate *answer, const struct subje
  * nothing for them.
  */
 bool execute_told(struct executor *ex, const struct xlate *answer, const struct subject *subject, uint8_t levels);
+
+/* The same for mirrors. has_ended: its meter let it go no further, so nothing of it has left. */
+void execute_mirrored(
+	struct executor *ex, const struct xlate *answer, const struct subject *subject, uint8_t levels, bool has_ended);
 
 void execute_mirror_copy(struct executor *ex, const struct dp_told *told);
 

@@ -357,6 +357,7 @@ static union sw_fdb_place place_for(const struct fdb *fdb, const struct fdb_entr
 		.flags = (entry->flags & FDB_STATIC ? SW_FDB_STATIC : 0) | (out.flags & SW_FDB_ONE_BUFFER),
 		.out = out.out,
 		.drop = out.drop,
+		.mirror = out.mirror,
 	};
 }
 

@@ -65,9 +65,10 @@ struct fdb_entry {
 
 /* How a frame for an address leaves by its port. */
 struct fdb_out {
-	uint8_t out;   /* enum sw_fdb_out */
-	uint8_t drop;  /* enum sw_drop, of SW_FDB_OUT_DROP */
-	uint8_t flags; /* SW_FDB_ONE_BUFFER or 0 */
+	uint8_t out;    /* enum sw_fdb_out */
+	uint8_t drop;   /* enum sw_drop, of SW_FDB_OUT_DROP; of SW_FDB_OUT_MIRRORED enum sw_fdb_out, how it leaves */
+	uint8_t flags;  /* SW_FDB_ONE_BUFFER or 0 */
+	uint8_t mirror; /* as sw_fdb_place.mirror */
 };
 
 struct fdb_events {

@@ -150,13 +150,18 @@ void mirrors_grace_ended(struct mirrors *mirrors)
 
 /* ---- which there are ---- */
 
-bool mirror_names(const struct mirror_config *config, const char *port)
+static bool is_listed(const struct mirror_ports *list, const char *port)
 {
-	for (uint32_t i = 0; i < config->n_from; i++) {
-		if (!strcmp(config->from[i], port))
+	for (uint32_t i = 0; i < list->n; i++) {
+		if (!strcmp(list->name[i], port))
 			return true;
 	}
 	return false;
+}
+
+bool mirror_names(const struct mirror_config *config, const char *port)
+{
+	return is_listed(&config->from, port) || is_listed(&config->out_of, port);
 }
 
 const struct mirror_config *mirrors_next(const struct mirrors *mirrors, uint16_t id, uint16_t *ret_id)
@@ -170,15 +175,13 @@ const struct mirror_config *mirrors_next(const struct mirrors *mirrors, uint16_t
 	return NULL;
 }
 
-static const struct mirror_config *mirror_from(const struct mirrors *mirrors, const char *port, uint16_t *ret_id)
+static const struct mirror_config *mirror_that_names(const struct mirrors *mirrors, const char *port)
 {
 	const struct mirror_config *config;
 
 	for (uint16_t id = 0; (config = mirrors_next(mirrors, id, &id));) {
-		if (!mirror_names(config, port))
-			continue;
-		*ret_id = id;
-		return config;
+		if (mirror_names(config, port))
+			return config;
 	}
 	return NULL;
 }
@@ -198,7 +201,7 @@ const struct mirror_config *mirrors_of_port(const struct mirrors *mirrors, const
 {
 	const struct mirror_config *to = mirror_to(mirrors, port);
 
-	return to ? to : mirror_from(mirrors, port, &(uint16_t){0});
+	return to ? to : mirror_that_names(mirrors, port);
 }
 
 static uint16_t find(const struct mirrors *mirrors, const char *bridge, const char *name)
@@ -212,35 +215,74 @@ static uint16_t find(const struct mirrors *mirrors, const char *bridge, const ch
 	return 0;
 }
 
-/* Tells the pipeline of every port whether it is mirrored, and whether copies leave by it. */
+/* Tells the pipeline of a port who listens to it, and whether copies leave by it. */
+static void apply_to_port(struct mirrors *mirrors, const struct port *port)
+{
+	const struct mirror_config *config;
+	uint64_t in = 0, out = 0;
+
+	for (uint16_t id = 0; (config = mirrors_next(mirrors, id, &id));) {
+		in |= (uint64_t)is_listed(&config->from, port->name) << id;
+		out |= (uint64_t)is_listed(&config->out_of, port->name) << id;
+	}
+	pipeline_port_set_mirrors(mirrors->pl, port->id, in, out, mirror_to(mirrors, port->name) != NULL);
+}
+
+/* And of a bridge who listens to all of its ports, those that it gets later among them, and who to what leaves. */
+static void apply_to_bridge(struct mirrors *mirrors, const struct bridge *bridge)
+{
+	const struct mirror_config *config;
+	uint64_t in = 0, out = 0;
+
+	for (uint16_t id = 0; (config = mirrors_next(mirrors, id, &id));) {
+		if (strcmp(config->bridge, bridge->name) != 0)
+			continue;
+		in |= (uint64_t)(!config->from.n && !config->out_of.n) << id;
+		out |= (uint64_t)(config->out_of.n != 0) << id;
+	}
+	pipeline_bridge_set_mirrors(mirrors->pl, bridge->id, in, out);
+}
+
 static void apply(struct mirrors *mirrors)
 {
+	const struct bridge *bridge;
 	const struct port *port;
 
-	for (uint16_t id = 0; (port = pipeline_next_port(mirrors->pl, id)); id = port->id) {
-		uint16_t mirror = 0;
+	for (uint16_t id = 0; (port = pipeline_next_port(mirrors->pl, id)); id = port->id)
+		apply_to_port(mirrors, port);
+	for (uint16_t id = 0; (bridge = pipeline_next_bridge(mirrors->pl, id)); id = bridge->id)
+		apply_to_bridge(mirrors, bridge);
+}
 
-		mirror_from(mirrors, port->name, &mirror);
-		pipeline_port_set_mirror(mirrors->pl, port->id, mirror, mirror_to(mirrors, port->name) != NULL);
-	}
+static bool share_a_vlan(const struct mirror_config *a, const struct mirror_config *b)
+{
+	return vlan_set_is_empty(&a->vlans) || vlan_set_is_empty(&b->vlans) || vlan_sets_meet(&a->vlans, &b->vlans);
 }
 
 int mirrors_clash(const struct mirror_config *has, const struct mirror_config *wanted, struct complaint *c)
 {
+	const struct mirror_ports *const lists[] = {&wanted->from, &wanted->out_of}, *const theirs[] = {
+											     &has->from, &has->out_of};
+
 	if (mirror_names(has, wanted->to))
 		return complain(c, -EBUSY, "port %s is mirrored by %s, so mirror %s cannot send copies to it",
 			wanted->to, has->name, wanted->name);
-	for (uint32_t i = 0; i < wanted->n_from; i++) {
-		const char *port = wanted->from[i];
+	for (int out = 0; out < 2; out++) {
+		for (uint32_t i = 0; i < lists[out]->n; i++) {
+			const char *port = lists[out]->name[i];
 
-		if (mirror_names(has, port))
-			return complain(c, -EEXIST,
-				"port %s is mirrored by %s already, and so not by %s: a port has one mirror", port,
-				has->name, wanted->name);
-		if (!strcmp(has->to, port))
-			return complain(c, -EBUSY,
-				"port %s is where mirror %s sends, and drops what comes in: %s would mirror nothing",
-				port, has->name, wanted->name);
+			if (is_listed(theirs[out], port) && share_a_vlan(has, wanted))
+				return complain(c, -EEXIST,
+					"%sport %s is mirrored by %s already, and so not by %s: a port has one "
+					"mirror%s",
+					out ? "what leaves by " : "", port, has->name, wanted->name,
+					out ? " for that" : "");
+			if (!strcmp(has->to, port))
+				return complain(c, -EBUSY,
+					"port %s is where mirror %s sends, and %s: %s would mirror nothing", port,
+					has->name, out ? "nothing else leaves by it" : "drops what comes in",
+					wanted->name);
+		}
 	}
 	return 0;
 }
@@ -284,8 +326,10 @@ static int check(const struct mirrors *mirrors, const struct bridge *bridge, con
 	const struct mirror_config *has;
 	int error = check_port(mirrors, bridge, config->to, c);
 
-	for (uint32_t i = 0; !error && i < config->n_from; i++)
-		error = check_port(mirrors, bridge, config->from[i], c);
+	for (uint32_t i = 0; !error && i < config->from.n; i++)
+		error = check_port(mirrors, bridge, config->from.name[i], c);
+	for (uint32_t i = 0; !error && i < config->out_of.n; i++)
+		error = check_port(mirrors, bridge, config->out_of.name[i], c);
 	if (!error)
 		error = check_to(mirrors, config, c);
 	for (uint16_t id = 0; !error && (has = mirrors_next(mirrors, id, &id));)
@@ -325,7 +369,7 @@ static void write_mirror(
 	mirror->sample = config->sample;
 	__atomic_store_n(&mirror->port, to->id, __ATOMIC_RELEASE);
 	mirrors->all[id] = (struct mirror){.used = true, .config = *config, .to = to->id};
-	pipeline_name_mirror(mirrors->pl, id, config->name);
+	pipeline_set_mirror(mirrors->pl, id, config->name, vlan_set_is_empty(&config->vlans) ? NULL : &config->vlans);
 }
 
 int mirrors_add(struct mirrors *mirrors, const struct mirror_config *config, struct complaint *c)
@@ -358,7 +402,7 @@ static void remove_id(struct mirrors *mirrors, uint16_t id)
 	drop_pairs(mirrors, id);
 	memset(mirror->name, 0, sizeof(mirror->name));
 	mirrors->all[id].used = false;
-	pipeline_name_mirror(mirrors->pl, id, "");
+	pipeline_set_mirror(mirrors->pl, id, "", NULL);
 }
 
 int mirrors_remove(struct mirrors *mirrors, const char *bridge, const char *name, struct complaint *c)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * mirrors.h - mirrors: what comes in by some ports leaves by another one too, as it came.
+ * mirrors.h - mirrors: what comes in by some ports, or in some VLANs, leaves by another one too, as it came; and what
+ * leaves by some ports, as it leaves.
  *
  * What: keeps map `mirrors`, tells the pipeline which port is mirrored to where, and sends the copies that are the
  * daemon's to send: of frames that came up, and those that the program hands over because the kernel could not make
@@ -13,8 +14,10 @@
  * Invariants
  * I1 A set that a mirror names is held. It is given up after a grace period that began when it was named no more (B1 of
  *    sets.h).
- * I2 A port is mirrored to one port at most, and never to itself; a mirror's port is none that is mirrored.
- * Safe error: a copy too few, counted. Unsafe error: a frame too few.
+ * I2 What comes in by a port in a VLAN is mirrored by one mirror at most that names the port, and what leaves by it
+ * too; a port is never mirrored to itself, and a mirror's port is none that is mirrored. I3 A mirror has one copy of a
+ * frame at most: where that comes in by a port that the mirror listens to, as it came. Safe error: a copy too few,
+ * counted. Unsafe error: a frame too few.
  *
  * Ownership: borrows all that it is given. No allocation after mirrors_create(). One thread.
  */
@@ -22,6 +25,7 @@
 #define DATAPLANE_MIRRORS_H
 
 #include "bpf/abi.h"
+#include "dataplane/vlan_set.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -32,13 +36,22 @@ struct mirrors;
 struct pipeline;
 struct sets;
 
-#define MIRROR_MAX_FROM   32 /* ports of one mirror */
+#define MIRROR_MAX_PORTS  32 /* in a list of one mirror */
 #define MIRROR_MAX_SAMPLE 1000000
 
+struct mirror_ports {
+	uint32_t n;
+	char name[MIRROR_MAX_PORTS][SW_NAME_SIZE];
+};
+
+/*
+ * What comes in by `from`, and what leaves by `out_of`; of those VLANs alone, if there are any. Without a port in
+ * either: what comes in by any of the bridge.
+ */
 struct mirror_config {
 	char bridge[SW_NAME_SIZE], name[SW_NAME_SIZE];
-	uint32_t n_from;
-	char from[MIRROR_MAX_FROM][SW_NAME_SIZE];
+	struct mirror_ports from, out_of;
+	struct vlan_set vlans; /* in which a frame is when it comes in; empty: all, and those in none */
 	char to[SW_NAME_SIZE];
 	uint32_t sample; /* of so many frames one is copied, at random; 1: each */
 };
@@ -61,7 +74,7 @@ int mirrors_remove(struct mirrors *mirrors, const char *bridge, const char *name
 int mirrors_clash(const struct mirror_config *has, const struct mirror_config *wanted, struct complaint *c);
 /* Of a port that the bridge does not have; `on`: the bridge that has it, NULL: none has. -ENOENT. */
 int mirrors_lack_port(const char *bridge, const char *port, const char *on, struct complaint *c);
-/* Whether the mirror copies what comes in by the port. */
+/* Whether the mirror names the port as one to listen to. */
 bool mirror_names(const struct mirror_config *config, const char *port);
 void mirrors_remove_bridge(struct mirrors *mirrors, const char *bridge);
 /* A mirror that names the port, in its sources or as its own; NULL: none. */
@@ -70,7 +83,7 @@ const struct mirror_config *mirrors_of_port(const struct mirrors *mirrors, const
 const struct mirror_config *mirrors_next(const struct mirrors *mirrors, uint16_t id, uint16_t *ret_id);
 struct mirror_counters mirrors_counters(const struct mirrors *mirrors, uint16_t id);
 
-/* The daemon has a frame as it came in, which is mirrored so: it is sent, or it is not the one in `sample`. */
+/* The daemon has a frame, as that mirror is to have it: it is sent, or it is not the one in `sample`. */
 void mirrors_send(struct mirrors *mirrors, uint16_t id, const void *data, uint32_t size);
 /* A copy that the program has handed over; out_port as in struct sw_told. */
 void mirrors_send_copy(struct mirrors *mirrors, uint16_t id, uint16_t out_port, const void *data, uint32_t size);

@@ -182,6 +182,7 @@ static void flood(const struct translation *t)
 		if (form == VLAN_NOT_A_MEMBER)
 			continue;
 		xlate_tell(t, 2, "to %s, %s", port->name, tag_text(tag_for(t, form)));
+		xlate_tell_mirrors(t, 3, port);
 		xlate_output(t, port->id, tag_for(t, form));
 		n++;
 	}
@@ -223,6 +224,7 @@ static void forward_to(const struct translation *t, uint16_t id)
 		return;
 	}
 	xlate_tell(t, 2, "to %s, %s", port->name, tag_text(tag_for(t, form)));
+	xlate_tell_mirrors(t, 3, port);
 	xlate_output(t, id, tag_for(t, form));
 }
 
@@ -301,9 +303,24 @@ void normal_carry_out(
 	forward(&t);
 }
 
+/* What leaves by the port goes to mirrors, too. */
+static void mirror_out(const struct pipeline *pl, const struct port *port, uint16_t vid, struct fdb_out *out)
+{
+	uint64_t mirrors = pipeline_mirrors_in_vlan(pl, port->mirrors_out, vid);
+
+	if (!mirrors)
+		return;
+	out->drop = out->out;
+	out->out = SW_FDB_OUT_MIRRORED;
+	out->mirror = mirrors_first(mirrors);
+	if (mirrors & (mirrors - 1))
+		out->mirror |= SW_FDB_MIRRORS;
+}
+
 struct fdb_out normal_out(const struct pipeline *pl, const struct fdb_entry *entry)
 {
 	const struct port *port = pipeline_port(pl, entry->port);
+	struct fdb_out out = {0};
 	enum vlan_form form;
 
 	if (!port || port->bridge != entry->key.bridge || !port->up)
@@ -315,10 +332,8 @@ struct fdb_out normal_out(const struct pipeline *pl, const struct fdb_entry *ent
 		return (struct fdb_out){.out = SW_FDB_OUT_DROP, .drop = SW_DROP_NO_OUTPUT};
 	if (!port->fast)
 		return (struct fdb_out){.out = SW_FDB_OUT_UPCALL};
-	return (struct fdb_out){
-		.out = !entry->key.vid         ? SW_FDB_OUT_AS_IS
-		       : form == VLAN_UNTAGGED ? SW_FDB_OUT_UNTAGGED
-					       : SW_FDB_OUT_TAGGED,
-		.flags = port->sg ? 0 : SW_FDB_ONE_BUFFER,
-	};
+	out.out = !entry->key.vid ? SW_FDB_OUT_AS_IS : form == VLAN_UNTAGGED ? SW_FDB_OUT_UNTAGGED : SW_FDB_OUT_TAGGED;
+	out.flags = port->sg ? 0 : SW_FDB_ONE_BUFFER;
+	mirror_out(pl, port, entry->key.vid, &out);
+	return out;
 }

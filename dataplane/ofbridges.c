@@ -198,13 +198,24 @@ static void mirror(void *ctx, uint16_t mirror, const void *frame, uint32_t size)
 		mirrors_send(all->parts.mirrors, mirror, frame, size);
 }
 
+/* Whether a mirror of this number may have a copy of what came in by one port and left by the other, if by any. */
+static bool may_copy(const struct ofbridges *all, const struct dp_told *told)
+{
+	const struct port *in = pipeline_port(all->parts.pl, told->in_port);
+	const struct port *out = told->out_port ? pipeline_port(all->parts.pl, told->out_port) : in;
+	uint64_t mirrors = out ? out->mirrors_out : 0;
+
+	if (in)
+		mirrors |= in->mirrors_in | pipeline_bridge(all->parts.pl, in->bridge)->mirrors_in;
+	return mirrors >> told->mirror & 1;
+}
+
 /* One that waited in the ring while its mirror went is not for another that has the number now. */
 static void mirror_copy(void *ctx, const struct dp_told *told)
 {
 	const struct ofbridges *all = ctx;
-	const struct port *in = pipeline_port(all->parts.pl, told->in_port);
 
-	if (all->parts.mirrors && in && in->mirror == told->mirror)
+	if (all->parts.mirrors && may_copy(all, told))
 		mirrors_send_copy(all->parts.mirrors, told->mirror, told->out_port, told->data, told->size);
 }
 

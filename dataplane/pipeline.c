@@ -40,6 +40,8 @@ struct pipeline {
 	uint16_t by_number[NUMBER_BUCKETS];
 	uint16_t next_by_number[SW_MAX_PORTS];
 	char mirror_names[SW_MAX_MIRRORS][SW_NAME_SIZE]; /* by id */
+	struct vlan_set mirror_vlans[SW_MAX_MIRRORS];
+	uint64_t mirrors_by_vlan; /* of which those are all that they take */
 };
 
 struct pipeline *pipeline_create(const struct fdb *fdb)
@@ -571,18 +573,51 @@ void pipeline_port_set_config(struct pipeline *pl, uint16_t id, uint32_t of_conf
 	port->up = port->link && !(of_config & OF_PORT_CONFIG_DOWN);
 }
 
-void pipeline_port_set_mirror(struct pipeline *pl, uint16_t id, uint16_t mirror, bool is_mirrors)
+void pipeline_port_set_mirrors(struct pipeline *pl, uint16_t id, uint64_t in, uint64_t out, bool is_mirrors)
 {
 	struct port *port = pl->ports[id];
 
-	pl->version += port->mirror != mirror || port->is_mirrors != is_mirrors;
-	port->mirror = mirror;
+	pl->version += port->mirrors_in != in || port->mirrors_out != out || port->is_mirrors != is_mirrors;
+	port->mirrors_in = in;
+	port->mirrors_out = out;
 	port->is_mirrors = is_mirrors;
 }
 
-void pipeline_name_mirror(struct pipeline *pl, uint16_t mirror, const char *name)
+void pipeline_bridge_set_mirrors(struct pipeline *pl, uint16_t id, uint64_t in, uint64_t out)
+{
+	struct bridge *bridge = pl->bridges[id];
+
+	pl->version += bridge->mirrors_in != in || bridge->mirrors_out != out;
+	bridge->mirrors_in = in;
+	bridge->mirrors_out = out;
+}
+
+void pipeline_set_mirror(struct pipeline *pl, uint16_t mirror, const char *name, const struct vlan_set *vlans)
 {
 	snprintf(pl->mirror_names[mirror], sizeof(pl->mirror_names[mirror]), "%s", name);
+	pl->mirrors_by_vlan &= ~(1ULL << mirror);
+	if (!vlans)
+		return;
+	pl->mirrors_by_vlan |= 1ULL << mirror;
+	pl->mirror_vlans[mirror] = *vlans;
+}
+
+uint64_t pipeline_mirrors_by_vlan(const struct pipeline *pl, uint64_t mirrors)
+{
+	return mirrors & pl->mirrors_by_vlan;
+}
+
+uint64_t pipeline_mirrors_in_vlan(const struct pipeline *pl, uint64_t mirrors, int vid)
+{
+	uint64_t left = mirrors & pl->mirrors_by_vlan;
+
+	for (; left; left &= left - 1) {
+		uint8_t id = mirrors_first(left);
+
+		if (vid < 0 || !vlan_set_has(&pl->mirror_vlans[id], (uint16_t)vid))
+			mirrors &= ~(1ULL << id);
+	}
+	return mirrors;
 }
 
 const char *pipeline_mirror_name(const struct pipeline *pl, uint16_t mirror)

@@ -44,6 +44,7 @@
 #include "dataplane/fdb.h"
 #include "dataplane/flow.h"
 #include "dataplane/vlan.h"
+#include "dataplane/vlan_set.h"
 
 struct complaint;
 struct group;
@@ -65,6 +66,8 @@ struct bridge {
 	bool learning;         /* the FDB has room for one more of its addresses */
 	uint16_t n_ports;
 	uint32_t last_of_port; /* greatest number that a port of it ever had */
+	uint64_t mirrors_in;   /* that have copies of what comes in by any port: a bit for each id */
+	uint64_t mirrors_out;  /* that have copies of what leaves by some port */
 	uint64_t datapath_id;
 	struct tables *tables;
 	struct groups *groups;
@@ -79,20 +82,21 @@ struct port {
 	bool known;       /* by that number, to others: it is not given out again */
 	char name[SW_NAME_SIZE];
 	struct vlan_config vlan;
-	uint32_t ifindex;   /* 0: no device at the moment */
-	bool link;          /* device there, administratively up, with carrier, attached */
-	bool up;            /* and no controller has set it down */
-	bool fast;          /* its driver takes redirected frames; else they go out through the daemon */
-	bool sg;            /* and such that lie in several buffers; else those go out through the daemon */
-	bool csum;          /* frames from it may carry unfinished checksums */
-	uint32_t max_frame; /* bytes, Ethernet header and one tag among them, that can be sent out of it */
-	uint16_t mirror;    /* id of the mirror that has copies of what comes in; 0: none has */
-	bool is_behind;     /* it learns also where its bridge does not: others have more addresses (F6 of fdb.h) */
-	bool is_mirrors;    /* a mirror's copies leave by it, and nothing else comes in or leaves */
-	uint32_t of_config; /* OFPPC_* that a port-mod has set (ofbridge.h) */
-	uint8_t mac[6];     /* of its device; zero while it has never had one */
-	uint32_t features;  /* OF_PORT_FEATURE_* of cable.h, current */
-	uint32_t mbps;      /* current; 0: not known */
+	uint32_t ifindex;     /* 0: no device at the moment */
+	bool link;            /* device there, administratively up, with carrier, attached */
+	bool up;              /* and no controller has set it down */
+	bool fast;            /* its driver takes redirected frames; else they go out through the daemon */
+	bool sg;              /* and such that lie in several buffers; else those go out through the daemon */
+	bool csum;            /* frames from it may carry unfinished checksums */
+	uint32_t max_frame;   /* bytes, Ethernet header and one tag among them, that can be sent out of it */
+	uint64_t mirrors_in;  /* that have copies of what comes in by this one: a bit for each id, ... */
+	uint64_t mirrors_out; /* ... and of what leaves; those of them that take the frame's VLAN */
+	bool is_behind;       /* it learns also where its bridge does not: others have more addresses (F6 of fdb.h) */
+	bool is_mirrors;      /* a mirror's copies leave by it, and nothing else comes in or leaves */
+	uint32_t of_config;   /* OFPPC_* that a port-mod has set (ofbridge.h) */
+	uint8_t mac[6];       /* of its device; zero while it has never had one */
+	uint32_t features;    /* OF_PORT_FEATURE_* of cable.h, current */
+	uint32_t mbps;        /* current; 0: not known */
 };
 
 /* How a copy leaves: VLAN_TAGGED with `vid`, VLAN_UNTAGGED, or XLATE_AS_IS, whatever tag it came with. */
@@ -125,7 +129,7 @@ enum xop_type {
 	XOP_METER,      /* `meter` may end it, or remark it; its tally stands before */
 	XOP_SAVE,       /* what follows is done to a copy, ... */
 	XOP_RESTORE,    /* ... up to here */
-	XOP_MIRROR,     /* first of all: a copy for mirror `mirror` */
+	XOP_MIRROR,     /* first of all: a copy for mirror `mirror`, one for each in xlate.mirrors */
 	XOP_FORK,       /* of the xlate.n_branches - 1 copies that follow, at most the one that `group` says is made */
 };
 
@@ -179,16 +183,20 @@ struct xlate {
 	uint16_t bridge;    /* id; 0 when the frame's device is no port */
 	uint16_t in_port;   /* id */
 	uint16_t vid;       /* VLAN it was put into */
-	uint16_t mirror;    /* id of the mirror that gets a copy first of all; 0: none. The operations are all there */
-	uint16_t meter;     /* slot of the program's meters (meter_slots.h) */
-	bool normal;        /* left to the FDB, frame by frame; see above */
-	bool flood;         /* the outputs are "all others in the VLAN" */
-	bool copies;        /* not all outputs get the same; see above */
-	bool tells;         /* the controller hears of it, too; see above */
-	bool needs_frame;   /* the key does not say enough: the operations are not complete */
-	bool cacheable;     /* false only for a device that is no port */
-	bool plain;         /* no field was rewritten on the way: every table saw the key as it is */
-	bool is_branch;     /* it had branches, and is the answer of one of them */
+	/*
+	 * Mirrors, a bit for each id: who gets a copy first of all, and who else gets one of the frame as it leaves by
+	 * a port that it listens to (port.mirrors_out), once. Where there are any the operations are all there.
+	 */
+	uint64_t mirrors, mirrors_out;
+	uint16_t meter;   /* slot of the program's meters (meter_slots.h) */
+	bool normal;      /* left to the FDB, frame by frame; see above */
+	bool flood;       /* the outputs are "all others in the VLAN" */
+	bool copies;      /* not all outputs get the same; see above */
+	bool tells;       /* the controller hears of it, too; see above */
+	bool needs_frame; /* the key does not say enough: the operations are not complete */
+	bool cacheable;   /* false only for a device that is no port */
+	bool plain;       /* no field was rewritten on the way: every table saw the key as it is */
+	bool is_branch;   /* it had branches, and is the answer of one of them */
 	const char *uncacheable;
 	const char *in_daemon; /* why only the daemon can do it; NULL: the program can */
 	enum sw_drop drop;
@@ -207,7 +215,17 @@ struct xlate {
 /* Whoever has such a frame carries out the operations; else there are outputs alone. */
 static inline bool xlate_has_ops(const struct xlate *xlate)
 {
-	return xlate->in_daemon || xlate->n_rewrites || xlate->copies || xlate->meter || xlate->tells || xlate->mirror;
+	return xlate->in_daemon || xlate->n_rewrites || xlate->copies || xlate->meter || xlate->tells ||
+	       xlate->mirrors || xlate->mirrors_out;
+}
+
+/* Who gets a copy of what leaves by one of its outputs. */
+uint64_t xlate_mirrors_leaving(const struct pipeline *pl, const struct xlate *xlate);
+
+/* The least id; there is one. */
+static inline uint8_t mirrors_first(uint64_t mirrors)
+{
+	return (uint8_t)__builtin_ctzll(mirrors);
 }
 
 /* Where translate() tells its reasoning, a line at a time; `depth` is for indenting. */
@@ -312,9 +330,14 @@ void pipeline_port_swap_numbers(struct pipeline *pl, uint16_t id, uint16_t other
 /* Somebody has been told of the port. */
 void pipeline_port_known(struct pipeline *pl, uint16_t id);
 const struct port *pipeline_port_by_number(const struct pipeline *pl, uint16_t bridge, uint32_t of_port);
-void pipeline_port_set_mirror(struct pipeline *pl, uint16_t id, uint16_t mirror, bool is_mirrors);
-/* What people call a mirror; "": nothing any more. One without a name is "?". */
-void pipeline_name_mirror(struct pipeline *pl, uint16_t mirror, const char *name);
+void pipeline_port_set_mirrors(struct pipeline *pl, uint16_t id, uint64_t in, uint64_t out, bool is_mirrors);
+void pipeline_bridge_set_mirrors(struct pipeline *pl, uint16_t id, uint64_t in, uint64_t out);
+/* What people call a mirror, and which VLANs it takes, NULL: all; "": nothing any more. One without a name is "?". */
+void pipeline_set_mirror(struct pipeline *pl, uint16_t mirror, const char *name, const struct vlan_set *vlans);
+/* Those of `mirrors` that take some VLANs only. */
+uint64_t pipeline_mirrors_by_vlan(const struct pipeline *pl, uint64_t mirrors);
+/* Those of `mirrors` that take frames of this VLAN; -1: that are in none. */
+uint64_t pipeline_mirrors_in_vlan(const struct pipeline *pl, uint64_t mirrors, int vid);
 const char *pipeline_mirror_name(const struct pipeline *pl, uint16_t mirror);
 void pipeline_port_set_config(struct pipeline *pl, uint16_t id, uint32_t of_config);
 void pipeline_bridge_set_datapath_id(struct pipeline *pl, uint16_t id, uint64_t datapath_id);

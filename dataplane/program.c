@@ -63,6 +63,7 @@ static void go_up(struct program *program)
 	bool is_normal = program->n_steps > first && program->steps[first].op == SW_OP_NORMAL;
 
 	program->n_steps = is_normal ? first + 1 : 0;
+	program->floods = 0;
 	memset(&program->steps[program->n_steps], 0, (SW_MAX_STEPS - program->n_steps) * sizeof(program->steps[0]));
 	add(program, SW_OP_UPCALL, is_normal ? SW_UPCALL_NORMAL : SW_UPCALL_ACTION);
 }
@@ -322,19 +323,45 @@ static void drop_unused_meter(struct sets *sets, struct program *ret)
 	ret->meter = 0;
 }
 
+/* TELL's argument for these mirrors; `flag` is for where there is one. */
+static uint16_t tell_mirrors(uint64_t mirrors, uint16_t flag)
+{
+	if (!mirrors)
+		return 0;
+	return mirrors_first(mirrors) | (mirrors & (mirrors - 1) ? SW_TELL_ALL : flag);
+}
+
+/* That of the answer; 0: nobody is told. *ret_floods: of what goes on behind its NORMAL. */
+static uint16_t who_is_told(const struct pipeline *pl, const struct xlate *xlate, uint16_t *ret_floods)
+{
+	uint16_t controller = xlate->tells ? SW_TELL_CONTROLLER : 0;
+	uint16_t flag = xlate->n_outputs == 1 ? SW_TELL_OUT : SW_TELL_ALL;
+	uint64_t leaving = xlate_mirrors_leaving(pl, xlate);
+
+	if (xlate->normal) {
+		*ret_floods = tell_mirrors(leaving, flag);
+		leaving = 0;
+	}
+	if (!xlate->mirrors)
+		return controller | tell_mirrors(leaving, flag);
+	return controller | tell_mirrors(xlate->mirrors, 0) | (leaving ? SW_TELL_ALL : 0);
+}
+
 void program_compile(struct sets *sets, const struct pipeline *pl, const struct sw_key *key, const struct xlate *xlate,
 	struct program *ret)
 {
 	const struct port *in_port = pipeline_port(pl, xlate->in_port);
 	struct tag tag = tag_of(key, &xlate->mask);
 	bool is_metered = true;
+	uint16_t tells;
 
 	*ret = nothing;
 	ret->flags = in_port && in_port->csum ? SW_FLOW_CSUM : 0;
 	if (xlate->meter)
 		is_metered = add_meter(sets, xlate->meter, ret);
-	if (is_metered && !xlate->n_branches && (xlate->tells || xlate->mirror))
-		add(ret, SW_OP_TELL, (xlate->tells ? SW_TELL_CONTROLLER : 0) | xlate->mirror);
+	tells = who_is_told(pl, xlate, &ret->floods);
+	if (is_metered && !xlate->n_branches && tells)
+		add(ret, SW_OP_TELL, tells);
 	if (xlate->normal && is_metered)
 		add_normal(ret, pipeline_bridge(pl, xlate->bridge), in_port, xlate->vid);
 	if (!is_metered || xlate->in_daemon || !xlate->cacheable || !is_fast(pl, xlate) || is_too_long(ret, xlate))
@@ -417,7 +444,7 @@ uint64_t program_domain(const struct sw_step *steps, uint64_t seed, uint16_t bri
 
 bool program_is_of(const struct program *program, const struct sw_flow *flow)
 {
-	return program->n_steps == flow->n_steps && program->flags == flow->flags &&
+	return program->n_steps == flow->n_steps && program->flags == flow->flags && program->floods == flow->floods &&
 	       memcmp(program->steps, flow->steps, program->n_steps * sizeof(flow->steps[0])) == 0;
 }
 
@@ -535,11 +562,13 @@ static void put_fork(struct text *text, const struct pipeline *pl, const struct 
 
 static void put_tell(struct text *text, const struct pipeline *pl, uint16_t arg)
 {
-	bool is_both = arg & SW_TELL_CONTROLLER && arg & ~SW_TELL_CONTROLLER;
+	uint16_t mirror = arg & (SW_MAX_MIRRORS - 1);
 
-	put(text, "%s%s", arg & SW_TELL_CONTROLLER ? "controller" : "", is_both ? "," : "");
-	if (arg & ~SW_TELL_CONTROLLER)
-		put(text, "mirror:%s", pipeline_mirror_name(pl, arg & ~SW_TELL_CONTROLLER));
+	put(text, "%s%s", arg & SW_TELL_CONTROLLER ? "controller" : "", arg & SW_TELL_CONTROLLER && mirror ? "," : "");
+	if (arg & SW_TELL_ALL)
+		put(text, "mirrors");
+	else if (mirror)
+		put(text, "%s:%s", arg & SW_TELL_OUT ? "mirror_out" : "mirror", pipeline_mirror_name(pl, mirror));
 }
 
 static void put_step(struct text *text, const struct pipeline *pl, const struct sets *sets, const struct sw_step *step)

@@ -20,8 +20,9 @@
  * the broadcasts that the egress program would spoil, of frames that leave as they came or rewritten alike: the one
  * that runs for copies knows nothing of VLANs.
  *
- * In front of all that may stand a METER, and a TELL where controllers are to hear of it (xlate.tells); a program that
- * sends every frame up has neither, and leaves both to the daemon.
+ * In front of all that may stand a METER, and a TELL where controllers are to hear of it (xlate.tells) or mirrors get
+ * copies; a program that sends every frame up has neither, and leaves both to the daemon. Behind NORMAL it is the FDB
+ * that says of what leaves by one port whether it is mirrored, and sw_flow.floods of what is for everybody.
  *
  * An answer with branches (xlate.n_branches) is one FORK step: each branch is compiled as if it were the answer, and
  * forks.h keeps them. A branch that the fast path cannot do goes up by itself.
@@ -49,7 +50,8 @@ struct xlate;
 
 struct program {
 	uint8_t n_steps;
-	uint8_t flags; /* SW_FLOW_* */
+	uint8_t flags;   /* SW_FLOW_* */
+	uint16_t floods; /* as sw_flow.floods */
 	struct sw_step steps[SW_MAX_STEPS];
 	bool lacks;       /* a set, a rewrite, copies or a fork: none could be had, and frames go up until one can */
 	uint32_t set;     /* that it holds, or SW_MAX_SETS */

@@ -130,8 +130,8 @@ static void describe_answer(const struct trace_parts *parts, const struct xlate 
 	text = text_begin(ret->answer, sizeof(ret->answer));
 	if (answer->meter)
 		text_put(&text, "meter %u, ", meter_slots_at(sets_meter_slots(parts->sets), answer->meter)->id);
-	if (answer->mirror)
-		text_put(&text, "a copy to mirror %s, ", pipeline_mirror_name(parts->pl, answer->mirror));
+	for (uint64_t left = answer->mirrors; left; left &= left - 1)
+		text_put(&text, "a copy to mirror %s, ", pipeline_mirror_name(parts->pl, mirrors_first(left)));
 	if (answer->tells)
 		text_put(&text, "tell the controller, ");
 	if (!answer->n_outputs) {
@@ -142,6 +142,9 @@ static void describe_answer(const struct trace_parts *parts, const struct xlate 
 		for (uint32_t i = 0; i < answer->n_outputs; i++)
 			put_output(&text, parts, answer, i);
 	}
+	for (uint64_t left = xlate_mirrors_leaving(parts->pl, answer); left; left &= left - 1)
+		text_put(&text, ", a copy as it leaves to mirror %s",
+			pipeline_mirror_name(parts->pl, mirrors_first(left)));
 	if (answer->learn.wanted)
 		text_put(&text, "; learn its source on %s", port_name(parts->pl, answer->learn.port));
 	if (!answer->cacheable)

@@ -110,6 +110,7 @@ static void output_to_port(struct walk *w, const struct port *port, bool back)
 		xlate_drop(&w->t, SW_DROP_PORT_CONFIG);
 	} else {
 		xlate_tell(&w->t, 1, "output to %s", port->name);
+		xlate_tell_mirrors(&w->t, 2, port);
 		op = add_op(w, XOP_OUTPUT);
 		if (op)
 			op->port = port->id;
@@ -690,8 +691,8 @@ static const char *why_not_twice(const struct walk *w)
 		return NULL;
 	if (answer->tells)
 		return "it goes to the controller, and may turn out on the way to be none for the program";
-	if (answer->mirror)
-		return "its port is mirrored, and it may turn out on the way to be none for the program";
+	if (answer->mirrors || answer->mirrors_out)
+		return "it is mirrored, and may turn out on the way to be none for the program";
 	return xlate_is_remarked(w->t.bridge, answer)
 		       ? "its meter remarks, and it may turn out on the way to be none for the program"
 		       : NULL;
@@ -732,6 +733,8 @@ static void choose_form(struct walk *w)
 		only_by_daemon(w, "a bucket that is chosen frame by frame makes copies that differ");
 	if (answer->n_rewrites && !rewrite_is_fast(answer->rewrites, answer->n_rewrites))
 		only_by_daemon(w, "it would grow or shrink by more than the program can");
+	if (!census.n_normals)
+		answer->mirrors_out = xlate_mirrors_leaving(w->t.pl, answer);
 	choose_telling(w, &census);
 	if (answer->in_daemon) {
 		answer->n_outputs = 0;
@@ -789,13 +792,17 @@ static bool is_received(struct walk *w)
 
 static void mirror_it(struct walk *w)
 {
-	struct xop *op = w->t.in && w->t.in->mirror ? add_op(w, XOP_MIRROR) : NULL;
+	uint64_t left;
 
-	if (!op)
-		return;
-	xlate_tell(&w->t, 0, "a copy goes to mirror %s", pipeline_mirror_name(w->t.pl, w->t.in->mirror));
-	op->mirror = w->t.in->mirror;
-	w->t.answer->mirror = w->t.in->mirror;
+	xlate_choose_mirrors(&w->t, w->t.in ? w->t.in->mirrors_in | w->t.bridge->mirrors_in : 0);
+	for (left = w->t.answer->mirrors; left; left &= left - 1) {
+		struct xop *op = add_op(w, XOP_MIRROR);
+
+		if (!op)
+			return;
+		op->mirror = mirrors_first(left);
+		xlate_tell(&w->t, 0, "a copy goes to mirror %s", pipeline_mirror_name(w->t.pl, (uint16_t)op->mirror));
+	}
 }
 
 void translate(const struct pipeline *pl, const struct sw_key *key, const struct trace_sink *trace, struct xlate *ret)
@@ -880,6 +887,7 @@ void translate_frame(const struct pipeline *pl, const struct frame_question *que
 	view_of_frame(&w.view, &frame, w.t.in ? w.t.in->of_port : OF_PORT_CONTROLLER);
 	w.view.flow.x.tunnel_id_be = htobe64(question->tunnel_id);
 	if (question->actions) {
+		xlate_choose_mirrors(&w.t, 0);
 		run_packet_out(&w, question->actions);
 		return;
 	}

@@ -259,12 +259,13 @@ static void tell_of(void *ctx, const struct dp_told *told)
 	struct sw_headers headers;
 	struct sw_key key;
 
-	if (told->mirror) {
+	if (told->mirror && told->mirror != SW_TOLD_MIRRORS) {
 		execute_mirror_copy(up->executor, told);
 		return;
 	}
 	if (!port || !port->ifindex) {
-		counters_stale(&up->dp->memory, told->in_port);
+		if (!told->mirror)
+			counters_stale(&up->dp->memory, told->in_port);
 		return;
 	}
 	subject.bridge = port->bridge;
@@ -272,7 +273,9 @@ static void tell_of(void *ctx, const struct dp_told *told)
 	sw_extract(told->data, told->data + told->size, port->ifindex, SW_KEY_WORDS, &key, &headers);
 	translate(up->pl, &key, NULL, &up->answer);
 	take_branch_now(up->pl, &key, &up->answer);
-	if (!execute_told(up->executor, &up->answer, &subject, told->levels))
+	if (told->mirror)
+		execute_mirrored(up->executor, &up->answer, &subject, told->levels, told->out_port == SW_TOLD_ENDED);
+	else if (!execute_told(up->executor, &up->answer, &subject, told->levels))
 		counters_stale(&up->dp->memory, told->in_port);
 }
 

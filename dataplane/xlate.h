@@ -90,6 +90,14 @@ xlate_tell(const struct translation *t, int depth, const char *format, ...)
 	t->trace->line(t->trace->ctx, depth, line);
 }
 
+/*
+ * translate_mirrors.c. Puts into the answer who is to have copies: of those that listen to what comes in, `in`, and of
+ * those that listen to what leaves.
+ */
+void xlate_choose_mirrors(const struct translation *t, uint64_t in);
+/* Tells who gets a copy of what leaves by the port. */
+void xlate_tell_mirrors(const struct translation *t, int depth, const struct port *port);
+
 /* Why nothing goes out, if in the end nothing does: the first reason that was given. */
 static inline void xlate_drop(const struct translation *t, enum sw_drop drop)
 {

@@ -425,6 +425,7 @@ void fixture_write_address(struct sw_fdb_cell *cell, const struct fixture_addres
 	cell->place.out = address->out;
 	cell->place.drop = address->drop;
 	cell->place.used = 0;
+	cell->place.mirror = address->mirror;
 	cell->key = address_key(address);
 }
 

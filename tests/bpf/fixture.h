@@ -51,7 +51,8 @@ struct fixture_address {
 	uint16_t port;
 	uint8_t flags; /* SW_FDB_* */
 	uint8_t out;   /* enum sw_fdb_out */
-	uint8_t drop;  /* enum sw_drop */
+	uint8_t drop;  /* enum sw_drop; of SW_FDB_OUT_MIRRORED enum sw_fdb_out */
+	uint8_t mirror;
 };
 
 /* 0, or -errno: without privilege -EPERM. Sizes are powers of two. */

@@ -30,8 +30,8 @@ static const uint64_t macs[] = {
 
 static const uint16_t vids[] = {0, 1, VID, 4094};
 static const uint8_t bridges[] = {1, 2, SW_MAX_BRIDGES - 1};
-static const uint8_t outs[] = {
-	SW_FDB_OUT_UPCALL, SW_FDB_OUT_DROP, SW_FDB_OUT_AS_IS, SW_FDB_OUT_UNTAGGED, SW_FDB_OUT_TAGGED};
+static const uint8_t outs[] = {SW_FDB_OUT_UPCALL, SW_FDB_OUT_DROP, SW_FDB_OUT_MIRRORED, SW_FDB_OUT_AS_IS,
+	SW_FDB_OUT_UNTAGGED, SW_FDB_OUT_TAGGED};
 static const uint16_t ports[] = {TRIAL_IN, TRIAL_OUT, FLOOD, DEAD};
 static const int tags[] = {UNTAGGED, 0, 1, VID, 4094};
 
@@ -130,6 +130,8 @@ static void random_hosts(struct stream *s)
 
 		if (host.out == SW_FDB_OUT_DROP)
 			host.drop = up_to(s, 2) ? SW_DROP_PORT_DOWN : SW_DROP_NO_OUTPUT;
+		else if (host.out == SW_FDB_OUT_MIRRORED) /* by one that is gone */
+			host.drop = SW_FDB_OUT_AS_IS + up_to(s, 3);
 		cell = &fixture_fdb_bucket(&f, &host, up_to(s, 2))->cell[up_to(s, SW_FDB_CELLS)];
 		if (cell->key || find(s, host.mac, host.vid, host.bridge))
 			continue;
@@ -302,7 +304,7 @@ static struct fate fate_by_list(
 		return dropped(SW_DROP_SAME_PORT, TRIAL_IN);
 	if (to->out == SW_FDB_OUT_DROP)
 		return dropped(to->drop, TRIAL_IN);
-	return forwarded(m, to->port, to->flags, to->out, vid);
+	return forwarded(m, to->port, to->flags, to->out == SW_FDB_OUT_MIRRORED ? to->drop : to->out, vid);
 }
 
 /* By bpf/normal.h as the daemon's compiler understands it, on the memory that the program sees. */
@@ -326,6 +328,9 @@ static struct fate fate_by_header(const struct meeting *m)
 		return dropped(answer.drop, TRIAL_IN);
 	case SW_NORMAL_LEARN:
 		return up(SW_UPCALL_LEARN);
+	case SW_NORMAL_MIRRORED:
+		answer.to.out = answer.to.form;
+		return forwarded(m, answer.to.port, answer.to.flags, answer.to.out, frame.vid);
 	case SW_NORMAL_UPCALL:
 	case SW_NORMAL_FORWARD:
 		return forwarded(m, answer.to.port, answer.to.flags, answer.to.out, frame.vid);

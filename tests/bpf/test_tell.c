@@ -22,6 +22,10 @@
 #define NS_PER_S 1000000000ULL
 #define SLOW     (4 * NS_PER_S)
 #define LOCALITY 0x020000000003 /* an address behind the port that the frame comes in by */
+#define LISTENED 0x020000000004 /* one behind a port of which MIRROR has all that leaves, ... */
+#define SEVERAL  0x020000000005 /* ... and others too */
+#define ELSEWISE 0x020000000006 /* ... and one where another listens */
+#define MIRROR   7
 
 static struct fixture f;
 static struct ring_buffer *ring;
@@ -99,6 +103,24 @@ static const struct fixture_address addresses[] = {
 	{.mac = 0x020000000001, .bridge = 1, .port = TRIAL_OUT, .out = SW_FDB_OUT_AS_IS},
 	{.mac = 0x020000000002, .bridge = 1, .port = TRIAL_IN, .out = SW_FDB_OUT_AS_IS},
 	{.mac = LOCALITY, .bridge = 1, .port = TRIAL_IN, .out = SW_FDB_OUT_AS_IS},
+	{.mac = LISTENED,
+		.bridge = 1,
+		.port = TRIAL_OUT,
+		.out = SW_FDB_OUT_MIRRORED,
+		.drop = SW_FDB_OUT_AS_IS,
+		.mirror = MIRROR},
+	{.mac = SEVERAL,
+		.bridge = 1,
+		.port = TRIAL_OUT,
+		.out = SW_FDB_OUT_MIRRORED,
+		.drop = SW_FDB_OUT_AS_IS,
+		.mirror = MIRROR | SW_FDB_MIRRORS},
+	{.mac = ELSEWISE,
+		.bridge = 1,
+		.port = TRIAL_OUT,
+		.out = SW_FDB_OUT_MIRRORED,
+		.drop = SW_FDB_OUT_AS_IS,
+		.mirror = MIRROR + 1},
 };
 
 /* Assured forwarding, class 1, lowest drop precedence, with a TTL of 1. */
@@ -303,8 +325,7 @@ END_TEST
 
 /* ---- mirrors ---- */
 
-#define MIRROR 7
-#define PAIR   4
+#define PAIR 4
 
 #define PAIR_LIMIT 1650 /* bytes */
 
@@ -344,43 +365,84 @@ static const struct mirror_case {
 	bool is_cloned, is_handed, is_told;
 	uint64_t dst;
 	uint16_t out_port;
+	enum { AS_IT_CAME, AS_IT_LEAVES, FOR_ALL } what;
+	uint16_t floods; /* of the flow */
 } mirror_cases[] = {
-	{"an output", {STEP(TELL, MIRROR), STEP(OUTPUT, TRIAL_OUT)}, 2, 60, GOES, true, false, false, 0, 0},
+	{"an output", {STEP(TELL, MIRROR), STEP(OUTPUT, TRIAL_OUT)}, 2, 60, GOES, true, false, false, 0, 0, AS_IT_CAME,
+		0},
 	{"an output to where there is no pair", {STEP(TELL, MIRROR), STEP(OUTPUT, 4)}, 2, 60, GOES, false, true, false,
-		0, 4},
-	{"an output back", {STEP(TELL, MIRROR), STEP(OUTPUT, TRIAL_IN)}, 2, 60, GOES, false, true, false, 0, 0},
+		0, 4, AS_IT_CAME, 0},
+	{"an output back", {STEP(TELL, MIRROR), STEP(OUTPUT, TRIAL_IN)}, 2, 60, GOES, false, true, false, 0, 0,
+		AS_IT_CAME, 0},
 	{"an output and the controller", {STEP(TELL, SW_TELL_CONTROLLER | MIRROR), STEP(OUTPUT, TRIAL_OUT)}, 2, 60,
-		GOES, true, false, true, 0, 0},
+		GOES, true, false, true, 0, 0, AS_IT_CAME, 0},
 	{"several buffers", {STEP(TELL, MIRROR), STEP(OUTPUT, TRIAL_OUT)}, 2, 8000, GOES, false, true, false, 0,
-		TRIAL_OUT},
+		TRIAL_OUT, AS_IT_CAME, 0},
 	{"longer than a port of the pair takes", {STEP(TELL, MIRROR), STEP(OUTPUT, TRIAL_OUT)}, 2, PAIR_LIMIT + 1, GOES,
-		false, true, false, 0, TRIAL_OUT},
+		false, true, false, 0, TRIAL_OUT, AS_IT_CAME, 0},
 	{"a push", {STEP(TELL, MIRROR), STEP(VLAN_PUSH, 9), STEP(OUTPUT, TRIAL_OUT)}, 3, 60, GOES, false, true, false,
-		0, 0},
+		0, 0, AS_IT_CAME, 0},
 	{"a rewrite", {STEP(TELL, MIRROR), STEP(REWRITE, 1), STEP(OUTPUT, TRIAL_OUT)}, 3, 60, GOES, false, true, false,
-		0, 0},
-	{"a broadcast", {STEP(TELL, MIRROR), STEP(BROADCAST, SET)}, 2, 60, GOES, false, true, false, 0, 0},
-	{"a drop", {STEP(TELL, MIRROR), STEP(DROP, SW_DROP_RULE)}, 2, 60, ENDS, false, true, false, 0, 0},
+		0, 0, AS_IT_CAME, 0},
+	{"a broadcast", {STEP(TELL, MIRROR), STEP(BROADCAST, SET)}, 2, 60, GOES, false, true, false, 0, 0, AS_IT_CAME,
+		0},
+	{"a drop", {STEP(TELL, MIRROR), STEP(DROP, SW_DROP_RULE)}, 2, 60, ENDS, false, true, false, 0, 0, AS_IT_CAME,
+		0},
 	{"a meter that is shut", {STEP(METER, SHUT), STEP(TELL, MIRROR), STEP(OUTPUT, TRIAL_OUT)}, 3, 60, ENDS, false,
-		true, false, 0, 0},
+		true, false, 0, 0, AS_IT_CAME, 0},
 	{"a meter that is open", {STEP(METER, OPEN), STEP(TELL, MIRROR), STEP(OUTPUT, TRIAL_OUT)}, 3, 60, GOES, true,
-		false, false, 0, 0},
+		false, false, 0, 0, AS_IT_CAME, 0},
 	{"one that remarks the frame, behind the copy",
 		{STEP(METER, REMARKS), STEP(TELL, MIRROR), STEP(OUTPUT, TRIAL_OUT)}, 3, 60, GOES, false, true, false, 0,
-		TRIAL_OUT},
+		TRIAL_OUT, AS_IT_CAME, 0},
 	{"normal to a known address", {STEP(TELL, MIRROR), STEP(NORMAL, 0), STEP(BROADCAST, SET)}, 3, 60, GOES, true,
-		false, false, 0, 0},
+		false, false, 0, 0, AS_IT_CAME, 0},
 	{"normal to where it came from", {STEP(TELL, MIRROR), STEP(NORMAL, 0), STEP(BROADCAST, SET)}, 3, 60, ENDS,
-		false, true, false, LOCALITY, 0},
+		false, true, false, LOCALITY, 0, AS_IT_CAME, 0},
+	{"out", {STEP(TELL, SW_TELL_OUT | MIRROR), STEP(OUTPUT, TRIAL_OUT)}, 2, 60, GOES, true, false, false, 0, 0,
+		AS_IT_LEAVES, 0},
+	{"out, to where there is no pair", {STEP(TELL, SW_TELL_OUT | MIRROR), STEP(OUTPUT, 4)}, 2, 60, GOES, false,
+		true, false, 0, 4, AS_IT_LEAVES, 0},
+	{"out, a push", {STEP(TELL, SW_TELL_OUT | MIRROR), STEP(VLAN_PUSH, 9), STEP(OUTPUT, TRIAL_OUT)}, 3, 60, GOES,
+		true, false, false, 0, 0, AS_IT_LEAVES, 0},
+	{"out, a push to where there is no pair",
+		{STEP(TELL, SW_TELL_OUT | MIRROR), STEP(VLAN_PUSH, 9), STEP(OUTPUT, 4)}, 3, 60, GOES, false, true,
+		false, 0, 4, AS_IT_LEAVES, 0},
+	{"out, a rewrite", {STEP(TELL, SW_TELL_OUT | MIRROR), STEP(REWRITE, 1), STEP(OUTPUT, TRIAL_OUT)}, 3, 60, GOES,
+		true, false, false, 0, 0, AS_IT_LEAVES, 0},
+	{"out, back", {STEP(TELL, SW_TELL_OUT | MIRROR), STEP(OUTPUT, TRIAL_IN)}, 2, 60, GOES, false, true, false, 0, 0,
+		AS_IT_LEAVES, 0},
+	{"out, a meter that is shut", {STEP(METER, SHUT), STEP(TELL, SW_TELL_OUT | MIRROR), STEP(OUTPUT, TRIAL_OUT)}, 3,
+		60, ENDS, false, false, false, 0, 0, AS_IT_LEAVES, 0},
+	{"out, one that remarks", {STEP(METER, REMARKS), STEP(TELL, SW_TELL_OUT | MIRROR), STEP(OUTPUT, TRIAL_OUT)}, 3,
+		60, GOES, true, false, false, 0, 0, AS_IT_LEAVES, 0},
+	{"all, of an output", {STEP(TELL, SW_TELL_ALL | MIRROR), STEP(OUTPUT, TRIAL_OUT)}, 2, 60, GOES, false, true,
+		false, 0, 0, FOR_ALL, 0},
+	{"all, of what a meter ends", {STEP(METER, SHUT), STEP(TELL, SW_TELL_ALL | MIRROR), STEP(OUTPUT, TRIAL_OUT)}, 3,
+		60, ENDS, false, true, false, 0, SW_TOLD_ENDED, FOR_ALL, 0},
+	{"normal to a port that is listened to", {STEP(NORMAL, 0), STEP(BROADCAST, SET)}, 2, 60, GOES, true, false,
+		false, LISTENED, 0, AS_IT_LEAVES, 0},
+	{"and in by one of the same mirror", {STEP(TELL, MIRROR), STEP(NORMAL, 0), STEP(BROADCAST, SET)}, 3, 60, GOES,
+		true, false, false, LISTENED, 0, AS_IT_CAME, 0},
+	{"and in by one of another", {STEP(TELL, MIRROR), STEP(NORMAL, 0), STEP(DROP, SW_DROP_NO_OUTPUT)}, 3, 60, GOES,
+		false, true, false, ELSEWISE, 0, FOR_ALL, 0},
+	{"to one that several listen to", {STEP(NORMAL, 0), STEP(DROP, SW_DROP_NO_OUTPUT)}, 2, 60, GOES, false, true,
+		false, SEVERAL, 0, FOR_ALL, 0},
+	{"normal for everybody, whom nobody listens to", {STEP(NORMAL, 0), STEP(BROADCAST, SET)}, 2, 60, GOES, false,
+		false, false, 0xffffffffffff, 0, AS_IT_CAME, 0},
+	{"for everybody", {STEP(NORMAL, 0), STEP(BROADCAST, SET)}, 2, 60, GOES, false, true, false, 0xffffffffffff, 0,
+		FOR_ALL, SW_TELL_ALL | MIRROR},
+	{"for everybody, who are one", {STEP(NORMAL, 0), STEP(OUTPUT, TRIAL_OUT)}, 2, 60, GOES, true, false, false,
+		0xffffffffffff, 0, AS_IT_LEAVES, SW_TELL_OUT | MIRROR},
 	{"a mirror that is gone", {STEP(TELL, MIRROR + 1), STEP(OUTPUT, TRIAL_OUT)}, 2, 60, GOES, false, false, false,
-		0, 0},
+		0, 0, AS_IT_CAME, 0},
 };
 
 #define N_MIRROR_CASES (int)(sizeof(mirror_cases) / sizeof(mirror_cases[0]))
 
-START_TEST(a_mirror_has_a_copy_of_all_that_comes_in)
+START_TEST(a_mirror_has_a_copy_of_all_that_is_its_own)
 {
-	const struct mirror_case *c = &mirror_cases[_i];
+	const struct mirror_case *c = &mirror_cases[_i / TRIAL_N_WAYS];
 	struct outcome o;
 	struct packet in;
 	uint32_t slot;
@@ -392,6 +454,10 @@ START_TEST(a_mirror_has_a_copy_of_all_that_comes_in)
 	fixture_set_output(&f, TRIAL_IN, TRIAL_LO);
 	slot = trial_put(&f, &in, 0, c->steps, c->n_steps);
 	fixture_set_bridge(&f, slot, 1);
+	f.flows[slot].floods = c->floods;
+	trial_lead(&f, _i % TRIAL_N_WAYS, &in, slot);
+	listen_to_ring();
+	fixture_forget_counters(&f);
 	o = trial_run(&f, &in);
 	ring_buffer__consume(ring);
 	ck_assert_msg((o.verdict == XDP_DROP) == (c->fate == ENDS), "%s: verdict %d", c->name, o.verdict);
@@ -402,14 +468,19 @@ START_TEST(a_mirror_has_a_copy_of_all_that_comes_in)
 	ck_assert_uint_eq(told.n, c->is_handed + c->is_told);
 	ck_assert_uint_eq(fixture_port_stats(&f, 4).tx_frames,
 		c->is_cloned || (c->steps[c->n_steps - 1].op == SW_OP_BROADCAST && c->fate == GOES && !c->is_cloned) ||
-			(c->steps[1].op == SW_OP_OUTPUT && c->steps[1].arg == 4));
+			(c->steps[c->n_steps - 1].op == SW_OP_OUTPUT && c->steps[c->n_steps - 1].arg == 4));
 	if (c->is_cloned)
 		ck_assert_uint_eq(fixture_port_stats(&f, TRIAL_OUT).tx_frames, 1);
 	if (!c->is_handed)
 		return;
-	ck_assert_uint_eq(told.last.mirror, MIRROR);
+	ck_assert_uint_eq(told.last.mirror, c->what == FOR_ALL ? SW_TOLD_MIRRORS : MIRROR);
 	ck_assert_msg(told.last.out_port == c->out_port, "%s: by port %u", c->name, told.last.out_port);
-	ck_assert_mem_eq(told.bytes, in.bytes, in.size);
+	if (c->what == AS_IT_LEAVES) {
+		ck_assert_uint_eq(told.last.size, o.out.size);
+		ck_assert_mem_eq(told.bytes, o.out.bytes, o.out.size);
+	} else {
+		ck_assert_mem_eq(told.bytes, in.bytes, in.size);
+	}
 }
 END_TEST
 
@@ -488,7 +559,7 @@ int main(void)
 	tcase_add_test(t, a_branch_tells_too);
 	tcase_add_test(t, a_full_ring_stops_no_frame);
 	tcase_add_test(t, a_limit_stops_copies_and_no_frame_and_leaves_half_to_misses);
-	tcase_add_loop_test(t, a_mirror_has_a_copy_of_all_that_comes_in, 0, N_MIRROR_CASES);
+	tcase_add_loop_test(t, a_mirror_has_a_copy_of_all_that_is_its_own, 0, N_MIRROR_CASES * TRIAL_N_WAYS);
 	tcase_add_test(t, a_frame_whose_port_has_gone_is_named_and_mirrored);
 	tcase_add_test(t, of_a_sample_one_in_so_many_frames_is_copied);
 	tcase_add_test(t, a_trial_tells_nobody);

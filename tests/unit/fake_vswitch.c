@@ -419,7 +419,7 @@ static bool has_port(const struct vswitch *vs, const char *bridge_name, const ch
 
 int vswitch_mirror_add(struct vswitch *vs, const struct mirror_config *config, struct complaint *c)
 {
-	if (!has_port(vs, config->bridge, config->from[0]) || !has_port(vs, config->bridge, config->to))
+	if (!has_port(vs, config->bridge, config->from.name[0]) || !has_port(vs, config->bridge, config->to))
 		return complain(c, -ENOENT, "no such port");
 	return 0;
 }

@@ -187,6 +187,8 @@ static const struct {
 	/* nobody is told, a mirror beyond all, told twice, and no step behind it */
 	{1, 2, {{SW_OP_TELL, 0, 0}, {SW_OP_OUTPUT, 0, 2}}, false},
 	{1, 2, {{SW_OP_TELL, 0, SW_MAX_MIRRORS}, {SW_OP_OUTPUT, 0, 2}}, false},
+	{1, 2, {{SW_OP_TELL, 0, SW_TELL_OUT}, {SW_OP_OUTPUT, 0, 2}}, false},
+	{1, 2, {{SW_OP_TELL, 0, SW_TELL_OUT | 3}, {SW_OP_OUTPUT, 0, 2}}, true},
 	{1, 3, {{SW_OP_TELL, 0, 1}, {SW_OP_TELL, 0, 1}, {SW_OP_OUTPUT, 0, 2}}, false},
 	{1, 1, {{SW_OP_TELL, 0, 1}}, false},
 	/* no step behind it */

@@ -28,7 +28,7 @@ static const char whole[] =
 	"fdb add br0 02:00:00:00:00:01 p1 vlan 10\n"
 	"fdb add br1 02:00:00:00:00:02 c3\n"
 	"mirror add br0 watch from p1 to p2\n"
-	"mirror add br1 some from c3 to host0 sample 100\n"
+	"mirror add br1 some from c3 out-of c3 vlan 0,10-12,4094 to host0 sample 100\n"
 	"control listen tls:[::1]:6640 cert '/x y/c' key rel/k ca /ca\n"
 	"bridge set br1 datapath-id 00000000000000ff fail-mode secure\n"
 	"port add br1 p5 of-port 77\n"
@@ -149,6 +149,14 @@ static const struct refusal {
 	{"bridge add a\nport add a p\nmirror add a m from p,,q to p\n", "\"p,,q\" is not a list of ports"},
 	{"bridge add a\nport add a p\nmirror add a m from p,p to q\n", "port p is named twice"},
 	{"mirror add a m from p to q\n", "test.conf:1:12: there is no bridge a"},
+	{"bridge add a\nport add a p\nmirror add a m to p\n", "a mirror listens to something"},
+	{"bridge add a\nport add a p\nmirror add a m vlan 5-4 to p\n", "\"5-4\" is not a list of VLANs"},
+	{"bridge add a\nport add a p\nmirror add a m vlan 1,4095 to p\n", "\"1,4095\" is not a list of VLANs"},
+	{"bridge add a\nport add a p\nmirror add a m out-of q to p\n", "test.conf:3:23: bridge a has no port q"},
+	{PQR "mirror add a m out-of p to q\nmirror add a n from r out-of p to r\n",
+		"port r cannot be mirrored to itself"},
+	{PQR "mirror add a m out-of p vlan 5 to q\nmirror add a n out-of p vlan 1-5 to r\n",
+		"test.conf:6:23: what leaves by port p is mirrored by m already, and so not by n"},
 	{"bridge add a\nport add a p\nport add a q\nmirror add a m from p to q\nmirror add a m from p to q\n",
 		"test.conf:5:14: bridge a has a mirror m already"},
 	{"bridge add a\nbridge add b\nport add a p\nport add b q\nmirror add a m from q to p\n",

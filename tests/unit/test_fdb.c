@@ -523,7 +523,7 @@ START_TEST(a_cell_says_how_a_frame_leaves_and_says_it_anew_when_that_changes)
 	union sw_fdb_place place;
 
 	open_bench(&bench);
-	bench.out = (struct fdb_out){SW_FDB_OUT_DROP, SW_DROP_PORT_DOWN, SW_FDB_ONE_BUFFER};
+	bench.out = (struct fdb_out){SW_FDB_OUT_DROP, SW_DROP_PORT_DOWN, SW_FDB_ONE_BUFFER, 0};
 	fdb_learn(bench.fdb, &learned, 5, S);
 	fdb_add_static(bench.fdb, &fixed, 6, S, NULL);
 	fdb_settle(bench.fdb);
@@ -535,7 +535,7 @@ START_TEST(a_cell_says_how_a_frame_leaves_and_says_it_anew_when_that_changes)
 	ck_assert_uint_eq(place.flags, SW_FDB_ONE_BUFFER);
 	lab_find(&bench.storage, &fixed, &place);
 	ck_assert_uint_eq(place.flags, SW_FDB_ONE_BUFFER | SW_FDB_STATIC);
-	bench.out = (struct fdb_out){SW_FDB_OUT_TAGGED, 0, 0};
+	bench.out = (struct fdb_out){SW_FDB_OUT_TAGGED, 0, 0, 0};
 	fdb_settle(bench.fdb);
 	lab_find(&bench.storage, &fixed, &place);
 	ck_assert_uint_eq(place.out, SW_FDB_OUT_DROP);

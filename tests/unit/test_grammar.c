@@ -67,6 +67,7 @@ static const struct good {
 	{CMD_FDB_SHOW, "fdb show br0 vlan 0"},
 	{CMD_MIRROR_ADD, "mirror add br0 m from p1 to p2"},
 	{CMD_MIRROR_ADD, "mirror add br0 m sample 100 to p3 from p1,p2"},
+	{CMD_MIRROR_ADD, "mirror add br0 m out-of p1,p2 vlan 10,20-29 to p3"},
 	{CMD_MIRROR_DEL, "mirror del br0 m"},
 	{CMD_MIRROR_SHOW, "mirror show"},
 	{CMD_MIRROR_SHOW, "mirror show br0"},
@@ -556,7 +557,7 @@ static const struct completion {
 	{"openflow listen br0 tls:h:1 cert x", "key ca crl"},
 	{"bridge set br0 fail-mode", "secure standalone"},
 	{"mirror del br0", "NAME"},
-	{"mirror add br0 m from p1,", "to sample"},
+	{"mirror add br0 m from p1,", "out-of vlan to sample"},
 	{"daemon stop", "flush"},
 };
 

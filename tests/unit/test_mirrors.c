@@ -32,10 +32,10 @@ static void teardown(void)
 
 static struct mirror_config config(const char *name, uint16_t from, uint16_t to)
 {
-	struct mirror_config c = {.bridge = "br1", .n_from = 1, .sample = 1};
+	struct mirror_config c = {.bridge = "br1", .from.n = 1, .sample = 1};
 
 	snprintf(c.name, sizeof(c.name), "%s", name);
-	snprintf(c.from[0], sizeof(c.from[0]), "p%u", from);
+	snprintf(c.from.name[0], sizeof(c.from.name[0]), "p%u", from);
 	snprintf(c.to, sizeof(c.to), "p%u", to);
 	return c;
 }
@@ -118,7 +118,7 @@ START_TEST(no_more_than_there_is_room_for)
 	struct complaint complaint;
 	int n = 0;
 
-	c.n_from = 0;
+	c.from.n = 0;
 	while (!mirrors_add(lab.mirrors, &c, &complaint))
 		snprintf(c.name, sizeof(c.name), "m%d", n++);
 	ck_assert_int_eq(n, SW_MAX_MIRRORS - 1);
@@ -340,6 +340,102 @@ START_TEST(of_a_sample_the_daemon_sends_so_many)
 }
 END_TEST
 
+/* ---- of what leaves, and of VLANs ---- */
+
+static void add_as(const char *name, const char *from, const char *out_of, const char *vlans, const char *to)
+{
+	struct mirror_config c = {.bridge = "br1", .sample = 1};
+	struct complaint complaint;
+
+	snprintf(c.name, sizeof(c.name), "%s", name);
+	snprintf(c.to, sizeof(c.to), "%s", to);
+	for (const char *p = from; *p; p += 2)
+		snprintf(c.from.name[c.from.n++], SW_NAME_SIZE, "%.2s", p);
+	for (const char *p = out_of; *p; p += 2)
+		snprintf(c.out_of.name[c.out_of.n++], SW_NAME_SIZE, "%.2s", p);
+	ck_assert(!*vlans || vlan_set_parse(vlans, &c.vlans));
+	ck_assert_msg(!mirrors_add(lab.mirrors, &c, &complaint), "%s", complaint.text);
+	cache_settle(lab.cache, lab.now_ns);
+}
+
+/* Of a frame from p1 to p2 that comes up, with the rule; "normal": none. */
+static const struct copy_case {
+	const char *from, *out_of, *rule, *sent, *steps;
+} copy_cases[] = {
+	{"", "p2", "", "4 2 3 5", "normal,broadcast:p1+p2+p3+p5"}, /* the copy stands where the port's does */
+	{"", "p2p3", "", "4 2 3 5", "normal,broadcast:p1+p2+p3+p5"},
+	{"p1", "p2p3", "", "4 2 3 5", "mirror:m,normal,broadcast:p1+p2+p3+p5"},
+	{"", "p1", "", "2 3 5", "normal,broadcast:p1+p2+p3+p5"},
+	{"", "p2", "2", "4 2", "mirror_out:m,output:p2"},
+	{"", "p2", "3", "3", "output:p3"},
+	{"p1", "p2", "2", "4 2", "mirror:m,output:p2"},
+	{"", "p2p3", "2 3", "4 2 3", "mirrors,broadcast:p2+p3"},
+	{"", "p2", "2 2", "4 2 2", "upcall:action"},
+	{"", "p2", "drop", "", "drop:rule"},
+};
+
+START_TEST(what_leaves_is_copied_once)
+{
+	const struct copy_case *c = &copy_cases[_i];
+	struct action list[2] = {{.type = ACTION_OUTPUT}, {.type = ACTION_OUTPUT}};
+	struct actions actions = {.list = list};
+	struct flow_match all = {0};
+	uint8_t frame[SIZE];
+
+	add_as("m", c->from, c->out_of, "", "p4");
+	for (const char *p = c->rule; *p >= '0' && *p <= '9'; p += p[1] ? 2 : 1)
+		list[actions.n++].arg = (uint32_t)(*p - '0');
+	if (*c->rule)
+		ck_assert_int_eq(pipeline_rule_put(lab.pl, 1, &all, 9, &actions, NULL), 0);
+	cache_settle(lab.cache, lab.now_ns);
+	make_frame(1, 2, frame);
+	ck_assert_str_eq(arrive(FROM, frame), "");
+	ck_assert_str_eq(sent(), c->sent);
+	ck_assert_str_eq(arrive(FROM, frame), c->steps);
+	ck_assert_uint_eq(mirrors_counters(lab.mirrors, 1).copies, c->sent[0] == '4');
+}
+END_TEST
+
+/* The program does not know who gets one of a frame that has gone its way. */
+START_TEST(of_one_that_is_handed_over_for_all_the_daemon_finds_out)
+{
+	uint8_t frame[SIZE];
+
+	add_as("m", "p1", "", "", "p4");
+	add_as("n", "", "p2p3", "", "p5");
+	make_frame(1, 2, frame);
+	dp_memory_mirror(lab.dp, FROM, frame, SIZE, SW_TOLD_MIRRORS, 0);
+	upcall_run(up, lab.now_ns);
+	ck_assert_str_eq(sent(), "4 5");
+	dp_memory_mirror(lab.dp, FROM, frame, SIZE, SW_TOLD_MIRRORS, SW_TOLD_ENDED);
+	upcall_run(up, lab.now_ns);
+	ck_assert_str_eq(sent(), "4"); /* of what its meter has ended nothing has left */
+	ck_assert_uint_eq(counters_read_drop(&lab.dp->memory, FROM, SW_DROP_NO_OUTPUT), 0);
+	ck_assert_uint_eq(fdb_count(lab.fdb, 1), 0); /* nor is anything learned from a copy */
+}
+END_TEST
+
+START_TEST(a_vlan_is_a_condition)
+{
+	struct vlan_config access = {.mode = VLAN_ACCESS, .vid = 7};
+	uint8_t frame[SIZE];
+
+	add_as("m", "", "", "7", "p4");
+	make_frame(1, 2, frame);
+	arrive(FROM, frame);
+	ck_assert_str_eq(sent(), "2 3 5");
+	ck_assert_str_eq(arrive(FROM, frame), "normal,broadcast:p1+p2+p3+p5");
+	lab_port_vlan(&lab, FROM, &access);
+	cache_settle(lab.cache, lab.now_ns);
+	lab_port_vlan(&lab, OTHER, &access);
+	cache_settle(lab.cache, lab.now_ns);
+	cache_flush(lab.cache);
+	arrive(FROM, frame);
+	ck_assert_int_eq(sent()[0], '4');
+	ck_assert(!strncmp(arrive(FROM, frame), "mirror:m,normal:7,", strlen("mirror:m,normal:7,")));
+}
+END_TEST
+
 int main(void)
 {
 	TCase *t = tcase_create("all");
@@ -359,6 +455,9 @@ int main(void)
 	tcase_add_test(t, a_pair_is_held_until_a_grace_period_is_over);
 	tcase_add_test(t, a_new_daemon_gives_a_mirror_its_number_and_counters_and_lets_others_go);
 	tcase_add_test(t, of_a_sample_the_daemon_sends_so_many);
+	tcase_add_loop_test(t, what_leaves_is_copied_once, 0, sizeof(copy_cases) / sizeof(copy_cases[0]));
+	tcase_add_test(t, of_one_that_is_handed_over_for_all_the_daemon_finds_out);
+	tcase_add_test(t, a_vlan_is_a_condition);
 	suite_add_tcase(suite, t);
 	return run_suite(suite);
 }

@@ -285,6 +285,7 @@ static const char *step_in_words(const struct box *box, const struct trial *tria
 	case SW_NORMAL_DROP:
 		words.at += sprintf(words.at, "drop %s", drop_word(trial->reply.drop));
 		break;
+	case SW_NORMAL_MIRRORED:
 	case SW_NORMAL_FORWARD:
 		words.at += put_forward(box, &trial->reply.to, words.at);
 		break;
@@ -366,7 +367,8 @@ struct world {
 /* What the stream has come by. */
 static struct {
 	uint32_t verdicts[5], drops[SW_N_DROPS], tag[4];
-	uint32_t one_buffer, floods_up, marked, static_elsewhere, moved_in_full, let_be, in_alternate;
+	uint32_t several, floods_mirrored, one_buffer, floods_up, marked, static_elsewhere, moved_in_full, let_be,
+		in_alternate;
 } seen;
 
 static uint8_t crowd[N_CROWD][6];
@@ -483,6 +485,8 @@ static void change_ports(struct world *world)
 
 	if (!pipeline_port(bench->pl, id) || !below(world, 4)) {
 		pull_or_plug(world, id);
+	} else if (!below(world, 4)) {
+		pipeline_port_set_mirrors(bench->pl, id, 0, (uint64_t[]){0, 2, 4, 6, 6, 6}[below(world, 6)], false);
 	} else if (below(world, 3)) {
 		random_port(&world->random, text);
 		set_port(bench, id, text);
@@ -524,6 +528,14 @@ static bool is_stranger(const struct trial *trial, const struct fdb_entry *sourc
 	return !source || (source->port != trial->flood.in_port && !(source->flags & FDB_STATIC));
 }
 
+/* Who has copies of what leaves by the port, in the VLAN of the frame: mirror 1 takes all, and 2 a few. */
+static uint64_t mirrors_of(const struct world *world, const struct trial *trial, uint16_t port)
+{
+	uint64_t mirrors = pipeline_port(world->box.bench.pl, port)->mirrors_out;
+
+	return trial->flood.vid == 10 || trial->flood.vid == 30 ? mirrors : mirrors & ~4ULL;
+}
+
 /* What normal_carry_out() found, as the step is to put it. */
 static enum sw_normal expected_verdict(const struct world *world, const struct trial *trial)
 {
@@ -534,9 +546,11 @@ static enum sw_normal expected_verdict(const struct world *world, const struct t
 		return SW_NORMAL_LEARN;
 	if (carried_out->flood)
 		return SW_NORMAL_FLOOD;
-	if (carried_out->n_outputs)
-		return pipeline_port(world->box.bench.pl, carried_out->outputs[0].port)->fast ? SW_NORMAL_FORWARD
-											      : SW_NORMAL_UPCALL;
+	if (carried_out->n_outputs) {
+		if (!pipeline_port(world->box.bench.pl, carried_out->outputs[0].port)->fast)
+			return SW_NORMAL_UPCALL;
+		return mirrors_of(world, trial, carried_out->outputs[0].port) ? SW_NORMAL_MIRRORED : SW_NORMAL_FORWARD;
+	}
 	if (carried_out->drop == SW_DROP_NO_OUTPUT && !trial->flood.n_outputs &&
 		(is_group(trial->key.f.eth_dst) || !entry_of(world, trial, trial->key.f.eth_dst)))
 		return SW_NORMAL_FLOOD; /* to nobody */
@@ -581,9 +595,16 @@ static void check_forward(const struct world *world, const struct trial *trial)
 	const struct port *port = pipeline_port(world->box.bench.pl, output->port);
 	const union sw_fdb_place *to = &trial->reply.to;
 	uint16_t after = tci_after(trial, output->tag);
+	uint64_t mirrors = mirrors_of(world, trial, output->port);
+	uint8_t form = mirrors ? to->form : to->out;
 
 	expect(trial->carried_out.n_outputs == 1 && to->port == output->port);
-	expect(to->out >= SW_FDB_OUT_AS_IS && tci_after_step(trial, to->out) == after);
+	expect(form >= SW_FDB_OUT_AS_IS && tci_after_step(trial, form) == after);
+	if (mirrors) {
+		expect((to->mirror & (SW_FDB_MIRRORS - 1)) == (mirrors & 2 ? 1 : 2));
+		expect(!(to->mirror & SW_FDB_MIRRORS) == (mirrors != 6));
+		seen.several += mirrors == 6;
+	}
 	expect(!(to->flags & SW_FDB_ONE_BUFFER) == port->sg);
 	seen.one_buffer += !port->sg;
 	seen.tag[work_on_tag(ntohs(trial->key.f.vlan_tci_be), after)]++;
@@ -594,11 +615,19 @@ static void check_flood(const struct world *world, const struct trial *trial)
 {
 	const struct xlate *flood = &trial->flood, *carried_out = &trial->carried_out;
 	uint8_t last = trial->program.steps[trial->program.n_steps - 1].op;
+	uint64_t mirrors = 0;
 	bool is_fast = true;
 
 	expect(same_outputs(flood, carried_out) && flood->drop == carried_out->drop);
-	for (uint32_t i = 0; i < flood->n_outputs; i++)
+	for (uint32_t i = 0; i < flood->n_outputs; i++) {
 		is_fast &= pipeline_port(world->box.bench.pl, flood->outputs[i].port)->fast;
+		mirrors |= mirrors_of(world, trial, flood->outputs[i].port);
+	}
+	if (last != SW_OP_UPCALL) {
+		expect(!trial->program.floods == !mirrors);
+		expect(!(trial->program.floods & SW_TELL_ALL) == (mirrors != 6 && (!mirrors || flood->n_outputs == 1)));
+		seen.floods_mirrored += mirrors != 0;
+	}
 	expect((last == SW_OP_DROP) == !flood->n_outputs);
 	expect((last == SW_OP_UPCALL) == !is_fast);
 	seen.floods_up += !is_fast;
@@ -614,6 +643,7 @@ static void check_verdict(const struct world *world, const struct trial *trial)
 		check_flood(world, trial);
 		break;
 	case SW_NORMAL_FORWARD:
+	case SW_NORMAL_MIRRORED:
 		check_forward(world, trial);
 		break;
 	case SW_NORMAL_DROP:
@@ -714,6 +744,8 @@ static void step(struct world *world)
 
 static void open_world(struct world *world)
 {
+	struct vlan_set some;
+
 	world->now_ns = 1000 * S;
 	world->n_ports = (uint16_t)(3 + below(world, 5));
 	world->expected = calloc(SW_FDB_BUCKETS, sizeof(*world->expected));
@@ -722,6 +754,11 @@ static void open_world(struct world *world)
 	fdb_set_ageing(world->box.bench.fdb, 1, 100);
 	for (uint16_t id = 1; id <= world->n_ports; id++)
 		pull_or_plug(world, id);
+	ck_assert(vlan_set_parse("10,30", &some));
+	pipeline_set_mirror(world->box.bench.pl, 1, "all", NULL);
+	pipeline_set_mirror(world->box.bench.pl, 2, "some", &some);
+	pipeline_bridge_set_mirrors(world->box.bench.pl, 1, 0, 6);
+	pipeline_bridge_set_mirrors(world->box.bench.pl, 2, 0, 6);
 }
 
 static void close_world(struct world *world)
@@ -734,11 +771,11 @@ static void close_world(struct world *world)
 static void check_variety(const struct world *world)
 {
 	const uint32_t counts[] = {seen.verdicts[SW_NORMAL_FLOOD], seen.verdicts[SW_NORMAL_FORWARD],
-		seen.verdicts[SW_NORMAL_LEARN], seen.drops[SW_DROP_BAD_SOURCE], seen.drops[SW_DROP_RESERVED_MAC],
-		seen.drops[SW_DROP_SAME_PORT], seen.drops[SW_DROP_PORT_DOWN], seen.drops[SW_DROP_NO_OUTPUT],
-		seen.tag[TAG_STAYS], seen.tag[TAG_POPPED], seen.tag[TAG_PUSHED], seen.tag[TAG_REWRITTEN],
-		seen.verdicts[SW_NORMAL_UPCALL], seen.one_buffer, seen.floods_up, seen.marked, seen.static_elsewhere,
-		seen.moved_in_full, seen.let_be, seen.in_alternate};
+		seen.verdicts[SW_NORMAL_MIRRORED], seen.several, seen.floods_mirrored, seen.verdicts[SW_NORMAL_LEARN],
+		seen.drops[SW_DROP_BAD_SOURCE], seen.drops[SW_DROP_RESERVED_MAC], seen.drops[SW_DROP_SAME_PORT],
+		seen.drops[SW_DROP_PORT_DOWN], seen.drops[SW_DROP_NO_OUTPUT], seen.tag[TAG_STAYS], seen.tag[TAG_POPPED],
+		seen.tag[TAG_PUSHED], seen.tag[TAG_REWRITTEN], seen.verdicts[SW_NORMAL_UPCALL], seen.one_buffer,
+		seen.floods_up, seen.marked, seen.static_elsewhere, seen.moved_in_full, seen.let_be, seen.in_alternate};
 
 	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
 		ck_assert_msg(counts[i] >= 20, "seed %#lx: count %zu is %u: that was hardly tried", world->random.seed,

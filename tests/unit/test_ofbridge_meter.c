@@ -81,7 +81,7 @@ END_TEST
 START_TEST(a_mirrored_port_s_meter_is_run_by_the_program)
 {
 	const struct mirror_config mirror = {
-		.bridge = "br1", .name = "m", .n_from = 1, .from = {"p1"}, .to = "p4", .sample = 1};
+		.bridge = "br1", .name = "m", .from = {1, {"p1"}}, .to = "p4", .sample = 1};
 	struct complaint c;
 	uint8_t frame[SIZE];
 
