@@ -60,7 +60,7 @@ SW_INLINE __u32 out_room(struct net_device *device, __u32 flags)
 }
 
 /* Whether each of the frames that it stands for is short enough. */
-static __attribute__((noinline)) int out_fits(hook_ctx *ctx, __u32 ifindex)
+SW_INLINE int out_fits(hook_ctx *ctx, __u32 ifindex)
 {
 	__u32 mtu = 0;
 
