@@ -409,14 +409,41 @@ static void repair(struct port_manager *pm, struct managed *m, struct netdev_inf
 		netdev_query_ifindex(info->ifindex, info);
 }
 
-/* News may be of what decides on the hook. */
-static int follow_hook(struct port_manager *pm, struct managed *m, const struct netdev_info *info, struct complaint *c)
+/* It sits where it did: only who says so may have changed. */
+static void explain_hook(struct managed *m, const struct netdev_info *info)
 {
 	char why[sizeof(m->hook_why)];
 
-	if (m->fell_back || port_hook_choose(&m->config, info, why, sizeof(why)) == m->hook)
+	if (port_hook_choose(&m->config, info, why, sizeof(why)) != m->hook)
+		return;
+	memcpy(m->hook_why, why, sizeof(why));
+	m->fell_back = false;
+}
+
+/* At tc everything works that a port of its own choice does: it does not go where it would be refused. */
+static int stay(struct port_manager *pm, struct managed *m, const struct netdev_info *info, const char *why_not,
+	struct complaint *c)
+{
+	static const char because[] = "it stays where it works, for at the other hook it would be refused";
+
+	if (strcmp(m->hook_why, because) != 0)
+		log_info("port %s: it stays at the %s hook: %s", m->config.name, port_hook_name(m->hook), why_not);
+	snprintf(m->hook_why, sizeof(m->hook_why), "%s", because);
+	return put(pm, m, info, c);
+}
+
+/* News may be of what decides on the hook. */
+static int follow_hook(struct port_manager *pm, struct managed *m, const struct netdev_info *info, struct complaint *c)
+{
+	struct preflight_wish wish = wish_of(m, info);
+	struct complaint why_not = {""};
+
+	if (m->fell_back)
 		return put(pm, m, info, c);
-	return attach(pm, m, info, c);
+	if (wish.hook != m->hook)
+		return preflight(info, &wish, &why_not) ? stay(pm, m, info, why_not.text, c) : attach(pm, m, info, c);
+	explain_hook(m, info);
+	return put(pm, m, info, c);
 }
 
 static void consider(struct port_manager *pm, struct managed *m, struct netdev_info *info)
@@ -687,7 +714,8 @@ static int reattach(struct port_manager *pm, struct managed *m, struct netdev_in
 	struct preflight_wish wish = wish_of(m, info);
 	int error;
 
-	info->xdp_prog_id = 0; /* ours */
+	if (m->hook == DP_HOOK_XDP)
+		info->xdp_prog_id = 0; /* ours */
 	error = preflight(info, &wish, c);
 	if (error)
 		return error;
@@ -712,6 +740,8 @@ static int comply(struct port_manager *pm, struct managed *m, bool mode, struct 
 		return error;
 	if (mode)
 		sets_port_changed(pm->parts.sets, m->id);
+	else
+		explain_hook(m, &info);
 	link_changed(pm, m, &info);
 	return 0;
 }
@@ -754,15 +784,17 @@ static int change_number(struct port_manager *pm, struct managed *m, uint32_t of
 	return 0;
 }
 
-/* Whether the port has a device, and its program would sit at another of its hooks. */
+/* Whether the program would sit at another hook of the port's device; of one that was not taken, whether it might. */
 static bool is_other_hook(const struct managed *m, const struct port_config *wanted)
 {
 	char why[sizeof(m->hook_why)];
 	struct netdev_info info;
 
-	if (!m->ifindex || netdev_query_ifindex(m->ifindex, &info))
+	if (!m->ifindex)
+		return wanted->hook != m->config.hook;
+	if (netdev_query_ifindex(m->ifindex, &info))
 		return false;
-	return port_hook_choose(wanted, &info, why, sizeof(why)) != m->hook || (wanted->hook != m->config.hook);
+	return port_hook_choose(wanted, &info, why, sizeof(why)) != m->hook;
 }
 
 int port_manager_set(struct port_manager *pm, const struct port_config *config, unsigned which, struct complaint *c)

@@ -59,6 +59,7 @@ static int n_refusals_of_put, n_refusals_of_attach; /* to come */
 static struct dp_port there;                        /* ifindex 0: none */
 static bool attached;
 static enum dp_mode mode;
+static int n_attached;
 static int n_spread_in_generic; /* times that a port was attached so */
 
 static int port_put(struct datapath *dp, const struct dp_port *port, struct complaint *c)
@@ -84,6 +85,7 @@ static int attach(struct datapath *dp, uint16_t id, const enum dp_mode *want, en
 	if (n_refusals_of_attach && n_refusals_of_attach--)
 		return complain(c, -EOPNOTSUPP, "the driver says no");
 	attached = true;
+	n_attached++;
 	mode = *ret_mode = want ? *want : DP_MODE_NATIVE;
 	n_spread_in_generic += mode == DP_MODE_GENERIC && !cpu_list_is_empty(&there.cpus);
 	if (mode == DP_MODE_GENERIC)
@@ -470,6 +472,43 @@ START_TEST(port_that_is_to_be_at_tc_is_refused_where_tc_is)
 }
 END_TEST
 
+START_TEST(port_that_is_told_to_be_where_it_is_is_not_attached_again)
+{
+	struct port_config config;
+	struct complaint c = {""};
+
+	hook_wish = PORT_HOOK_AUTO;
+	add_port();
+	config = wish(NULL);
+	n_attached = 0;
+	config.hook = PORT_HOOK_TC;
+	ck_assert_msg(port_manager_set(pm, &config, PORT_SET_HOOK, &c) == 0, "%s", c.text);
+	ck_assert_str_eq(status().hook_why, "asked for");
+	config.hook = PORT_HOOK_AUTO;
+	ck_assert_msg(port_manager_set(pm, &config, PORT_SET_HOOK, &c) == 0, "%s", c.text);
+	ck_assert_str_eq(status().hook_why, "a veth: what comes in are skbs of sockets");
+	ck_assert(attached && n_attached == 0);
+	close_switch();
+}
+END_TEST
+
+START_TEST(port_that_was_refused_is_tried_at_the_hook_that_it_is_told)
+{
+	struct port_config config = wish(NULL);
+	struct complaint c = {""};
+
+	add_port();
+	config.mode = PORT_MODE_GENERIC;
+	n_refusals_of_attach = 2;
+	ck_assert_int_lt(port_manager_set(pm, &config, PORT_SET_MODE, &c), 0);
+	ck_assert_int_eq(status().phase, PORT_REFUSED);
+	config.hook = PORT_HOOK_TC;
+	ck_assert_msg(port_manager_set(pm, &config, PORT_SET_HOOK, &c) == 0, "%s", c.text);
+	ck_assert(attached && status().hook == DP_HOOK_TC && status().phase == PORT_UP);
+	close_switch();
+}
+END_TEST
+
 START_TEST(setting_of_a_port_without_device_waits_with_it)
 {
 	struct port_config config = wish(NULL);
@@ -654,6 +693,8 @@ int main(void)
 	tcase_add_test(t, what_only_xdp_has_is_refused_beside_tc);
 	tcase_add_test(t, port_at_a_hook_of_its_choice_goes_to_xdp_where_tc_is_refused);
 	tcase_add_test(t, port_that_is_to_be_at_tc_is_refused_where_tc_is);
+	tcase_add_test(t, port_that_is_told_to_be_where_it_is_is_not_attached_again);
+	tcase_add_test(t, port_that_was_refused_is_tried_at_the_hook_that_it_is_told);
 	tcase_add_test(t, setting_of_a_port_without_device_waits_with_it);
 	tcase_add_test(t, cpus_reach_the_datapath_and_leave_it);
 	tcase_add_test(t, cpus_that_are_not_there_are_refused);
