@@ -360,6 +360,7 @@ static int build(struct dpk *k, const struct dp_kernel_options *options, struct 
 	if (k->dp.adopted) {
 		xsks_disown(k->xsks);
 		sit_out_grace(k); /* what the last daemon cleared in its last moment is free now (fdb_create) */
+		dpk_ups_bury(k);
 		counters_bury(&k->dp.memory);
 		dpk_ports_adopt(k);
 		dpk_cpus_adopt(k);

@@ -215,8 +215,12 @@ int dpk_rivals_check(struct dpk *k, uint32_t ifindex, enum dp_hook hook, struct 
 
 /* ---- dp_kernel_ups.c ---- */
 
-/* Of an earlier daemon nothing is handed out. */
 int dpk_ups_open(struct dpk *k, struct complaint *c);
+/*
+ * Of an earlier daemon nothing is handed out: what it did not read is counted as lost (counters_bury). After a grace
+ * period, and before the first socket is open: nobody writes to the ring.
+ */
+void dpk_ups_bury(struct dpk *k);
 void dpk_ups_close(struct dpk *k);
 /* As datapath_ops.rx. */
 uint32_t dpk_ups_rx(struct dpk *k, struct dp_frame *frames, uint32_t n);

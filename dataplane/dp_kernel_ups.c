@@ -185,7 +185,6 @@ static void ready(void *arg)
 	k->events.frames_waiting(k->events.ctx);
 }
 
-/* Of an earlier daemon nothing is handed out: what it did not read it will be counted to have lost (counters_bury). */
 int dpk_ups_open(struct dpk *k, struct complaint *c)
 {
 	k->ups = calloc(1, sizeof(*k->ups));
@@ -197,13 +196,20 @@ int dpk_ups_open(struct dpk *k, struct complaint *c)
 	k->ups->held = dpk_map_memory(k->skel->maps.ups_held);
 	if (!k->ups->held)
 		return complain(c, -errno, "map ups_held cannot be mapped: %s", strerror(errno));
-	if (k->dp.adopted) {
-		while (ring_buffer__consume(k->ups->ring) == -EINTR)
-			;
-		k->ups->has_record = false;
-	}
 	k->ups->watch = k->reactor->watch(k->reactor->ctx, ring_buffer__epoll_fd(k->ups->ring), ready, k);
 	return k->ups->watch ? 0 : complain(c, -ENOMEM, "out of memory");
+}
+
+/*
+ * What ports hold begins anew: a daemon that was killed between taking a record off and moving on in the ring would
+ * have it taken off twice, and a port that holds less than nothing is never heard again.
+ */
+void dpk_ups_bury(struct dpk *k)
+{
+	while (ring_buffer__consume(k->ups->ring) == -EINTR)
+		;
+	k->ups->has_record = false;
+	memset(k->ups->held, 0, SW_MAX_PORTS * sizeof(*k->ups->held));
 }
 
 void dpk_ups_close(struct dpk *k)
