@@ -46,6 +46,10 @@ struct xsks;
 #define DPK_PATH_SIZE  320
 #define DPK_CAUSE_SIZE 256
 
+/* Pins of what sits on a device, by its ifindex (R2). */
+#define DPK_LINK_PREFIX   "link-"
+#define DPK_FILTER_PREFIX "filter-"
+
 /* A port as its maps have it. ifindex 0: none. */
 struct dpk_port {
 	struct dp_port port;
@@ -147,6 +151,8 @@ int dpk_pins_share(const struct dpk *k, struct bpf_object *instance);
 int dpk_pins_program(struct dpk *k, struct bpf_program *program, const char *name, struct complaint *c);
 /* Unpins everything and removes the directory. */
 void dpk_pins_forget(struct dpk *k);
+/* Pins it at the path in place of what is there, in one step (R1). -errno: that is there still. */
+int dpk_pins_put(const struct dpk *k, int fd, const char *path);
 int dpk_pins_path(const struct dpk *k, const char *name, char path[DPK_PATH_SIZE]);
 /* Calls `each` with the number in each pin's name that is `prefix` and a number. */
 void dpk_pins_each(struct dpk *k, const char *prefix, void (*each)(struct dpk *k, uint32_t number));

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LINK_PREFIX    "link-"
+#define LINK_PREFIX    DPK_LINK_PREFIX
 #define LINK_TYPE_TCX  11 /* enum bpf_link_type of Linux 6.6; not in Debian 12's headers */
 #define ORPHAN_WAIT_MS 30000
 
@@ -72,14 +72,19 @@ static const char *device_name(uint32_t ifindex, char name[IF_NAMESIZE])
 /* ---- letting go ---- */
 
 /* Unpinning alone would detach only after a grace period, in which a new program could not be attached. */
+static void close_link(int fd)
+{
+	bpf_link_detach(fd);
+	close(fd);
+}
+
 static void drop_link(struct dpk *k, int fd, uint32_t ifindex)
 {
 	char path[DPK_PATH_SIZE];
 
-	bpf_link_detach(fd);
 	link_path(k, ifindex, path);
 	unlink(path);
-	close(fd);
+	close_link(fd);
 }
 
 void dpk_detach(struct dpk *k, struct dpk_port *p)
@@ -167,16 +172,15 @@ bool dpk_owns(struct datapath *dp, uint32_t ifindex)
 {
 	struct bpf_link_info info;
 	char path[DPK_PATH_SIZE];
-	bool owns;
+	bool has_link;
 	int fd;
 
 	link_path(dpk_of(dp), ifindex, path);
 	fd = bpf_obj_get(path);
-	if (fd < 0)
-		return dpk_tc_has_filter(dpk_of(dp), ifindex);
-	owns = link_info(fd, &info) == 0 && is_on(&info, ifindex);
-	close(fd);
-	return owns;
+	has_link = fd >= 0 && link_info(fd, &info) == 0 && is_on(&info, ifindex);
+	if (fd >= 0)
+		close(fd);
+	return has_link || (dpk_tc_has_filter(dpk_of(dp), ifindex) && dpk_tc_filter_program(dpk_of(dp), ifindex) != 0);
 }
 
 /* The mode in which our program runs on the device now. */
@@ -227,8 +231,11 @@ static int take_over(struct dpk *k, struct dpk_port *p, const enum dp_mode *want
 	}
 	p->link_hook = p->port.hook;
 	error = p->link_hook == DP_HOOK_TC ? dpk_tc_want(k, c) : 0;
-	if (error)
+	if (error) { /* its pin keeps it */
+		p->link_fd = -1;
+		close(fd);
 		return error;
+	}
 	p->mode = p->link_hook == DP_HOOK_TC ? DP_MODE_NATIVE : mode_now(p->port.ifindex);
 	if (p->link_hook == DP_HOOK_XDP && want && *want != p->mode) {
 		p->link_fd = -1;
@@ -256,17 +263,16 @@ static void ask_reason(struct dpk *k, uint32_t ifindex, enum dp_mode mode, int e
 	snprintf(why, why_size, "%s", said[0] ? said : strerror(-error));
 }
 
-/* Keeps the link for whoever comes after us. */
+/* Keeps the link for whoever comes after us. One at the other hook, which forwards still, loses its pin by that. */
 static int pin_link(struct dpk *k, struct dpk_port *p, int fd, enum dp_hook hook)
 {
 	char path[DPK_PATH_SIZE];
 	int error;
 
 	link_path(k, p->port.ifindex, path);
-	unlink(path);
-	if (bpf_obj_pin(fd, path)) {
-		error = -errno;
-		drop_link(k, fd, p->port.ifindex);
+	error = dpk_pins_put(k, fd, path);
+	if (error) {
+		close_link(fd);
 		return error;
 	}
 	p->link_fd = fd;
@@ -401,10 +407,10 @@ static void leave_other(struct dpk *k, struct dpk_port *p, int other, int error)
 		dpk_tc_drop_filter(k, p->port.ifindex);
 		p->has_filter = false;
 	}
-	if (other >= 0) {
-		bpf_link_detach(other);
-		close(other);
-	}
+	if (other >= 0 && p->has_filter)
+		drop_link(k, other, p->port.ifindex);
+	else if (other >= 0)
+		close_link(other); /* the pin is the new one's */
 }
 
 int dpk_attach(struct datapath *dp, uint16_t id, const enum dp_mode *want, enum dp_mode *ret_mode, char *why,

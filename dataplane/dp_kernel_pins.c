@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #define BPFFS_HOME  "/sys/fs/bpf"
+#define FRESH_PIN   "fresh"
 #define MIN_BUCKETS 1024
 
 /* ---- the directory ---- */
@@ -108,6 +109,22 @@ static void unpin(const struct dpk *k, const char *name)
 
 	dpk_pins_path(k, name, path);
 	unlink(path);
+}
+
+int dpk_pins_put(const struct dpk *k, int fd, const char *path)
+{
+	char fresh[DPK_PATH_SIZE];
+	int error;
+
+	unpin(k, FRESH_PIN); /* of a daemon that was killed here */
+	dpk_pins_path(k, FRESH_PIN, fresh);
+	if (bpf_obj_pin(fd, fresh))
+		return -errno;
+	if (rename(fresh, path) == 0)
+		return 0;
+	error = -errno;
+	unlink(fresh);
+	return error;
 }
 
 void dpk_pins_each(struct dpk *k, const char *prefix, void (*each)(struct dpk *k, uint32_t number))
@@ -347,7 +364,12 @@ static int reuse_all(struct dpk *k, struct complaint *c)
 	return 1;
 }
 
-/* Links stay: they are to be updated to the new program in place (R1). */
+static bool starts_with(const char *name, const char *prefix)
+{
+	return strncmp(name, prefix, strlen(prefix)) == 0;
+}
+
+/* What sits on devices stays: it is to be updated to the new program in place (R1). */
 static void throw_away(struct dpk *k)
 {
 	DIR *dir = opendir(k->dir);
@@ -356,7 +378,8 @@ static void throw_away(struct dpk *k)
 	if (!dir)
 		return;
 	while ((entry = readdir(dir)) != NULL) {
-		if (entry->d_name[0] != '.' && strncmp(entry->d_name, "link-", 5) != 0)
+		if (entry->d_name[0] != '.' && !starts_with(entry->d_name, DPK_LINK_PREFIX) &&
+			!starts_with(entry->d_name, DPK_FILTER_PREFIX))
 			unlinkat(dirfd(dir), entry->d_name, 0);
 	}
 	closedir(dir);
@@ -367,6 +390,7 @@ int dpk_pins_adopt(struct dpk *k, uint32_t n_flows, struct complaint *c)
 	const char *why = unreadable(k);
 	uint32_t pinned = why ? 0 : pinned_n_flows(k);
 
+	unpin(k, FRESH_PIN);
 	if (!why) {
 		dpk_pins_size(k, pinned ? pinned : n_flows);
 		if (pinned && pinned != n_flows)

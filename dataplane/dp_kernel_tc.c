@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #define TC_NAME         "prog-ingress-tc"
-#define FILTER_PREFIX   "filter-"
+#define FILTER_PREFIX   DPK_FILTER_PREFIX
 #define FILTER_HANDLE   1
 #define FILTER_PRIORITY 0xc0de
 
@@ -109,17 +109,18 @@ static int put_filter(struct dpk *k, uint32_t ifindex)
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = BPF_TC_INGRESS);
 	LIBBPF_OPTS(bpf_tc_opts, options, .prog_fd = k->tc_fd, .handle = FILTER_HANDLE, .priority = FILTER_PRIORITY,
 		.flags = BPF_TC_F_REPLACE);
+	bool had = dpk_tc_has_filter(k, ifindex);
 	char path[DPK_PATH_SIZE];
 	int error;
 
 	filter_path(k, ifindex, path);
-	unlink(path);
-	if (bpf_obj_pin(k->tc_fd, path))
-		return -errno;
+	error = dpk_pins_put(k, k->tc_fd, path);
+	if (error)
+		return error;
 	error = bpf_tc_hook_create(&hook);
 	if (!error || error == -EEXIST)
 		error = bpf_tc_attach(&hook, &options);
-	if (error)
+	if (error && !had)
 		unlink(path);
 	return error;
 }
