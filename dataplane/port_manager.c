@@ -234,8 +234,8 @@ static void prepare(const struct port_manager *pm, struct managed *m, const stru
 	uint32_t changes = loan_changes(info);
 	struct complaint c = {""};
 
-	if (m->loan_ifindex != info->ifindex) /* what is noted is of another device, which is gone */
-		m->loan = 0;
+	if (m->loan_ifindex != info->ifindex) /* what is noted is of another device, which lost its name to this one */
+		give_back(pm, m);
 	m->loan_ifindex = info->ifindex;
 	m->loan |= m->created ? 0 : changes;
 	record(pm, m); /* before it is true, so that a crash leaves nothing that is not noted */
