@@ -700,7 +700,7 @@ struct sw_up {
 	__u16 gso_size; /* bytes of payload of each that it stands for; 0: of one */
 	__u16 zero2;
 	__u32 gso_type; /* SKB_GSO_*, include/linux/skbuff.h; 0: not known */
-	__u32 zero3;
+	__u32 ifindex;  /* of the device that it came in by: the port's id may be another's by now */
 	__u8 bytes[];
 };
 

@@ -42,7 +42,7 @@ SW_INLINE int upcall_put(hook_ctx *ctx, const struct frame *frame, enum sw_upcal
 	up->gso_size = frame_gso_size(ctx);
 	up->gso_type = frame_gso_type(ctx);
 	up->zero2 = 0;
-	up->zero3 = 0;
+	up->ifindex = ctx->ingress_ifindex;
 	if (frame_copy(ctx, up->bytes, bounded_size(frame->size, room))) {
 		bpf_ringbuf_discard(up, 0);
 		return -1;

@@ -145,6 +145,24 @@ static bool have_record(struct dpk *k)
 	return true;
 }
 
+static enum sw_drop drop_of(int error)
+{
+	switch (error) {
+	case -ENODEV:
+		return SW_DROP_NO_PORT;
+	case -EMSGSIZE:
+		return SW_DROP_UPCALL_TOO_BIG;
+	default:
+		return SW_DROP_UPCALL_FULL;
+	}
+}
+
+/* Sockets go with their port. What lies in the ring stays, when its port's id may be that of another port already. */
+static bool is_of_port(const struct dpk *k)
+{
+	return k->ports[k->ups->up.in_port].port.ifindex == k->ups->up.ifindex;
+}
+
 static bool hand_out(struct dpk *k, struct dp_frame *ret)
 {
 	struct dpk_ups *ups = k->ups;
@@ -156,9 +174,9 @@ static bool hand_out(struct dpk *k, struct dp_frame *ret)
 		ups->has_record = false;
 		return false;
 	}
-	error = xsks_bring(k->xsks, bytes, size, ret);
+	error = is_of_port(k) ? xsks_bring(k->xsks, bytes, size, ret) : -ENODEV;
 	if (error) {
-		lose(k, error == -EMSGSIZE ? SW_DROP_UPCALL_TOO_BIG : SW_DROP_UPCALL_FULL);
+		lose(k, drop_of(error));
 		return false;
 	}
 	ret->in_port = ups->up.in_port;
