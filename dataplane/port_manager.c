@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "dataplane/port_manager.h"
+#include "dataplane/port_manager_parts.h"
 
 #include "dataplane/cable.h"
 #include "dataplane/complaint.h"
@@ -7,7 +7,6 @@
 #include "dataplane/loan.h"
 #include "dataplane/log.h"
 #include "dataplane/netdev.h"
-#include "dataplane/port_advice.h"
 #include "dataplane/port_cpus.h"
 #include "dataplane/port_device.h"
 #include "dataplane/port_hook.h"
@@ -27,48 +26,6 @@
 #define REPAIR_WINDOW_NS 60000000000ULL
 #define REPAIRS_A_WINDOW 5
 
-/* A port that is wanted. */
-struct managed {
-	struct port_config config;
-	uint16_t id;
-	enum port_phase phase;
-	char reason[400];
-	char path[160];
-	char cpus_why[400];
-	enum dp_hook hook; /* that it has, or had last */
-	char hook_why[160];
-	bool fell_back; /* from the tc hook, which was chosen for it */
-	struct port_advice advice;
-	bool half_duplex;
-	char device[SW_NAME_SIZE];
-	uint32_t ifindex;     /* that its program is attached to; 0: none */
-	uint32_t had_ifindex; /* that a daemon before this one left attached; 0: none */
-	enum dp_mode mode;
-	bool mode_known;       /* the program is attached, and `mode` is its */
-	bool created;          /* P5 */
-	uint32_t loan;         /* P5: what was changed of its device (loan.h), ... */
-	uint32_t loan_ifindex; /* ... which was this one */
-	struct dp_port known;  /* what the datapath was told last */
-	uint32_t mtu;
-	uint64_t repairs_since_ns;
-	uint32_t n_repairs;
-};
-
-struct port_manager {
-	struct port_manager_parts parts;
-	struct netdev_monitor *monitor;
-	struct reactor_timer *retry;
-	struct managed *ports[SW_MAX_PORTS]; /* by id */
-	bool restored; /* until then the sets of an earlier daemon stand: they know ports that are not here yet */
-};
-
-static struct managed *find(const struct port_manager *pm, const char *name)
-{
-	const struct port *port = pipeline_port_by_name(pm->parts.pl, name);
-
-	return port ? pm->ports[port->id] : NULL;
-}
-
 static struct managed *find_device(const struct port_manager *pm, const char *device)
 {
 	for (int id = 1; id < SW_MAX_PORTS; id++) {
@@ -85,11 +42,6 @@ static struct managed *find_ifindex(const struct port_manager *pm, uint32_t ifin
 			return pm->ports[id];
 	}
 	return NULL;
-}
-
-static struct datapath *dp_of(const struct port_manager *pm)
-{
-	return pm->parts.dp;
 }
 
 static void unsettled(const struct port_manager *pm)
@@ -666,7 +618,8 @@ int port_manager_add(struct port_manager *pm, const struct port_config *config, 
 	if (!error)
 		error = port_device_name(config, m->device, c);
 	owner = error ? NULL : find_device(pm, m->device);
-	if (owner && owner != find(pm, config->name)) /* the same port twice is for the pipeline to refuse */
+	if (owner &&
+		owner != port_manager_find(pm, config->name)) /* the same port twice is for the pipeline to refuse */
 		error = complain_of_owner(owner, c);
 	if (!error)
 		error = enlist(pm, m, c);
@@ -690,7 +643,7 @@ int port_manager_add(struct port_manager *pm, const struct port_config *config, 
 
 int port_manager_remove(struct port_manager *pm, const char *name, struct complaint *c)
 {
-	struct managed *m = find(pm, name);
+	struct managed *m = port_manager_find(pm, name);
 
 	if (!m)
 		return complain(c, -ENOENT, "there is no port %s", name);
@@ -799,7 +752,7 @@ static bool is_other_hook(const struct managed *m, const struct port_config *wan
 
 int port_manager_set(struct port_manager *pm, const struct port_config *config, unsigned which, struct complaint *c)
 {
-	struct managed *m = find(pm, config->name);
+	struct managed *m = port_manager_find(pm, config->name);
 	bool insists = which & PORT_SET_CPUS && !config->patient;
 	struct port_config old, wanted;
 	bool mode;
@@ -847,81 +800,6 @@ int port_manager_set(struct port_manager *pm, const struct port_config *config, 
 	}
 	unsettled(pm);
 	return error;
-}
-
-/* A daemon that died while it made the device did not learn its number: then it goes by its name. */
-static void delete_inherited(const struct sw_registry_port *entry)
-{
-	struct complaint c = {""};
-	struct netdev_info info;
-	char name[SW_NAME_SIZE];
-	int error;
-
-	snprintf(name, sizeof(name), "%.*s", SW_NAME_SIZE - 1, entry->name);
-	error = entry->ifindex ? netdev_query_ifindex(entry->ifindex, &info) : netdev_query(name, &info);
-	if (!error && netdev_delete(info.ifindex, &c))
-		log_warn("%s", c.text);
-}
-
-static void disinherit(struct port_manager *pm, uint16_t id)
-{
-	struct sw_registry_port *entry = &dp_of(pm)->memory.registry->port[id];
-	char name[SW_NAME_SIZE];
-
-	snprintf(name, sizeof(name), "%.*s", SW_NAME_SIZE - 1, entry->name);
-	log_info("port %s is no longer configured: removed", name);
-	dp_of(pm)->ops->port_remove(dp_of(pm), id);
-	if (entry->flags & SW_REG_CREATED)
-		delete_inherited(entry);
-	else
-		loan_return(entry->ifindex, entry->flags & SW_REG_LOAN, name);
-	registry_clear_port(dp_of(pm)->memory.registry, id);
-	fdb_flush(pm->parts.fdb, 0, id, -1, true);
-	counters_retire_port(&dp_of(pm)->memory, id);
-}
-
-void port_manager_restored(struct port_manager *pm)
-{
-	for (uint16_t id = 1; id < SW_MAX_PORTS; id++) {
-		if (!pm->ports[id] && dp_of(pm)->memory.registry->port[id].name[0])
-			disinherit(pm, id);
-	}
-	pm->restored = true;
-	sets_ports_changed(pm->parts.sets);
-}
-
-const struct port_config *port_manager_config(const struct port_manager *pm, const char *name)
-{
-	const struct managed *m = find(pm, name);
-
-	return m ? &m->config : NULL;
-}
-
-int port_manager_status(const struct port_manager *pm, const char *name, struct port_status *ret)
-{
-	const struct managed *m = find(pm, name);
-
-	if (!m)
-		return -ENOENT;
-	memset(ret, 0, sizeof(*ret));
-	ret->id = m->id;
-	ret->phase = m->phase;
-	memcpy(ret->reason, m->reason, sizeof(ret->reason));
-	memcpy(ret->device, m->device, sizeof(ret->device));
-	memcpy(ret->path, m->path, sizeof(ret->path));
-	snprintf(ret->cpus_why, sizeof(ret->cpus_why), "%s", m->cpus_why);
-	port_advice_text(&m->advice, m->ifindex, ret->advice, sizeof(ret->advice));
-	ret->half_duplex = m->half_duplex;
-	ret->mbps = pipeline_port(pm->parts.pl, m->id)->mbps;
-	ret->cpus = m->known.cpus;
-	ret->ifindex = m->ifindex;
-	ret->mode = m->mode;
-	ret->hook = m->hook;
-	memcpy(ret->hook_why, m->hook_why, sizeof(ret->hook_why));
-	ret->mtu = m->mtu;
-	ret->n_queues = m->known.n_queues;
-	counters_read_port(&dp_of(pm)->memory, m->id, &ret->counters);
-	return 0;
 }
 
 /* ---- life ---- */
