@@ -56,7 +56,7 @@ SW_INLINE enum sw_drop copy_make(struct walk *walk, struct net_device *device, _
 	return bpf_clone_redirect(walk->ctx, ifindex, 0) ? SW_DROP_XMIT : SW_DROP_NONE;
 }
 
-/* The row is looked up anew: to keep it would take more of the stack. */
+/* The port's counters are looked up anew: to keep the row would take more of the stack. */
 SW_INLINE void copy_each(struct walk *walk, struct sw_scratch *s, struct sw_row *row, const struct copy_target *target)
 {
 	enum sw_drop reason = copy_retag(walk, &s->account, device_ifindex(target->dev));

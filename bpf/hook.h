@@ -8,6 +8,9 @@
  *
  *	hook_xdp.h, hook_tc.h		its bytes and its length
  *	vlan_xdp.h, vlan_tc.h		its outermost tag
+ *	csum_xdp.h, csum_tc.h		its transport's checksum
+ *	rewrite_xdp.h, rewrite_tc.h	room for tags and labels
+ *	copies_xdp.h, copies_tc.h	copies of it
  *	out_xdp.h, out_tc.h		its way out by a port
  *	upcall_xdp.h, upcall_tc.h	its way up to the daemon
  *

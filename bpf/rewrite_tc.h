@@ -62,7 +62,7 @@ SW_INLINE void rewrite_tci(hook_ctx *ctx, const struct sw_layers *layers, __u32 
 		vlan_put_tci(ctx, (ctx->vlan_tci & ~mask) | (bits & mask));
 }
 
-/* Nothing was moved; of what was changed the front is put back. */
+/* Of rewrites that may be undone, none of which comes here. */
 __attribute__((noinline)) int rewrite_keep(hook_ctx *ctx)
 {
 	return SW_DROP_NONE;
